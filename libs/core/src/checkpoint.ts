@@ -1,0 +1,45 @@
+import type { LogPosition, StreamOffset } from './position';
+
+/** Where a partition's reader stands; kept in the warehouse and moved only with the rows it describes (R2). */
+export interface Checkpoint {
+  readonly pipeline: string;
+  readonly partition: number;
+  /** Raised by a reset, a log gap or a re-created topic; a process with an older one has lost the partition. */
+  readonly generation: number;
+  readonly next: StreamOffset;
+  /** Highest commit position applied in this generation; null after a reset or gap (R3). */
+  readonly highest: LogPosition | null;
+}
+
+/**
+ * R4: a direct stream has *passed* `position` when every transaction that committed below it is applied: the next
+ * offset is at it with no part of a transaction pending, or above it.
+ */
+export function hasPassedDirect(next: StreamOffset, position: LogPosition): boolean {
+  const at = next.splitDirect();
+  const order = at.position.compare(position);
+  return order > 0 || (order === 0 && at.index === 0);
+}
+
+/** The right to finish one task once: a write conditional on all four is worthless to a stalled duplicate (R4). */
+export interface TaskClaim {
+  readonly taskId: string;
+  readonly attempt: number;
+  readonly runId: string;
+  /** The table's epoch the task works for; null for tasks that have none. */
+  readonly epoch: number | null;
+}
+
+/** The identity of a source's log: when it changes, positions mean nothing any more (R3c). */
+export interface SourceIdentity {
+  /** PostgreSQL: system identifier; SQL Server: database guid. */
+  readonly system: string;
+  /** PostgreSQL: timeline; SQL Server: recovery fork guid. */
+  readonly fork: string;
+}
+
+/** A range of keys, half-open: `from` included, `to` excluded; null is unbounded. Cells in key order. */
+export interface KeyRange {
+  readonly from: readonly string[] | null;
+  readonly to: readonly string[] | null;
+}
