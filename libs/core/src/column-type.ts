@@ -35,14 +35,14 @@ export type EventRow = readonly EventCell[];
  * blank-padded `char(n)`). Types whose equality we do not know keep their text; two spellings of one such key then
  * are two keys of a fold, which stays right because deletes precede upserts (R6).
  */
-export function keyCellIdentity(cell: string, type: ColumnType): string {
-  switch (type.kind) {
+export function keyCellIdentity(cell: string, column: ColumnType): string {
+  switch (column.kind) {
     case 'decimal':
       return normalNumeric(cell);
     case 'float':
       return cell === '-0' ? '0' : cell;
     case 'text':
-      return type.padded ? cell.replace(/ +$/, '') : cell;
+      return column.padded ? cell.replace(/ +$/, '') : cell;
     case 'boolean':
     case 'integer':
     case 'binary':
@@ -54,7 +54,7 @@ export function keyCellIdentity(cell: string, type: ColumnType): string {
     case 'other':
       return cell;
   }
-  type satisfies never;
+  column satisfies never;
   return cell;
 }
 

@@ -1,1 +1,13 @@
-export {};
+export * from './change-event';
+export * from './checkpoint';
+export * from './column-type';
+export * from './errors';
+export * from './failpoint';
+export * from './fold';
+export * from './lifecycle';
+export * from './logger';
+export * from './mask';
+export * from './position';
+export * from './row-codec';
+export * from './table';
+export * from './version';

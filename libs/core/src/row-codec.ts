@@ -1,0 +1,63 @@
+import type { Cell, Row } from './column-type';
+
+/**
+ * The row codec: how rows travel in bulk between a source and a warehouse. One line per row, cells separated by tabs,
+ * `\N` for NULL, backslash escapes for the characters that would break a line. This is the documented text format of
+ * PostgreSQL's COPY, so on PostgreSQL both ends hand the bytes through without touching a value; other adapters
+ * encode and decode with these functions. UTF-8; a chunk may end anywhere, also inside a character.
+ */
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r', '\b': '\\b', '\f': '\\f', '\v': '\\v' };
+const UNESCAPES: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', b: '\b', f: '\f', v: '\v' };
+// eslint-disable-next-line no-control-regex -- exactly the characters the format escapes
+const NEEDS_ESCAPE = /[\\\t\n\r\b\f\v]/g;
+
+/** One row as a line, newline included. */
+export function encodeRow(row: Row): string {
+  return `${row.map((cell) => (cell === null ? '\\N' : cell.replace(NEEDS_ESCAPE, (c) => ESCAPES[c] ?? c))).join('\t')}\n`;
+}
+
+/** One line without its newline → cells. */
+export function decodeRow(line: string): Cell[] {
+  return line.split('\t').map((cell) => (cell === '\\N' ? null : cell.includes('\\') ? cell.replace(/\\([^0-7x]|[0-7]{1,3}|x[0-9a-fA-F]{1,2})/g, unescape) : cell));
+}
+
+function unescape(_match: string, code: string): string {
+  if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
+  if (code.length > 1) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+  return UNESCAPES[code] ?? code;
+}
+
+/** Chunks of codec bytes → rows. Holds at most one incomplete line. A rest without newline at the end is a row. */
+export async function* decodeRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Cell[]> {
+  let rest: Buffer[] = [];
+  for await (const chunk of chunks) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let start = 0;
+    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+      rest.push(bytes.subarray(start, end));
+      yield decodeRow(Buffer.concat(rest).toString('utf8'));
+      rest = [];
+      start = end + 1;
+    }
+    // copied: the producer may reuse its buffer
+    if (start < bytes.length) rest.push(Buffer.from(bytes.subarray(start)));
+  }
+  if (rest.length > 0) yield decodeRow(Buffer.concat(rest).toString('utf8'));
+}
+
+/** Rows → codec bytes in pieces of about `pieceBytes`. */
+export async function* encodeRows(rows: AsyncIterable<Row> | Iterable<Row>, pieceBytes = 64 * 1024): AsyncGenerator<Buffer> {
+  let lines: string[] = [];
+  let size = 0;
+  for await (const row of rows) {
+    const line = encodeRow(row);
+    lines.push(line);
+    size += line.length;
+    if (size >= pieceBytes) {
+      yield Buffer.from(lines.join(''), 'utf8');
+      lines = [];
+      size = 0;
+    }
+  }
+  if (lines.length > 0) yield Buffer.from(lines.join(''), 'utf8');
+}

@@ -1,0 +1,71 @@
+import type { Cell, KeyRange, LogPosition, SourceIdentity, TableMapping, TableSchema } from '@elstream/core';
+
+/** A table found in the source's catalog, with everything that forbids replicating it. */
+export interface SourceTable {
+  readonly schema: TableSchema;
+  /** About how many rows, from statistics; never counted. Null: unknown. */
+  readonly estimatedRows: number | null;
+  /** Sentences that name the table, what is wrong and the remedy; empty: can be replicated. */
+  readonly problems: readonly string[];
+}
+
+/** Which tables to look for: exact names, or patterns with `*` and `?` over `schema.name`. */
+export interface TableSelection {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** Keys chosen by configuration, by table id; they override the catalog's. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
+  /** Columns left out by configuration, by table id: their types need not be carriable. */
+  readonly excludedColumns: ReadonlyMap<string, readonly string[]>;
+}
+
+/** One source transaction in progress at the moment the list was taken. */
+export interface TransactionInProgress {
+  readonly id: string;
+  /** Who holds it, for people: session, application, start; or the prepared transaction's name. */
+  readonly holder: string;
+}
+
+export interface ChunkRead {
+  /** The rows, in the core row codec, cells in the mapping's column order, masks applied. */
+  readonly rows: AsyncIterable<Uint8Array>;
+  /** Rows delivered; valid once `rows` has ended. */
+  readonly count: () => number;
+}
+
+export interface RetainedLog {
+  /** Bytes of log the source keeps for us; null: the slot or capture is gone. */
+  readonly bytes: number | null;
+}
+
+/**
+ * The database read from. Every query carries a timeout and counts against one connection limit (R14). Reads see
+ * committed data only. Errors are `ElstreamError` with a recovery class.
+ */
+export interface SourceDatabase {
+  /** Everything wrong with server, login and settings, as sentences with remedies, all at once; empty: fine. */
+  check(): Promise<readonly string[]>;
+  identity(): Promise<SourceIdentity>;
+  /** Tables the selection names. An include entry without wildcard that matches nothing is an error that names it. */
+  describe(selection: TableSelection): Promise<readonly SourceTable[]>;
+  /**
+   * Bounds that cut the table into ranges of about `mapping.chunkRows` rows: half-open, in key order, together
+   * covering (-inf, +inf), so a row inserted anywhere later belongs to exactly one. An empty table is one range.
+   * Yielded as found, so that work can begin before planning ends.
+   */
+  planChunks(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange>;
+  /** Reads one range in any state of the table; the caller merges it by R4. */
+  readChunk(mapping: TableMapping, range: KeyRange, signal: AbortSignal): Promise<ChunkRead>;
+  /** Rows that exist now for these keys (at most some thousands), masks applied; order and absence are the caller's to match by key. */
+  readByKeys(mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<readonly Cell[][]>;
+  /** End of the log now: every transaction that has written its commit lies below (R4's H, R8's A and B). */
+  endOfLog(): Promise<LogPosition>;
+  /** R4 (2): transactions that may have written and are not visible yet; prepared ones included. */
+  transactionsInProgress(): Promise<readonly TransactionInProgress[]>;
+  /** Those of the listed that are still in progress, with their holders. */
+  stillInProgress(listed: readonly TransactionInProgress[]): Promise<readonly TransactionInProgress[]>;
+  /** Writes the counter into the log as a committed transaction; moves an idle source on (R3a, R4). */
+  emitCounter(value: bigint): Promise<void>;
+  close(): Promise<void>;
+}
+

@@ -1,0 +1,122 @@
+import type { Cell, Checkpoint, FoldedTable, KeyRange, LogPosition, SourceIdentity, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
+
+/** One batch, ready to be applied. */
+export interface BatchWrite {
+  /** The checkpoint the batch was taken from: the transaction aborts unless it still stands exactly so (R2). */
+  readonly checkpoint: Checkpoint;
+  readonly next: StreamOffset;
+  readonly highest: LogPosition | null;
+  readonly tables: readonly { readonly mapping: TableMapping; readonly fold: FoldedTable }[];
+  /** Events in the batch, re-emissions not counted; added to the partition's counter in the same transaction. */
+  readonly events: number;
+  /** Commit time of the newest event, for lag; microseconds. Null: the batch has none. */
+  readonly committedAtUs: bigint | null;
+  /** Counter value carried by the batch, if any (R3a). */
+  readonly counter: bigint | null;
+  /** Rows read again by key for an earlier answer `reread`, by table id; a key that found nothing is in `absent`. */
+  readonly reread: ReadonlyMap<string, RereadRows>;
+}
+
+export interface RereadRows {
+  readonly rows: readonly Cell[][];
+  readonly absent: readonly (readonly string[])[];
+}
+
+export type BatchResult =
+  | { readonly outcome: 'applied'; readonly checkpoint: Checkpoint; readonly rowsWritten: number; readonly rowsDeleted: number }
+  /** Another process moved the checkpoint; nothing was written. */
+  | { readonly outcome: 'lost' }
+  /** Unknown columns of rows that are not of the current epoch: read these keys after R4's wait and call again. Nothing was written. */
+  | { readonly outcome: 'reread'; readonly keys: ReadonlyMap<string, readonly (readonly string[])[]> };
+
+/** One chunk, ready to be merged by R4. */
+export interface ChunkWrite {
+  readonly pipeline: string;
+  readonly mapping: TableMapping;
+  readonly claim: TaskClaim;
+  /** Row codec, cells in mapping order. */
+  readonly rows: AsyncIterable<Uint8Array>;
+}
+
+export type ChunkResult =
+  | { readonly outcome: 'done'; readonly rowsRead: number; readonly rowsFilled: number }
+  /** Task, attempt, run or epoch is no longer ours; nothing was written. */
+  | { readonly outcome: 'lost' };
+
+/** State of a table of a pipeline, as kept in the warehouse. */
+export interface TableState {
+  readonly table: string;
+  readonly epoch: number;
+  readonly phase: 'new' | 'preloading' | 'catching-up' | 'live' | 'stopped';
+  readonly runId: string | null;
+  /** H (R4): the table is live when the stream has passed it. */
+  readonly liveAt: LogPosition | null;
+  readonly rowsPreloaded: number;
+  readonly eventsApplied: number;
+  readonly error: string | null;
+}
+
+export interface GapDeclaration {
+  readonly pipeline: string;
+  readonly partition: number;
+  /** First offset from which the log is whole and of the new identity. */
+  readonly next: StreamOffset;
+  readonly identity: SourceIdentity;
+  readonly tables: readonly string[];
+  readonly reason: string;
+}
+
+/**
+ * The database written to. All decisions are made from rows read in the writing transaction; transactions carry
+ * statement, lock and idle timeouts (R2). A table here has no foreign key, unique constraint but its key, or trigger (R6).
+ */
+export interface Warehouse {
+  /** Everything wrong with server, login and settings, as sentences with remedies; empty: fine. */
+  check(): Promise<readonly string[]>;
+  /**
+   * What stands in the way of these tables in the warehouse: a table with other columns or types, foreign keys, unique
+   * constraints, triggers. Sentences with remedies; empty: fine. Changes nothing.
+   */
+  checkTables(mappings: readonly TableMapping[]): Promise<readonly string[]>;
+  /** Creates schemas, tables and marker tables that do not exist. Idempotent; refuses what `checkTables` reports. */
+  prepareTables(pipeline: string, mappings: readonly TableMapping[]): Promise<void>;
+
+  /** The checkpoint, or null before the first `createCheckpoint`. */
+  readCheckpoint(pipeline: string, partition: number): Promise<Checkpoint | null>;
+  /** Creates the checkpoint at `next` unless one exists; returns the one that stands. */
+  createCheckpoint(pipeline: string, partition: number, next: StreamOffset): Promise<Checkpoint>;
+  applyBatch(write: BatchWrite): Promise<BatchResult>;
+  /**
+   * R3: one transaction moves the checkpoint to where the log is whole, clears the highest, raises generation and the
+   * epoch of the tables concerned, which return to phase `new`. Returns the new checkpoint.
+   */
+  declareGap(gap: GapDeclaration): Promise<Checkpoint>;
+
+  readTableStates(pipeline: string): Promise<readonly TableState[]>;
+  /**
+   * R4 (0): raises the table's epoch for `runId`, in a transaction that excludes every batch and merge of the table;
+   * markers and truncate memory of older epochs go. Idempotent per run: returns the run's epoch if already raised.
+   */
+  beginPreload(pipeline: string, mapping: TableMapping, runId: string): Promise<number>;
+  /** R4: stages the rows, then merges them together with the task's `running → done`. */
+  loadChunk(write: ChunkWrite): Promise<ChunkResult>;
+  /**
+   * R4: one transaction closes the preload of `epoch`, deletes rows of older epochs and drops the markers no open use
+   * needs. The caller reads H after this and calls `setLiveAt`. `lost` if epoch or run is no longer the table's.
+   */
+  finishPreload(pipeline: string, mapping: TableMapping, claim: TaskClaim): Promise<{ readonly outcome: 'done' | 'lost'; readonly rowsSwept: number }>;
+  /** Notes H; phase becomes `catching-up`. Ignored unless run and epoch are still the table's. */
+  setLiveAt(pipeline: string, table: string, epoch: number, position: LogPosition): Promise<void>;
+  /** `catching-up → live` for tables whose H the checkpoint has passed. Returns the tables that became live. */
+  promoteLive(pipeline: string, passed: (liveAt: LogPosition) => boolean): Promise<readonly string[]>;
+
+  /** Ranges of the warehouse's own keys, like SourceDatabase.planChunks; for comparing in the other direction. */
+  planChunks(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange>;
+  /** Keys standing in a range, in key order. */
+  readKeys(mapping: TableMapping, range: KeyRange): Promise<readonly string[][]>;
+  /** Rows for these keys with their versions; absent keys are missing from the answer. */
+  readByKeys(mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<readonly { readonly row: Cell[]; readonly epoch: number; readonly position: LogPosition | null }[]>;
+  /** Rows in the target; exact. */
+  countRows(mapping: TableMapping): Promise<number>;
+  close(): Promise<void>;
+}
