@@ -1,1 +1,4 @@
-export {};
+export * from './control-bus';
+export * from './control-store';
+export * from './planner';
+export * from './run';

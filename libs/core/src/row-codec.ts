@@ -8,7 +8,7 @@ import type { Cell, Row } from './column-type';
  */
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r', '\b': '\\b', '\f': '\\f', '\v': '\\v' };
 const UNESCAPES: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', b: '\b', f: '\f', v: '\v' };
-// eslint-disable-next-line no-control-regex -- exactly the characters the format escapes
+ 
 const NEEDS_ESCAPE = /[\\\t\n\r\b\f\v]/g;
 
 /** One row as a line, newline included. */

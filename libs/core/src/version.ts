@@ -1,4 +1,4 @@
-import { LogPosition } from './position';
+import { type LogPosition } from './position';
 
 /**
  * The decisions of R3–R5 as pure functions. Small writes call them; the set-based SQL of a warehouse adapter states

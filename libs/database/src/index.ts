@@ -1,1 +1,5 @@
-export {};
+export * from './control-tables';
+export * from './transaction';
+export * from './postgres/data-source';
+export * from './postgres/errors';
+export * from './postgres/sql';

@@ -1,0 +1,113 @@
+import 'reflect-metadata';
+import { DataSource, type EntitySchema } from 'typeorm';
+import { ElstreamError, type Logger } from '@elstream/core';
+import { classifyPostgresError } from './errors';
+import { onConnection, sqlOn, type Sql, type TransactionTimeouts } from '../transaction';
+
+/**
+ * Session settings under which PostgreSQL's text output is our canonical text (R1). They hold on every connection of
+ * ours, replication connections included, so preload and stream give the same text for the same value.
+ */
+export const CANONICAL_SETTINGS: Readonly<Record<string, string>> = {
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  xmloption: 'content',
+  search_path: 'pg_catalog',
+};
+
+/** The `options` start-up parameter that makes the settings hold from the first statement. */
+export function startupOptions(extra: Readonly<Record<string, string>> = {}): string {
+  return Object.entries({ ...CANONICAL_SETTINGS, ...extra })
+    .filter(([name]) => name !== 'client_encoding')
+    .map(([name, value]) => `-c ${name}=${value.replace(/([\\ ])/g, '\\$1')}`)
+    .join(' ');
+}
+
+export interface PostgresConnection {
+  /** `postgres://user:password@host:port/database`; never logged. */
+  readonly url: string;
+  /** Shown in pg_stat_activity, so that a DBA knows who it is. */
+  readonly applicationName: string;
+  /** Upper bound of connections this process opens to the database (R14). */
+  readonly maxConnections: number;
+  readonly timeouts: TransactionTimeouts;
+  readonly connectTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+export const DEFAULT_TIMEOUTS: TransactionTimeouts = { statementMs: 300_000, lockMs: 30_000, idleMs: 10_000 };
+
+/** Driver options (node-postgres) for one connection or pool. */
+export function clientOptions(connection: PostgresConnection): Record<string, unknown> {
+  const { timeouts } = connection;
+  return {
+    connectionString: connection.url,
+    application_name: connection.applicationName,
+    connectionTimeoutMillis: connection.connectTimeoutMs,
+    keepAlive: true,
+    options: startupOptions({
+      statement_timeout: String(timeouts.statementMs),
+      lock_timeout: String(timeouts.lockMs),
+      idle_in_transaction_session_timeout: String(timeouts.idleMs),
+    }),
+  };
+}
+
+/** A TypeORM DataSource over PostgreSQL, initialised. Throws a classified `ElstreamError` that names the remedy. */
+export async function connectPostgres(connection: PostgresConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<DataSource> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url: connection.url,
+    entities: [...entities],
+    synchronize: false,
+    migrationsRun: false,
+    logging: false,
+    installExtensions: false,
+    poolErrorHandler: (error: unknown) => {
+      connection.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'idle database connection lost');
+    },
+    extra: { ...clientOptions(connection), max: connection.maxConnections },
+    ...extra,
+  });
+  try {
+    return await dataSource.initialize();
+  } catch (error) {
+    throw classifyPostgresError(error);
+  }
+}
+
+/**
+ * One transaction, READ COMMITTED: every statement sees what is committed when it begins, so what is read after a
+ * lock was taken is current. Commits when `fn` resolves; anything thrown rolls back and arrives classified.
+ */
+export async function inTransaction<T>(dataSource: DataSource, fn: (sql: Sql) => Promise<T>): Promise<T> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.startTransaction('READ COMMITTED');
+    const result = await fn(sqlOn(runner));
+    await runner.commitTransaction();
+    return result;
+  } catch (error) {
+    if (runner.isTransactionActive) {
+      // The first error is the one that matters; a failed rollback means the connection is gone, and with it the transaction.
+      await runner.rollbackTransaction().catch(() => undefined);
+    }
+    throw error instanceof ElstreamError ? error : classifyPostgresError(error);
+  } finally {
+    await runner.release();
+  }
+}
+
+/** Statements outside a transaction, errors classified. */
+export async function onPostgres<T>(dataSource: DataSource, fn: (sql: Sql) => Promise<T>): Promise<T> {
+  try {
+    return await onConnection(dataSource, fn);
+  } catch (error) {
+    throw error instanceof ElstreamError ? error : classifyPostgresError(error);
+  }
+}

@@ -1,0 +1,77 @@
+import { ElstreamError, type Recovery } from '@elstream/core';
+
+interface ServerError {
+  readonly code: string;
+  readonly message: string;
+  readonly table?: string;
+  readonly column?: string;
+}
+
+/** SQLSTATE, exact or by class (first two characters) → our code, recovery and the remedy. Source: PostgreSQL manual, appendix A. */
+const KNOWN: Readonly<Record<string, readonly [code: string, recovery: Recovery, remedy: string]>> = {
+  '28P01': ['DB_PASSWORD', 'stop', 'check the user and password in the connection URL'],
+  '28000': ['DB_LOGIN', 'stop', 'check the user in the connection URL and pg_hba.conf'],
+  '3D000': ['DB_DATABASE', 'stop', 'check the database name in the connection URL'],
+  '42501': ['DB_PRIVILEGE', 'stop', 'grant the missing privilege to the connecting user'],
+  '53100': ['DB_DISK_FULL', 'retry', 'free disk space on the database server; the work goes on by itself'],
+  '53200': ['DB_OUT_OF_MEMORY', 'retry', 'the database server is short of memory'],
+  '53300': ['DB_CONNECTIONS', 'retry', 'raise max_connections or lower the connection limit in the pipeline'],
+  '55006': ['DB_IN_USE', 'retry', 'another session uses the object'],
+  '55P03': ['DB_LOCK_TIMEOUT', 'retry', 'another session holds a lock for too long'],
+  '57014': ['DB_TIMEOUT', 'retry', 'a statement took longer than its timeout'],
+  '25P03': ['DB_IDLE_TIMEOUT', 'retry', 'the transaction was idle for too long'],
+  '40001': ['DB_SERIALIZATION', 'retry', 'concurrent change'],
+  '40P01': ['DB_DEADLOCK', 'retry', 'deadlock'],
+  '25006': ['DB_READ_ONLY', 'retry', 'the server is read-only, perhaps a standby; point the connection URL at the primary'],
+  '08': ['DB_CONNECTION', 'retry', 'the connection to the database broke'],
+  '53': ['DB_RESOURCES', 'retry', 'the database server is short of resources'],
+  '57': ['DB_SHUTDOWN', 'retry', 'the database server is stopping or starting'],
+  '58': ['DB_SYSTEM', 'retry', 'an I/O error at the database server'],
+};
+
+const NETWORK: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; check host and port in the connection URL and that the server runs',
+  ENOTFOUND: 'the host name is unknown; check the connection URL',
+  EAI_AGAIN: 'the host name could not be looked up',
+  ECONNRESET: 'the server closed the connection',
+  EPIPE: 'the server closed the connection',
+  ETIMEDOUT: 'the server does not answer',
+  EHOSTUNREACH: 'the host cannot be reached',
+};
+
+/** Driver messages that carry no code (node-postgres); matched exactly as the driver spells them. */
+const DRIVER_BROKEN = ['Connection terminated', 'Client has encountered a connection error and is not queryable', 'timeout exceeded when trying to connect', 'Client was closed and is not queryable', 'Query read timeout'];
+
+/** Any error of the PostgreSQL driver or TypeORM → `ElstreamError` with code, recovery and remedy; by SQLSTATE, never by server text. */
+export function classifyPostgresError(error: unknown): ElstreamError {
+  if (error instanceof ElstreamError) return error;
+  if (error instanceof AggregateError && error.errors.length > 0) return classifyPostgresError(error.errors[0]);
+  const server = serverError(error);
+  if (server !== null) {
+    const known = KNOWN[server.code] ?? KNOWN[server.code.slice(0, 2)];
+    if (known !== undefined) return new ElstreamError(known[0], known[1], `${server.message}; ${known[2]}`, { cause: error });
+    const network = NETWORK[server.code];
+    if (network !== undefined) return new ElstreamError('DB_CONNECTION', 'retry', `${server.message}: ${network}`, { cause: error });
+    const column = server.column === undefined ? '' : ` (column ${server.column})`;
+    return new ElstreamError(`DB_${server.code}`, 'stop', `${server.message}${column} [SQLSTATE ${server.code}]`, { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (DRIVER_BROKEN.some((known) => message.startsWith(known))) return new ElstreamError('DB_CONNECTION', 'retry', message, { cause: error });
+  return new ElstreamError('DB_UNKNOWN', 'stop', message, { cause: error });
+}
+
+function serverError(error: unknown): ServerError | null {
+  for (let current: unknown = error, depth = 0; current instanceof Error && depth < 4; depth += 1) {
+    const candidate = current as Error & { code?: unknown; driverError?: unknown; table?: unknown; column?: unknown };
+    if (typeof candidate.code === 'string') {
+      return {
+        code: candidate.code,
+        message: candidate.message,
+        ...(typeof candidate.table === 'string' ? { table: candidate.table } : {}),
+        ...(typeof candidate.column === 'string' ? { column: candidate.column } : {}),
+      };
+    }
+    current = candidate.driverError ?? candidate.cause;
+  }
+  return null;
+}
