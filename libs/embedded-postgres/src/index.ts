@@ -1,1 +1,3 @@
-export {};
+export { type EmbeddedPostgresOptions, type EmbeddedServer, type StopMode, defaultSettings } from './options';
+export { type ProcessIdentity, identify, isAlive } from './processes';
+export { discardDataFolder, startEmbeddedPostgres } from './server';
