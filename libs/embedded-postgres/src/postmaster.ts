@@ -25,6 +25,8 @@ export interface Launch {
 export interface Postmaster {
   readonly pid: number;
   readonly exited: Promise<void>;
+  /** Sends a signal and keeps this process alive until the server is gone. */
+  end(name: NodeJS.Signals): void;
 }
 
 /** A start that failed because of something that passes (a taken port, memory of killed backends). */
@@ -77,7 +79,11 @@ export async function launchPostmaster(launch: Launch): Promise<Postmaster> {
   }
   // From here the server does not keep this process alive; the exit handler stops it.
   child.unref();
-  return { pid, exited };
+  const end = (name: NodeJS.Signals): void => {
+    child.ref();
+    signal(pid, name);
+  };
+  return { pid, exited, end };
 }
 
 function spawnServer({ binary, dataDir, port, settings, account, logFile }: Launch): ChildProcess {
@@ -120,7 +126,11 @@ const sharper: Readonly<Record<StopMode, readonly NodeJS.Signals[]>> = {
 /** Ends the server, more sharply each 10 s: a walsender whose reader hangs holds a fast stop up for ever. */
 export async function stopPostmaster(postmaster: Postmaster, mode: StopMode): Promise<void> {
   for (const name of sharper[mode]) {
-    signal(postmaster.pid, name);
-    if (await Promise.race([postmaster.exited.then(() => true), sleep(10_000).then(() => false)])) return;
+    postmaster.end(name);
+    const patience = new AbortController();
+    const gone = postmaster.exited.then(() => true);
+    const done = await Promise.race([gone, sleep(10_000, patience.signal).then(() => false)]);
+    patience.abort();
+    if (done) return;
   }
 }

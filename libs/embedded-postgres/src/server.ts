@@ -1,6 +1,5 @@
 import { type ElstreamError, silentLogger, sleep } from '@elstream/core';
-import { realpathSync, rmSync } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { Client } from 'pg';
@@ -10,7 +9,7 @@ import { failure } from './failure';
 import { type Installation, binary, packagedNativeDir, provideInstallation } from './installation';
 import { type EmbeddedPostgresOptions, type EmbeddedServer, type StopMode, serverSettings } from './options';
 import { type Launch, type Postmaster, StartRefused, launchPostmaster, stopPostmaster } from './postmaster';
-import { identify, signal } from './processes';
+import { identify } from './processes';
 
 interface Cluster {
   readonly options: EmbeddedPostgresOptions;
@@ -176,7 +175,7 @@ class Server implements EmbeddedServer {
   async kill(): Promise<void> {
     const postmaster = this.#postmaster;
     if (!postmaster) return;
-    signal(postmaster.pid, 'SIGKILL');
+    postmaster.end('SIGKILL');
     await postmaster.exited;
     await killServerProcesses(this.dataDir);
   }
