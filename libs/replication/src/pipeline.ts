@@ -1,0 +1,57 @@
+import type { ChangeStream } from '@elstream/change-stream';
+import type { TableMapping, TableSchema } from '@elstream/core';
+import type { SourceDatabase, TableSelection } from '@elstream/source';
+import type { Warehouse } from '@elstream/warehouse';
+
+/** What the pieces of work need to know of a pipeline's configuration; `@elstream/runtime` makes it from the file. */
+export interface PipelineSettings {
+  readonly name: string;
+  readonly selection: TableSelection;
+  /** Rows of one warehouse batch's keys read at once while comparing. */
+  readonly compareRows: number;
+  /** How long R4's wait for transactions in progress may last before the task is tried again, milliseconds. */
+  readonly transactionWaitMs: number;
+  /** How long validation waits for the stream to pass a position before the rows count as unverified, milliseconds. */
+  readonly validationWaitMs: number;
+  /** How often an idle source is moved on by the counter, milliseconds. */
+  readonly counterIntervalMs: number;
+  /** R14: bytes of log the source may retain for us. */
+  readonly walLimitBytes: number;
+  readonly walPolicy: 'drop' | 'resume';
+}
+
+/** Tables as configured: what is replicated and every reason why one cannot be, as sentences with remedies. */
+export interface MappedTables {
+  readonly mappings: readonly TableMapping[];
+  readonly problems: readonly string[];
+}
+
+/**
+ * One pipeline with its two databases and its change stream. Source and stream are connected when first asked for, so
+ * that a source that is down stops no other pipeline; a failed connection is tried again at the next call.
+ */
+export interface PipelineHandle {
+  readonly name: string;
+  readonly settings: PipelineSettings;
+  readonly warehouse: Warehouse;
+  source(): Promise<SourceDatabase>;
+  stream(): Promise<ChangeStream>;
+  /** Described source tables → mappings, as the configuration wants them. Pure. */
+  mapTables(tables: readonly TableSchema[]): MappedTables;
+  /** The stored mappings by table id, mask secrets put back; empty before the first `prepare`. Cached; `tables-changed` on the bus renews it. */
+  mappings(): Promise<ReadonlyMap<string, TableMapping>>;
+  /** Stores the mappings (without secrets), by which stream, preload and validation go on from now. */
+  setMappings(mappings: readonly TableMapping[]): Promise<void>;
+  /** Reads the stored mappings again at the next `mappings()`. */
+  forgetMappings(): void;
+}
+
+/** The pipelines this process was configured with. */
+export interface PipelineRegistry {
+  names(): readonly string[];
+  /** Throws `PIPELINE_UNKNOWN` (refuse). */
+  get(name: string): PipelineHandle;
+  has(name: string): boolean;
+  /** Removes what is ours at the source (slot, publication), then forgets the pipeline in the control tables. Target tables stay. */
+  remove(name: string): Promise<void>;
+}
