@@ -40,5 +40,8 @@ module.exports = {
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   moduleNameMapper: sourceEntries(),
   passWithNoTests: true,
+  reporters: ['default', path.join(__dirname, 'tools', 'jest', 'reporter.cjs')],
+  // nx runs two projects at a time: half the cores each.
+  maxWorkers: '50%',
   testTimeout: 60_000,
 };

@@ -1,0 +1,87 @@
+// Checks what neither the compiler nor ESLint sees. `--fix` rewrites the tsconfig references.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { boundaryViolations, projects, root } from './lint/boundaries.mjs';
+
+const fix = process.argv.includes('--fix');
+const problems = [];
+
+const specsOf = (project) => {
+  const src = path.join(root, project.dir, 'src');
+  return existsSync(src) ? readdirSync(src, { recursive: true }).map(String).filter((file) => file.endsWith('.spec.ts')) : [];
+};
+
+/** A project's tsconfig references are its dependencies of ours (in tsconfig.spec.json: the development ones too). */
+function checkReferences(project, byName) {
+  const files = [
+    ['tsconfig.json', project.dependencies],
+    ['tsconfig.spec.json', [...new Set([...project.dependencies, ...project.devDependencies])]],
+  ];
+  for (const [name, dependencies] of files) {
+    const file = path.join(root, project.dir, name);
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    const wanted = dependencies.map((d) => byName.get(d)?.dir).filter(Boolean).map((dir) => path.relative(project.dir, dir)).sort();
+    const found = (config.references ?? []).map((r) => path.normalize(r.path)).sort();
+    if (wanted.join() === found.join()) continue;
+    if (fix) writeFileSync(file, `${JSON.stringify({ ...config, references: wanted.map((at) => ({ path: at })) }, null, 2)}\n`);
+    else problems.push(`${project.dir}/${name}: references [${found}] differ from package.json's dependencies [${wanted}]; run node tools/check-workspace.mjs --fix`);
+  }
+}
+
+/** Results of tests on a server are not to be taken from the cache. */
+function checkTarget(project) {
+  const onServer = specsOf(project).some((file) => /\.(pg|kafka|redis|mssql)\.spec\.ts$/.test(file));
+  const { nx } = JSON.parse(readFileSync(path.join(root, project.dir, 'package.json'), 'utf8'));
+  if (onServer && nx?.targets?.test?.cache !== false) problems.push(`${project.dir}/package.json: has tests on a server, so nx.targets.test.cache must be false`);
+}
+
+function checkListed(all) {
+  const listed = new Set(all.map((p) => `${p.dir}/package.json`));
+  for (const file of tracked()) {
+    if (/^(libs|apps|e2e|bench)\b.*package\.json$/.test(file) && !listed.has(file)) problems.push(`${file}: not in the root package.json's workspaces`);
+  }
+}
+
+/** What git tracks; in a copy without git (a source archive) nothing. */
+function tracked() {
+  try {
+    return execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\0').filter((f) => f && existsSync(path.join(root, f)));
+  } catch {
+    return [];
+  }
+}
+
+const forbiddenText = [
+  [/(?<![\w.~)\]}$-])\/(?:work|home|Users|root)\/[\w.-]+/, 'a path of one machine'],
+  [/"resolved"\s*:\s*"http/, 'a download address'],
+  [/\bregistry\.(?:npmjs|yarnpkg)\./, 'a download host'],
+];
+const focused = /\b(?:describe|it|test)(?:\.\w+)*\.only\b|\b(?:fdescribe|fit)\s*\(/;
+const skipped = /\b(?:describe|it|test)(?:\.\w+)*\.skip\b|\b(?:xdescribe|xit|xtest)\s*\(/;
+
+function checkText(file) {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const at = (index) => `${file}:${text.slice(0, index).split('\n').length}`;
+  const report = (pattern, what) => {
+    const match = pattern.exec(text);
+    if (match) problems.push(`${at(match.index)}: ${what}: ${match[0]}`);
+  };
+  for (const [pattern, what] of forbiddenText) report(pattern, what);
+  if (file.endsWith('.spec.ts')) report(focused, 'a focused test');
+  if (file.endsWith('.spec.ts') && !file.endsWith('.mssql.spec.ts')) report(skipped, 'a skipped test');
+}
+
+const all = projects();
+const byName = new Map(all.map((p) => [p.name, p]));
+problems.push(...boundaryViolations(all));
+for (const project of all) {
+  checkReferences(project, byName);
+  checkTarget(project);
+}
+checkListed(all);
+for (const file of tracked()) if (!/\.(png|ico|woff2?)$/.test(file)) checkText(file);
+
+for (const problem of problems) console.error(problem);
+console.error(problems.length === 0 ? `workspace: ${all.length} projects, nothing to complain of` : `workspace: ${problems.length} problems`);
+process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,0 +1,38 @@
+'use strict';
+// Writes each project's counts to test-results/results.json (an nx output: a cached target brings its file back), from
+// which tools/test.mjs makes the total. Under CI=true a skipped suite is a failure unless it needs a SQL Server.
+const { mkdirSync, rmSync, writeFileSync } = require('node:fs');
+const path = require('node:path');
+
+const maySkip = (file) => file.endsWith('.mssql.spec.ts');
+
+module.exports = class CountsReporter {
+  constructor(globalConfig) {
+    this.root = globalConfig.rootDir;
+    this.file = path.join(this.root, 'test-results', 'results.json');
+    // A run that crashes must not leave the counts of the run before.
+    rmSync(this.file, { force: true });
+  }
+
+  onRunComplete(_contexts, results) {
+    const skipped = results.testResults
+      .filter((suite) => suite.skipped || suite.numPendingTests + suite.numTodoTests > 0)
+      .map((suite) => ({ file: path.relative(this.root, suite.testFilePath), tests: suite.numPendingTests + suite.numTodoTests }));
+    this.forbidden = process.env.CI === 'true' ? skipped.filter(({ file }) => !maySkip(file)) : [];
+    const counts = {
+      passed: results.numPassedTests,
+      // A suite that could not be run has no failed test, but did fail.
+      failed: results.numFailedTests + results.numRuntimeErrorTestSuites + (results.wasInterrupted ? 1 : 0),
+      skipped: results.numPendingTests + results.numTodoTests,
+      skippedSuites: skipped,
+      forbiddenSkips: this.forbidden.map(({ file }) => file),
+    };
+    mkdirSync(path.dirname(this.file), { recursive: true });
+    writeFileSync(this.file, `${JSON.stringify(counts, null, 2)}\n`);
+  }
+
+  getLastError() {
+    if (!this.forbidden?.length) return undefined;
+    return new Error(`skipped under CI=true, where only *.mssql.spec.ts may be: ${this.forbidden.map(({ file }) => file).join(', ')}`);
+  }
+};
