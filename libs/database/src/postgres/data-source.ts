@@ -1,7 +1,8 @@
 import 'reflect-metadata';
-import { DataSource, type EntitySchema } from 'typeorm';
+import type { DataSource, EntitySchema } from 'typeorm';
 import { ElstreamError, type Logger } from '@elstream/core';
 import { classifyPostgresError } from './errors';
+import { EntityDataSource } from './entity-data-source';
 import { onConnection, sqlOn, type Sql, type TransactionTimeouts } from '../transaction';
 
 /**
@@ -59,8 +60,8 @@ export function clientOptions(connection: PostgresConnection): Record<string, un
 }
 
 /** A TypeORM DataSource over PostgreSQL, initialised. Throws a classified `ElstreamError` that names the remedy. */
-export async function connectPostgres(connection: PostgresConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<DataSource> {
-  const dataSource = new DataSource({
+export async function connectPostgres(connection: PostgresConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<EntityDataSource> {
+  const dataSource = new EntityDataSource({
     type: 'postgres',
     url: connection.url,
     entities: [...entities],
@@ -75,7 +76,8 @@ export async function connectPostgres(connection: PostgresConnection, entities: 
     ...extra,
   });
   try {
-    return await dataSource.initialize();
+    await dataSource.initialize();
+    return dataSource;
   } catch (error) {
     throw classifyPostgresError(error);
   }
