@@ -1,0 +1,100 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Phases of a table that `elstream_table_phase` knows; the warehouse keeps the truth. */
+export const TABLE_PHASES = ['new', 'preloading', 'catching-up', 'live', 'stopped'] as const;
+
+/**
+ * Every metric of the product: names, labels and meaning in this one place. Labels hold names of pipelines, tables,
+ * phases and states only, never keys or values (R10).
+ */
+function define(registry: Registry) {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Counter({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Gauge({ name, help, labelNames, registers });
+  return {
+    eventsApplied: counter('elstream_events_applied_total', 'Change events applied, re-emissions not counted.', ['pipeline', 'table']),
+    eventsSkipped: counter('elstream_events_skipped_total', 'Change events recognised as re-emissions or passed over.', ['pipeline']),
+    batches: counter('elstream_batches_total', 'Batches committed with their checkpoint.', ['pipeline']),
+    batchSeconds: new Histogram({
+      name: 'elstream_batch_seconds',
+      help: 'Time from a batch in hand to its commit.',
+      labelNames: ['pipeline'],
+      buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
+      registers,
+    }),
+    rowsPreloaded: counter('elstream_rows_preloaded_total', 'Rows read from the source by preload.', ['pipeline', 'table']),
+    chunksPreloaded: counter('elstream_chunks_preloaded_total', 'Preload chunks committed.', ['pipeline', 'table']),
+    rowsCompared: counter('elstream_rows_compared_total', 'Source rows compared by validation.', ['pipeline', 'table']),
+    differences: gauge('elstream_differences', 'Confirmed differences found by the last validation.', ['pipeline', 'table']),
+    unverifiedRows: gauge('elstream_unverified_rows', 'Rows the last validation could not settle: neither equal nor different.', ['pipeline', 'table']),
+    lagSeconds: gauge('elstream_lag_seconds', 'Now minus the source time of the newest applied event or counter row.', ['pipeline']),
+    retainedLogBytes: gauge('elstream_retained_log_bytes', 'Log the source keeps for the pipeline.', ['pipeline']),
+    retainedLogLimitBytes: gauge('elstream_retained_log_limit_bytes', 'Limit of the log the source keeps (source.walLimitBytes).', ['pipeline']),
+    tasks: gauge('elstream_tasks', 'Tasks of runs that have not ended, by state.', ['pipeline', 'kind', 'state']),
+    tablePhase: gauge('elstream_table_phase', '1 for the phase the table is in, 0 for the others.', ['pipeline', 'table', 'phase']),
+    pipelinePaused: gauge('elstream_pipeline_paused', '1 while the stream is paused.', ['pipeline']),
+    streamFailures: counter('elstream_stream_failures_total', 'Times the stream failed, by what followed.', ['pipeline', 'recovery']),
+    refreshFailures: counter('elstream_refresh_failures_total', 'Scrapes whose gauges could not be refreshed and are stale.', []),
+    logGaps: counter('elstream_log_gaps_total', 'Log gaps declared.', ['pipeline']),
+  };
+}
+
+type Definitions = ReturnType<typeof define>;
+
+export interface Metrics extends Definitions {
+  readonly registry: Registry;
+  /** Media type of `text()`. */
+  readonly contentType: string;
+  /** Asks `refresh` for the current values of gauges before each scrape (lag is computed when asked); returns its remover. */
+  beforeScrape(refresh: () => Promise<void> | void): () => void;
+  /** All metrics in the Prometheus text format. A refresh that fails is counted and told, and the scrape goes on with what is there. */
+  text(): Promise<string>;
+  setTablePhase(pipeline: string, table: string, phase: string): void;
+  /** Removes every series of a pipeline that is gone. */
+  forgetPipeline(pipeline: string): Promise<void>;
+}
+
+export interface MetricsOptions {
+  /** Adds Node's own metrics (memory, event loop, garbage collection). Default false. */
+  readonly process?: boolean;
+  readonly onRefreshError?: (error: unknown) => void;
+}
+
+/** Metrics on a registry of their own, so that several services live in one process. */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const registry = new Registry();
+  if (options.process === true) collectDefaultMetrics({ register: registry });
+  const metrics = define(registry);
+  const refreshers = new Set<() => Promise<void> | void>();
+  return {
+    ...metrics,
+    registry,
+    contentType: registry.contentType,
+    beforeScrape: (refresh) => {
+      refreshers.add(refresh);
+      return () => refreshers.delete(refresh);
+    },
+    text: async () => {
+      const results = await Promise.allSettled([...refreshers].map(async (refresh) => refresh()));
+      for (const result of results) {
+        if (result.status === 'fulfilled') continue;
+        metrics.refreshFailures.inc();
+        options.onRefreshError?.(result.reason);
+      }
+      return registry.metrics();
+    },
+    setTablePhase: (pipeline, table, phase) => {
+      for (const each of TABLE_PHASES) metrics.tablePhase.set({ pipeline, table, phase: each }, each === phase ? 1 : 0);
+    },
+    forgetPipeline: async (pipeline) => {
+      for (const metric of Object.values(metrics)) {
+        const { values } = await metric.get();
+        for (const { labels } of values) {
+          const { le: _bucket, ...own } = labels as Record<string, string | number>;
+          if (own['pipeline'] !== pipeline) continue;
+          (metric as { remove(labels: Record<string, string | number>): void }).remove(own);
+        }
+      }
+    },
+  };
+}
