@@ -59,6 +59,8 @@ export function keyCellIdentity(cell: string, column: ColumnType): string {
 }
 
 function normalNumeric(text: string): string {
+  // the zeros at the end of an exponent are digits: such a text is left as it is
+  if (/e/i.test(text)) return text;
   if (!text.includes('.')) return text === '-0' ? '0' : text;
   const cut = text.replace(/\.?0+$/, '');
   return cut === '-0' || cut === '' || cut === '-' ? '0' : cut;

@@ -14,7 +14,11 @@ export type FoldedRow =
       readonly position: LogPosition;
       /** One per mapped column; `undefined` where no event of the batch carried it. */
       readonly cells: readonly EventCell[];
-      /** The key whose standing row supplies the unknown cells, where that is not this key: the row moved (R6). */
+      /**
+       * The key whose standing row supplies the unknown cells: the row moved (R6). Null: the row that stands at `key`.
+       * It may be `key` itself after a move and back; its cells are read before the deletes all the same, because a
+       * delete of the batch may name the same row in another spelling.
+       */
       readonly carryFrom: readonly string[] | null;
     };
 

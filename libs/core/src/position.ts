@@ -90,6 +90,8 @@ export class StreamOffset extends SortableHex {
 
   /** @param index 0-based index of the next event inside the transaction that commits at `position` */
   static direct(position: LogPosition, index: number): StreamOffset {
+    // without a position's bytes the index alone would be compared with positions
+    if (position.hex === '') throw new RangeError('a direct offset needs a position of its source, not ZERO');
     return new StreamOffset(position.hex + fixedHex(BigInt(index), INDEX_BYTES));
   }
 
