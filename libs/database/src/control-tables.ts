@@ -57,6 +57,8 @@ export interface TaskRow {
   error: string | null;
   createdAt: Date;
   startedAt: Date | null;
+  /** The worker's last sign of life; not touched by warehouse adapters. */
+  renewedAt: Date | null;
   finishedAt: Date | null;
 }
 
@@ -124,6 +126,7 @@ export const taskEntity = new EntitySchema<TaskRow>({
     error: nullableText,
     createdAt: { ...now, name: 'created_at' },
     startedAt: { type: 'timestamptz', nullable: true, name: 'started_at' },
+    renewedAt: { type: 'timestamptz', nullable: true, name: 'renewed_at' },
     finishedAt: { type: 'timestamptz', nullable: true, name: 'finished_at' },
   },
   indices: [{ name: 'task_run', columns: ['runId', 'kind', 'state'] }],

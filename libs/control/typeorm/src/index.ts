@@ -1,1 +1,3 @@
-export {};
+export { type ControlStoreOptions, createControlStore } from './create-control-store';
+export { controlEntities } from './entities';
+export { controlDataSourceOptions, controlMigrations } from './migrate';

@@ -1,0 +1,64 @@
+import type { ControlStore } from '@elstream/control';
+import type { Logger } from '@elstream/core';
+import { connectPostgres, type PostgresConnection } from '@elstream/database';
+import type { DataSource } from 'typeorm';
+import * as claims from './claims';
+import { controlEntities } from './entities';
+import { controlDataSourceOptions, migrateControlTables } from './migrate';
+import * as pipelines from './pipelines';
+import * as runs from './runs';
+import * as tasks from './tasks';
+
+/**
+ * The warehouse, as a DataSource made with `controlEntities` and `controlDataSourceOptions` (it stays its owner's: `close`
+ * leaves it open), or as a connection for a DataSource of the store's own.
+ */
+export type ControlStoreOptions = { readonly logger: Logger } & ({ readonly dataSource: DataSource } | { readonly connection: PostgresConnection });
+
+/**
+ * The control store over TypeORM on PostgreSQL. Errors arrive classified (`classifyPostgresError`); what is refused
+ * carries `RUN_ACTIVE`, `PIPELINE_UNKNOWN` or `CONTROL_SCHEMA_NEWER`. Times are the server's.
+ */
+export async function createControlStore(options: ControlStoreOptions): Promise<ControlStore> {
+  const own = 'connection' in options;
+  const db = own ? await connectPostgres(options.connection, controlEntities, controlDataSourceOptions) : options.dataSource;
+  const on =
+    <A extends unknown[], R>(fn: (db: DataSource, ...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      fn(db, ...args);
+  return {
+    migrate: () => migrateControlTables(db, options.logger),
+    registerPipeline: on(pipelines.registerPipeline),
+    readPipelines: on(pipelines.readPipelines),
+    readPipeline: on(pipelines.readPipeline),
+    setPaused: on(pipelines.setPaused),
+    setStreamError: on(pipelines.setStreamError),
+    setIdentity: on(pipelines.setIdentity),
+    setGap: on(pipelines.setGap),
+    nextCounter: on(pipelines.nextCounter),
+    removePipeline: on(pipelines.removePipeline),
+    saveMappings: on(pipelines.saveMappings),
+    readMappings: on(pipelines.readMappings),
+    createRun: on(runs.createRun),
+    readRun: on(runs.readRun),
+    readRuns: on(runs.readRuns),
+    startRun: on(runs.startRun),
+    setRunTables: on(runs.setRunTables),
+    endRun: on(runs.endRun),
+    addTasks: on(tasks.addTasks),
+    readTask: on(tasks.readTask),
+    readTasks: on(tasks.readTasks),
+    summarize: on(tasks.summarize),
+    pendingTasks: on(tasks.pendingTasks),
+    claim: on(claims.claim),
+    renew: on(claims.renew),
+    complete: on(claims.complete),
+    fail: on(claims.fail),
+    releaseAbandoned: on(claims.releaseAbandoned),
+    addEvent: on(runs.addEvent),
+    readEvents: on(runs.readEvents),
+    close: async () => {
+      if (own && db.isInitialized) await db.destroy();
+    },
+  };
+}

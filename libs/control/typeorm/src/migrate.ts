@@ -1,0 +1,49 @@
+import { ElstreamError, type Logger } from '@elstream/core';
+import { CONTROL_SCHEMA, inTransaction } from '@elstream/database';
+import { MigrationExecutor, type DataSource } from 'typeorm';
+import { ControlTables } from './migrations/control-tables';
+
+/** All migrations of the control tables, oldest first. Never edit one that was released; add another. */
+export const controlMigrations = [ControlTables] as const;
+
+/** What the warehouse's DataSource needs besides `controlEntities`: where the migrations are and where they are noted. */
+export const controlDataSourceOptions = {
+  schema: CONTROL_SCHEMA,
+  migrations: [...controlMigrations],
+  migrationsTableName: 'migration',
+  migrationsTransactionMode: 'all',
+} as const;
+
+/** Any fixed number; the same in every version, so that all versions exclude each other. */
+const MIGRATION_LOCK = 4_917_265_038_221;
+
+/**
+ * Brings the control tables to this version in one transaction under an advisory lock: of two processes starting at
+ * once the second waits, then finds nothing to do. Refuses (`CONTROL_SCHEMA_NEWER`) tables of a later version.
+ */
+export async function migrateControlTables(dataSource: DataSource, logger: Logger): Promise<void> {
+  const options = dataSource.options as { readonly schema?: string; readonly migrationsTableName?: string };
+  if (options.schema !== CONTROL_SCHEMA || options.migrationsTableName !== controlDataSourceOptions.migrationsTableName) {
+    throw new ElstreamError('CONTROL_DATA_SOURCE', 'stop', 'the control store needs a DataSource made with controlEntities and controlDataSourceOptions');
+  }
+  const started = Date.now();
+  const applied = await inTransaction(dataSource, async (sql) => {
+    await sql.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    // Looked up first: CREATE SCHEMA IF NOT EXISTS needs the privilege even where the schema stands.
+    const schema = await sql.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [CONTROL_SCHEMA]);
+    if (schema.length === 0) await sql.execute(`CREATE SCHEMA ${CONTROL_SCHEMA}`);
+    const executor = new MigrationExecutor(dataSource, sql.runner);
+    const known = new Set(dataSource.migrations.map((m) => m.name));
+    const unknown = (await executor.getExecutedMigrations()).filter((m) => !known.has(m.name)).map((m) => m.name);
+    if (unknown.length > 0) {
+      throw new ElstreamError(
+        'CONTROL_SCHEMA_NEWER',
+        'refuse',
+        `the warehouse's control tables (schema ${CONTROL_SCHEMA}) are of a newer elstream: ${unknown.join(', ')}; start that version or a later one`,
+      );
+    }
+    // Joins the transaction that is open on the runner.
+    return (await executor.executePendingMigrations()).map((m) => m.name);
+  });
+  if (applied.length > 0) logger.info({ migrations: applied.join(', '), ms: Date.now() - started }, 'control tables brought up to date');
+}

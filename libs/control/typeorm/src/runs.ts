@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { ElstreamError } from '@elstream/core';
+import type { ControlStore, Run, RunEvent, RunState } from '@elstream/control';
+import { inTransaction, onPostgres, taskEntity } from '@elstream/database';
+import { In, MoreThan, type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { runEntity, runEventEntity, type RunEventRow, type RunRow } from './entities';
+import { lockPipeline } from './pipelines';
+import { storable, toEvent, toRun } from './rows';
+import { insertTasks } from './tasks';
+
+const ACTIVE: readonly RunState[] = ['pending', 'running'];
+
+/** The pipeline's row is locked, so of two callers the second sees the first's run; the unique index backs it up. */
+export async function createRun(db: DataSource, run: Parameters<ControlStore['createRun']>[0]): Promise<Run> {
+  return inTransaction(db, async ({ runner: { manager } }) => {
+    await lockPipeline(manager, run.pipeline);
+    const active = await manager.findOneBy(runEntity, { pipeline: run.pipeline, state: In([...ACTIVE]) });
+    if (active !== null) {
+      throw new ElstreamError('RUN_ACTIVE', 'refuse', `run ${active.id} of the pipeline has not ended; wait for it or cancel it`, {
+        place: { pipeline: run.pipeline },
+      });
+    }
+    const id = randomUUID();
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(runEntity)
+      .values({ id, pipeline: run.pipeline, reason: run.reason, tables: [...run.tables] })
+      .updateEntity(false)
+      .execute();
+    const row = await manager.findOneByOrFail(runEntity, { id });
+    await insertTasks(manager, row, [{ kind: 'prepare', table: null, epoch: null, payload: {} }]);
+    return toRun(row);
+  });
+}
+
+export async function readRun(db: DataSource, id: string): Promise<Run | null> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const row = await manager.findOneBy(runEntity, { id });
+    return row === null ? null : toRun(row);
+  });
+}
+
+export async function readRuns(db: DataSource, filter: Parameters<ControlStore['readRuns']>[0]): Promise<readonly Run[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const rows = await manager.find(runEntity, {
+      where: {
+        ...(filter.pipeline === undefined ? {} : { pipeline: filter.pipeline }),
+        ...(filter.states === undefined ? {} : { state: In([...filter.states]) }),
+      },
+      order: { seq: 'DESC' },
+      take: filter.limit,
+    });
+    return rows.map(toRun);
+  });
+}
+
+export async function startRun(db: DataSource, id: string): Promise<void> {
+  await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: 'pending' }, { state: 'running', startedAt: () => 'now()' }));
+}
+
+export async function setRunTables(db: DataSource, id: string, tables: readonly string[]): Promise<void> {
+  await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: In([...ACTIVE]) }, { tables: [...tables] }));
+}
+
+export async function endRun(db: DataSource, id: string, state: Parameters<ControlStore['endRun']>[1], error: string | null): Promise<boolean> {
+  return inTransaction(db, async ({ runner: { manager } }) => {
+    const ended = await manager.update(
+      runEntity,
+      { id, state: In([...ACTIVE]) },
+      { state, error: error === null ? null : storable(error), finishedAt: () => 'now()' },
+    );
+    if (ended.affected === 0) return false;
+    await manager.update(taskEntity, { runId: id, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: () => 'now()' });
+    return true;
+  });
+}
+
+/**
+ * The run's row stays locked from the moment the event's id is drawn until it is committed: so ids of one run become
+ * visible in their order, and a reader that goes on after the highest id it saw misses none.
+ */
+export async function addEvent(db: DataSource, event: Parameters<ControlStore['addEvent']>[0]): Promise<void> {
+  await inTransaction(db, async ({ runner: { manager } }) => {
+    if ((await lockRun(manager, event.runId)) === null) {
+      throw new ElstreamError('RUN_UNKNOWN', 'lost', `run ${event.runId} is gone, its pipeline was removed`);
+    }
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(runEventEntity)
+      .values({ runId: event.runId, type: event.type, tableId: event.table, detail: { ...event.detail } } as QueryDeepPartialEntity<RunEventRow>)
+      .updateEntity(false)
+      .execute();
+  });
+}
+
+export async function readEvents(db: DataSource, runId: string, after: number, limit: number): Promise<readonly RunEvent[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const rows = await manager.find(runEventEntity, { where: { runId, id: MoreThan(String(after)) }, order: { id: 'ASC' }, take: limit });
+    return rows.map(toEvent);
+  });
+}
+
+/** Holds off other planners and the run's end until the transaction ends; null: there is no such run. */
+export async function lockRun(manager: EntityManager, id: string): Promise<RunRow | null> {
+  return manager.findOne(runEntity, { where: { id }, lock: { mode: 'for_no_key_update' } });
+}

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import type { ControlStore, NewTask, Task, TaskSummary } from '@elstream/control';
+import { inTransaction, onPostgres, taskEntity, type TaskRow } from '@elstream/database';
+import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { runEntity, type RunRow } from './entities';
+import { toTask } from './rows';
+
+/** Rows per INSERT: far below the protocol's 65,535 parameters. */
+const INSERT_ROWS = 1_000;
+
+export async function addTasks(db: DataSource, runId: string, tasks: readonly NewTask[]): Promise<readonly Task[]> {
+  return inTransaction(db, async ({ runner: { manager } }) => {
+    const run = await lockActiveRun(manager, runId);
+    return run === null ? [] : insertTasks(manager, run, tasks);
+  });
+}
+
+/** The run, locked against other planners and its end; null if it has ended (then nothing may be added). */
+export async function lockActiveRun(manager: EntityManager, runId: string): Promise<RunRow | null> {
+  const run = await manager.findOne(runEntity, { where: { id: runId }, lock: { mode: 'for_no_key_update' } });
+  return run !== null && (run.state === 'pending' || run.state === 'running') ? run : null;
+}
+
+/**
+ * Adds the tasks whose (kind, table) the run has none of yet; several of one (kind, table) in one call are all added.
+ * The caller holds the run's lock: so two planners, or a planner and a completing task, cannot both find nothing.
+ */
+export async function insertTasks(manager: EntityManager, run: Pick<RunRow, 'id' | 'pipeline'>, tasks: readonly NewTask[]): Promise<Task[]> {
+  const groups = await manager
+    .createQueryBuilder(taskEntity, 't')
+    .select('t.kind', 'kind')
+    .addSelect('t.table_id', 'table')
+    .addSelect('max(t.ordinal)', 'last')
+    .where('t.run_id = :run', { run: run.id })
+    .groupBy('t.kind')
+    .addGroupBy('t.table_id')
+    .getRawMany<{ kind: string; table: string | null; last: number }>();
+  const have = new Set(groups.map((g) => groupOf(g.kind, g.table)));
+  const first = groups.reduce((max, g) => Math.max(max, g.last + 1), 0);
+  const rows = tasks
+    .filter((task) => !have.has(groupOf(task.kind, task.table)))
+    .map((task, i) => ({
+      id: randomUUID(),
+      runId: run.id,
+      pipeline: run.pipeline,
+      tableId: task.table,
+      kind: task.kind,
+      epoch: task.epoch,
+      ordinal: first + i,
+      payload: { ...task.payload },
+    }));
+  for (let i = 0; i < rows.length; i += INSERT_ROWS) {
+    const values = rows.slice(i, i + INSERT_ROWS) as QueryDeepPartialEntity<TaskRow>[];
+    await manager.createQueryBuilder().insert().into(taskEntity).values(values).updateEntity(false).execute();
+  }
+  return rows.map((row): Task => {
+    const { tableId: table, ordinal: _, ...rest } = row;
+    return { ...rest, table, state: 'pending', attempt: 0, result: null, rows: 0, error: null };
+  });
+}
+
+export async function readTask(db: DataSource, id: string): Promise<Task | null> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const row = await manager.findOneBy(taskEntity, { id });
+    return row === null ? null : toTask(row);
+  });
+}
+
+export async function readTasks(db: DataSource, runId: string, filter: Parameters<ControlStore['readTasks']>[1]): Promise<readonly Task[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const where = { runId, ...(filter.kind === undefined ? {} : { kind: filter.kind }), ...(filter.state === undefined ? {} : { state: filter.state }) };
+    return (await manager.find(taskEntity, { where, order: { ordinal: 'ASC' }, take: filter.limit })).map(toTask);
+  });
+}
+
+export async function summarize(db: DataSource, runId: string): Promise<readonly TaskSummary[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const rows = await manager
+      .createQueryBuilder(taskEntity, 't')
+      .select('t.table_id', 'table')
+      .addSelect('t.kind', 'kind')
+      .addSelect('t.state', 'state')
+      .addSelect('count(*)', 'tasks')
+      .addSelect('sum(t.rows)', 'rows')
+      .where('t.run_id = :runId', { runId })
+      .groupBy('t.table_id')
+      .addGroupBy('t.kind')
+      .addGroupBy('t.state')
+      .orderBy('min(t.ordinal)')
+      .getRawMany<{ table: string | null; kind: Task['kind']; state: Task['state']; tasks: string; rows: string }>();
+    return rows.map((r) => ({ table: r.table, kind: r.kind, state: r.state, tasks: Number(r.tasks), rows: Number(r.rows) }));
+  });
+}
+
+export async function pendingTasks(db: DataSource, limit: number): Promise<readonly Task[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const rows = await manager
+      .createQueryBuilder(taskEntity, 't')
+      .innerJoin(runEntity.options.name, 'r', 'r.id = t.run_id')
+      .where("t.state = 'pending'")
+      .andWhere("r.state = 'running'")
+      .orderBy('t.createdAt')
+      .addOrderBy('t.ordinal')
+      .limit(limit)
+      .getMany();
+    return rows.map(toTask);
+  });
+}
+
+function groupOf(kind: string, table: string | null): string {
+  return JSON.stringify([kind, table]);
+}
