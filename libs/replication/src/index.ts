@@ -1,2 +1,11 @@
-export * from './overview';
+export * from './deps';
+export * from './observer';
+export * from './overview/create-overview';
+export * from './overview/overview';
 export * from './pipeline';
+export { createPlanner, type PlannerOptions } from './plan/planner-service';
+export { gapRunDue } from './plan/gap-run';
+export { createStreamer, type StreamerOptions } from './stream/streamer';
+export { guardWal, type WalDecision, type WalState } from './stream/wal-guard';
+export { createTaskWorker, queueOf, type TaskWorkerOptions } from './task-worker';
+export { awaitTransactions, type TransactionWait } from './transaction-wait';

@@ -38,12 +38,13 @@ export interface PipelineHandle {
   stream(): Promise<ChangeStream>;
   /** Described source tables → mappings, as the configuration wants them. Pure. */
   mapTables(tables: readonly TableSchema[]): MappedTables;
-  /** The stored mappings by table id, mask secrets put back; empty before the first `prepare`. Cached; `tables-changed` on the bus renews it. */
+  /**
+   * The stored mappings by table id, mask secrets put back; empty before the first `prepare`. Read from the store at
+   * every call, and the *same* map object as long as they have not changed: that is how a stream notices a change.
+   */
   mappings(): Promise<ReadonlyMap<string, TableMapping>>;
   /** Stores the mappings (without secrets), by which stream, preload and validation go on from now. */
   setMappings(mappings: readonly TableMapping[]): Promise<void>;
-  /** Reads the stored mappings again at the next `mappings()`. */
-  forgetMappings(): void;
 }
 
 /** The pipelines this process was configured with. */

@@ -1,0 +1,39 @@
+import type { TaskKind } from '@elstream/control';
+import type { Recovery } from '@elstream/core';
+
+export interface AppliedBatch {
+  /** Per table, re-emissions not counted. */
+  readonly tables: readonly { readonly table: string; readonly events: number }[];
+  /** Re-emissions and events of tables without a mapping. */
+  readonly skipped: number;
+  readonly rowsWritten: number;
+  readonly rowsDeleted: number;
+  readonly bytes: number;
+  /** From taking the batch to its commit, milliseconds. */
+  readonly ms: number;
+  readonly committedAtUs: bigint | null;
+}
+
+/** Where the work reports numbers to; bound to metrics and health by the runtime. Must not throw. */
+export interface ReplicationObserver {
+  batchApplied(pipeline: string, batch: AppliedBatch): void;
+  chunkLoaded(pipeline: string, table: string, chunk: { readonly rows: number; readonly ms: number }): void;
+  taskEnded(pipeline: string, kind: TaskKind, outcome: 'done' | 'retry' | 'failed' | 'lost'): void;
+  rowsCompared(pipeline: string, table: string, found: { readonly rows: number; readonly differences: number; readonly unverified: number }): void;
+  retainedLog(pipeline: string, bytes: number): void;
+  streamFailed(pipeline: string, recovery: Recovery): void;
+  gapDeclared(pipeline: string): void;
+  /** A loop went round; one that stays silent for long is not healthy. */
+  alive(loop: string): void;
+}
+
+export const silentObserver: ReplicationObserver = {
+  batchApplied: () => undefined,
+  chunkLoaded: () => undefined,
+  taskEnded: () => undefined,
+  rowsCompared: () => undefined,
+  retainedLog: () => undefined,
+  streamFailed: () => undefined,
+  gapDeclared: () => undefined,
+  alive: () => undefined,
+};

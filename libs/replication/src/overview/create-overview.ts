@@ -1,0 +1,136 @@
+import type { ControlStore, Task, TaskSummary } from '@elstream/control';
+import { ElstreamError, type Clock } from '@elstream/core';
+import type { PipelineHandle, PipelineRegistry } from '../pipeline';
+import type { Difference, Overview, PipelineOverview, RunOverview, StageProgress, TableProgress } from './overview';
+
+/** What the warehouse keeps beside a checkpoint (written in the batch's transaction). */
+export interface StreamProgress {
+  readonly eventsApplied: number;
+  /** Source commit time of the newest applied event or counter, microseconds since 1970. */
+  readonly committedAtUs: bigint | null;
+}
+
+export interface OverviewDeps {
+  readonly registry: PipelineRegistry;
+  readonly store: ControlStore;
+  readonly clock: Clock;
+  readonly readProgress: (pipeline: string) => Promise<StreamProgress | null>;
+}
+
+const ALL_TASKS = 100_000;
+
+/** Lag (DESIGN.md, Words): grows while nothing arrives, never negative when the clocks differ a little. Milliseconds. */
+export function lagMs(committedAtUs: bigint | null, nowMs: number): number | null {
+  return committedAtUs === null ? null : Math.max(0, nowMs - Number(committedAtUs / 1_000n));
+}
+
+/** Progress of one stage of one table (or of all, `table` undefined) from the task counts. */
+export function stageProgress(summary: readonly TaskSummary[], kind: TaskSummary['kind'], table: string): StageProgress {
+  const of = summary.filter((s) => s.kind === kind && s.table === table);
+  const done = of.filter((s) => s.state === 'done');
+  return { done: sum(done.map((s) => s.tasks)), total: sum(of.map((s) => s.tasks)), rows: sum(done.map((s) => s.rows)) };
+}
+
+/** The read model behind the API: everything computed from the tables when asked. */
+export function createOverview(deps: OverviewDeps): Overview {
+  return {
+    pipeline: (name) => pipelineOverview(deps, name),
+    run: (runId) => runOverview(deps, runId),
+    differences: async (runId, limit) => (await validated(deps.store, runId)).flatMap(differencesOf).slice(0, limit),
+  };
+}
+
+async function pipelineOverview({ registry, store, clock, readProgress }: OverviewDeps, name: string): Promise<PipelineOverview> {
+  const pipeline = registry.get(name);
+  const record = await store.readPipeline(name);
+  const [checkpoint, progress, states, mappings, [active]] = await Promise.all([
+    pipeline.warehouse.readCheckpoint(name, 0),
+    readProgress(name),
+    pipeline.warehouse.readTableStates(name),
+    pipeline.mappings(),
+    store.readRuns({ pipeline: name, states: ['pending', 'running'], limit: 1 }),
+  ]);
+  const byTable = new Map(states.map((s) => [s.table, s]));
+  return {
+    name,
+    paused: record?.paused ?? false,
+    streamError: record?.streamError ?? null,
+    gapReason: record?.gapReason ?? null,
+    lagMs: lagMs(progress?.committedAtUs ?? null, clock()),
+    eventsApplied: progress?.eventsApplied ?? 0,
+    retainedBytes: checkpoint === null ? null : await retained(pipeline),
+    position: checkpoint?.next.hex ?? null,
+    activeRunId: active?.id ?? null,
+    tables: [...mappings.values()].map((mapping) => {
+      const state = byTable.get(mapping.id);
+      return {
+        table: mapping.id,
+        target: `${mapping.target.schema}.${mapping.target.name}`,
+        phase: state?.phase ?? 'new',
+        epoch: state?.epoch ?? 0,
+        rowsPreloaded: state?.rowsPreloaded ?? 0,
+        eventsApplied: state?.eventsApplied ?? 0,
+        error: state?.error ?? null,
+      };
+    }),
+  };
+}
+
+/** Unknown while the source cannot be asked: a source that is down must not take the page with it. */
+async function retained(pipeline: PipelineHandle): Promise<number | null> {
+  try {
+    return (await (await pipeline.stream()).status()).retainedBytes;
+  } catch (error) {
+    if (error instanceof ElstreamError) return null;
+    throw error;
+  }
+}
+
+async function runOverview({ registry, store }: OverviewDeps, runId: string): Promise<RunOverview> {
+  const run = await store.readRun(runId);
+  if (run === null) throw new ElstreamError('RUN_UNKNOWN', 'refuse', `there is no run ${runId}`);
+  const summary = await store.summarize(runId);
+  const checked = await validated(store, runId);
+  const states = registry.has(run.pipeline) ? await registry.get(run.pipeline).warehouse.readTableStates(run.pipeline) : [];
+  const [prepared] = await store.readTasks(runId, { kind: 'prepare', state: 'done', limit: 1 });
+  const estimates = (prepared?.result?.['estimatedRows'] ?? {}) as Readonly<Record<string, number | null>>;
+  const tables = run.tables.map((table): TableProgress => {
+    const ofTable = checked.filter((t) => t.table === table);
+    const state = states.find((s) => s.table === table);
+    return {
+      table,
+      phase: state?.runId === runId ? state.phase : 'new',
+      estimatedRows: estimates[table] ?? null,
+      preload: stageProgress(summary, 'preload-chunk', table),
+      validate: stageProgress(summary, 'validate-chunk', table),
+      differences: sum(ofTable.map((t) => count(t, 'differenceCount'))),
+      unverified: sum(ofTable.map((t) => count(t, 'unverified'))),
+    };
+  });
+  return {
+    runId,
+    tables,
+    // The warehouse's direction counts the same rows once more.
+    rowsCompared: sum(checked.filter((t) => t.payload['direction'] === 'source').map((t) => count(t, 'rowsCompared'))),
+    differences: sum(tables.map((t) => t.differences)),
+    unverified: sum(tables.map((t) => t.unverified)),
+  };
+}
+
+function validated(store: ControlStore, runId: string): Promise<readonly Task[]> {
+  return store.readTasks(runId, { kind: 'validate-chunk', state: 'done', limit: ALL_TASKS });
+}
+
+function count(task: Task, name: string): number {
+  const value = task.result?.[name];
+  return typeof value === 'number' ? value : 0;
+}
+
+function differencesOf(task: Task): readonly Difference[] {
+  const kept = task.result?.['differences'];
+  return Array.isArray(kept) ? (kept as Difference[]) : [];
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}

@@ -1,0 +1,98 @@
+import { failpoint, foldBatch, keyIdentity, keyOfRow, type Checkpoint, type EventBatch, type FoldedBatch, type TableMapping } from '@elstream/core';
+import type { BatchWrite, RereadRows } from '@elstream/warehouse';
+import { byKey, slices } from '../compare/compare-rows';
+import type { ReplicationDeps } from '../deps';
+import type { PipelineHandle } from '../pipeline';
+import { awaitTransactions } from '../transaction-wait';
+
+const REREAD_KEYS = 1_000;
+
+export interface ApplyContext {
+  readonly deps: ReplicationDeps;
+  readonly pipeline: PipelineHandle;
+  readonly signal: AbortSignal;
+}
+
+export interface TakenBatch {
+  readonly batch: EventBatch;
+  /** The checkpoint the batch continues from. */
+  readonly checkpoint: Checkpoint;
+  readonly mappings: ReadonlyMap<string, TableMapping>;
+}
+
+/**
+ * Folds a batch and applies it. All mapped tables are passed on: which of them are active is decided inside the
+ * warehouse's transaction (R2), never here from something read before. Unknown columns the warehouse cannot keep are
+ * read again by key after R4's wait, and the batch is offered again (R6).
+ *
+ * @returns the new checkpoint, or null if another process moved it
+ */
+export async function applyBatch(context: ApplyContext, taken: TakenBatch): Promise<Checkpoint | null> {
+  const { deps, pipeline } = context;
+  const { batch, checkpoint, mappings } = taken;
+  const began = deps.clock();
+  await failpoint('batch:taken');
+  const folded = foldBatch(batch.events, mappings, checkpoint.highest);
+  const committedAtUs = newest(batch);
+  const reread = new Map<string, RereadRows>();
+  for (;;) {
+    const result = await pipeline.warehouse.applyBatch(batchWrite(taken, folded, { committedAtUs, reread }));
+    switch (result.outcome) {
+      case 'applied':
+        deps.observer.batchApplied(pipeline.name, {
+          tables: folded.tables.map((t) => ({ table: t.table, events: t.events })),
+          skipped: folded.skipped,
+          rowsWritten: result.rowsWritten,
+          rowsDeleted: result.rowsDeleted,
+          bytes: batch.bytes,
+          ms: deps.clock() - began,
+          committedAtUs,
+        });
+        return result.checkpoint;
+      case 'lost':
+        return null;
+      case 'reread':
+        await readAgain(context, mappings, result.keys, reread);
+        break;
+      default:
+        result satisfies never;
+    }
+  }
+}
+
+function batchWrite({ batch, checkpoint, mappings }: TakenBatch, folded: FoldedBatch, more: Pick<BatchWrite, 'committedAtUs' | 'reread'>): BatchWrite {
+  const tables = folded.tables.flatMap((fold) => {
+    const mapping = mappings.get(fold.table);
+    return mapping === undefined ? [] : [{ mapping, fold }];
+  });
+  return { checkpoint, next: batch.next, highest: folded.highest, tables, events: folded.events, counter: folded.counter, ...more };
+}
+
+function newest(batch: EventBatch): bigint | null {
+  let at: bigint | null = null;
+  for (const { tx } of batch.events) if (at === null || tx.committedAtUs > at) at = tx.committedAtUs;
+  return at;
+}
+
+/** R6: after R4's wait; adds to `reread`, so that keys answered before stay answered. */
+async function readAgain(
+  { deps, pipeline, signal }: ApplyContext,
+  mappings: ReadonlyMap<string, TableMapping>,
+  wanted: ReadonlyMap<string, readonly (readonly string[])[]>,
+  reread: Map<string, RereadRows>,
+): Promise<void> {
+  const source = await pipeline.source();
+  await awaitTransactions({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, waitMs: pipeline.settings.transactionWaitMs });
+  for (const [table, keys] of wanted) {
+    const mapping = mappings.get(table);
+    if (mapping === undefined) continue;
+    const before = reread.get(table) ?? { rows: [], absent: [] };
+    const rows = [];
+    for (const slice of slices(keys, REREAD_KEYS)) rows.push(...(await source.readByKeys(mapping, slice)));
+    const found = byKey(mapping, rows, (row) => row);
+    const asked = new Set(keys.map((key) => keyIdentity(mapping, key)));
+    const kept = before.rows.filter((row) => !asked.has(keyIdentity(mapping, keyOfRow(mapping, row))));
+    const absent = keys.filter((key) => !found.has(keyIdentity(mapping, key)));
+    reread.set(table, { rows: [...kept, ...rows], absent: [...before.absent, ...absent] });
+  }
+}

@@ -1,0 +1,209 @@
+import { backoffMs, describeError, failpoint, recoveryOf, sleep, type Checkpoint, type Logger, type Service } from '@elstream/core';
+import type { ReplicationDeps } from '../deps';
+import type { PipelineHandle } from '../pipeline';
+import { withRetries } from '../retry';
+import { applyBatch } from './apply-batch';
+import { gapAtStart, streamReadiness } from './readiness';
+
+export interface StreamOptions {
+  /** How often the control tables are looked at while nothing else wakes the loop, milliseconds. */
+  readonly pollMs: number;
+  readonly backoff: { readonly minMs: number; readonly maxMs: number };
+}
+
+const RECORDING = { minMs: 500, maxMs: 5_000, tries: 20 };
+/** After the checkpoint was moved by another process: it is at work, so there is no hurry. */
+const AFTER_LOST_MS = 1_000;
+
+/**
+ * The stream of one pipeline: waits until it may run, reads from the stored checkpoint, applies batch by batch, strictly
+ * in turn. Whatever ends the reading (a pause, a fault, a changed mapping, a lost checkpoint), the loop begins again from
+ * the *stored* checkpoint: nothing is carried over in memory.
+ */
+export class PipelineStream implements Service {
+  private readonly stopping = new AbortController();
+  private readonly logger: Logger;
+  private session: AbortController | null = null;
+  private waker = new AbortController();
+  private ended: Promise<void> | null = null;
+  private failures = 0;
+  private fresh = true;
+  private saidWaiting = '';
+
+  constructor(
+    private readonly deps: ReplicationDeps,
+    private readonly pipeline: PipelineHandle,
+    private readonly options: StreamOptions,
+  ) {
+    this.logger = deps.logger.child({ pipeline: pipeline.name });
+  }
+
+  run(): Promise<void> {
+    return (this.ended ??= this.loop());
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.session?.abort();
+    await this.ended;
+  }
+
+  /** Something changed in the control tables: looks now instead of at the next poll. */
+  wake(): void {
+    this.waker.abort();
+    this.waker = new AbortController();
+  }
+
+  /** Ends the reading in hand; the loop looks at the control tables again. */
+  interrupt(): void {
+    this.session?.abort();
+    this.wake();
+  }
+
+  /** True while batches are being read. */
+  get reading(): boolean {
+    return this.session !== null;
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      this.deps.observer.alive(`stream:${this.pipeline.name}`);
+      try {
+        await this.once();
+      } catch (error) {
+        await this.afterError(error);
+      }
+    }
+  }
+
+  private async once(): Promise<void> {
+    const { store } = this.deps;
+    const { name, warehouse } = this.pipeline;
+    if (this.fresh) {
+      // Starting the process again is a remedy people try; a cause that stands will show again at once.
+      if (((await store.readPipeline(name))?.streamError ?? null) !== null) await store.setStreamError(name, null);
+      this.fresh = false;
+    }
+    const ready = streamReadiness(await store.readPipeline(name), await warehouse.readCheckpoint(name, 0));
+    if (!ready.go) {
+      if (ready.because !== this.saidWaiting) this.logger.info({ because: ready.because }, 'stream waits');
+      this.saidWaiting = ready.because;
+      await this.nap(this.options.pollMs);
+      return;
+    }
+    this.saidWaiting = '';
+    const gap = await this.findGap(ready.checkpoint);
+    if (gap !== null) {
+      this.logger.warn({ reason: gap }, 'log gap found: the pipeline will be preloaded again');
+      await store.setGap(name, gap);
+      return;
+    }
+    await this.follow(ready.checkpoint);
+  }
+
+  private async findGap(checkpoint: Checkpoint): Promise<string | null> {
+    const { store } = this.deps;
+    const { name, warehouse } = this.pipeline;
+    const source = await this.pipeline.source();
+    const stream = await this.pipeline.stream();
+    const identity = await source.identity();
+    const status = await stream.status();
+    const recorded = (await store.readPipeline(name))?.identity ?? null;
+    const gap = gapAtStart({ recorded, identity, status, checkpoint });
+    if (gap === null) return null;
+    // A preparation may be at work: it makes capture first and moves the checkpoint then.
+    if (await this.preparing()) {
+      await this.nap(this.options.pollMs);
+      return null;
+    }
+    const now = await warehouse.readCheckpoint(name, 0);
+    return now !== null && now.generation === checkpoint.generation && now.next.equals(checkpoint.next) ? gap : null;
+  }
+
+  private async preparing(): Promise<boolean> {
+    const [run] = await this.deps.store.readRuns({ pipeline: this.pipeline.name, states: ['pending', 'running'], limit: 1 });
+    if (run === undefined) return false;
+    const tasks = await this.deps.store.summarize(run.id);
+    return !tasks.some((t) => t.kind === 'prepare' && t.state === 'done' && t.tasks > 0);
+  }
+
+  private async follow(from: Checkpoint): Promise<void> {
+    const { name } = this.pipeline;
+    const session = new AbortController();
+    this.session = session;
+    const signal = AbortSignal.any([session.signal, this.stopping.signal]);
+    const watch = this.watchPause(session);
+    try {
+      const mappings = await this.pipeline.mappings();
+      const stream = await this.pipeline.stream();
+      this.logger.info({ position: from.next.hex, tables: mappings.size }, 'stream reads');
+      let checkpoint = from;
+      for await (const batch of stream.read({ partition: 0, from: from.next, mappings: () => mappings, signal })) {
+        if (signal.aborted) return;
+        // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
+        // events of that epoch. Otherwise such events, decoded without their mapping, would be passed over for ever.
+        if ((await this.pipeline.mappings()) !== mappings) {
+          this.logger.info({}, 'tables changed: stream begins again at its checkpoint');
+          return;
+        }
+        const next = await applyBatch({ deps: this.deps, pipeline: this.pipeline, signal }, { batch, checkpoint, mappings });
+        if (next === null) {
+          this.logger.info({}, 'checkpoint was moved by another process or a new preload: stream begins again');
+          await this.nap(AFTER_LOST_MS);
+          return;
+        }
+        checkpoint = next;
+        await failpoint('batch:after-commit-before-acknowledge');
+        stream.acknowledge(0, checkpoint.next);
+        this.failures = 0;
+        this.deps.observer.alive(`stream:${name}`);
+      }
+    } finally {
+      this.session = null;
+      session.abort();
+      await watch;
+    }
+  }
+
+  /** The control tables are the truth about a pause or a gap; the bus only makes it quicker. */
+  private async watchPause(session: AbortController): Promise<void> {
+    while (!session.signal.aborted && !this.stopping.signal.aborted) {
+      await this.nap(this.options.pollMs, session.signal);
+      if (session.signal.aborted) return;
+      this.deps.observer.alive(`stream:${this.pipeline.name}`);
+      try {
+        const record = await this.deps.store.readPipeline(this.pipeline.name);
+        if (record === null || record.paused || record.gapReason !== null) session.abort();
+      } catch (error) {
+        this.logger.debug({ error: describeError(error) }, 'control tables cannot be read; the stream finds out by itself');
+      }
+    }
+  }
+
+  private async afterError(error: unknown): Promise<void> {
+    // A read broken off by our own abort is no failure.
+    if (this.stopping.signal.aborted) return;
+    const recovery = recoveryOf(error);
+    const message = describeError(error);
+    this.deps.observer.streamFailed(this.pipeline.name, recovery);
+    if (recovery === 'retry' || recovery === 'lost') {
+      this.failures += 1;
+      const ms = backoffMs(this.failures, this.options.backoff);
+      this.logger[this.failures < 3 ? 'info' : 'warn']({ error: message, failures: this.failures, ms }, 'stream will try again');
+      await sleep(ms, this.stopping.signal);
+      return;
+    }
+    this.logger.error({ error: message }, 'stream stopped: a person must act; resume it, or start a run, when the cause is removed');
+    try {
+      await withRetries(() => this.deps.store.setStreamError(this.pipeline.name, message), RECORDING, this.stopping.signal);
+    } catch (failure) {
+      this.logger.error({ error: describeError(failure) }, 'why the stream stopped could not be recorded');
+      await sleep(this.options.backoff.maxMs, this.stopping.signal);
+    }
+  }
+
+  private nap(ms: number, also?: AbortSignal): Promise<void> {
+    const signals = [this.waker.signal, this.stopping.signal, ...(also === undefined ? [] : [also])];
+    return sleep(ms, AbortSignal.any(signals));
+  }
+}

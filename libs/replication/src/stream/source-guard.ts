@@ -1,0 +1,114 @@
+import { describeError, sleep, type Logger, type Service } from '@elstream/core';
+import type { ReplicationDeps } from '../deps';
+import type { PipelineHandle } from '../pipeline';
+import type { PipelineStream } from './pipeline-stream';
+import { guardWal } from './wal-guard';
+
+export interface GuardOptions {
+  /** Between looks at the retained log, milliseconds. */
+  readonly guardMs: number;
+  /** How long a stream may take to come below the limit (policy `resume`), milliseconds. */
+  readonly graceMs: number;
+}
+
+/**
+ * Two small duties towards the source, paused or not: its retained log stays below the limit (R14), and while the stream
+ * runs a counter moves an idle log on (R4), so that lag stays small and the slot's position advances.
+ */
+export class SourceGuard implements Service {
+  private readonly stopping = new AbortController();
+  private readonly logger: Logger;
+  private ended: Promise<unknown> | null = null;
+  private exceededSince: number | null = null;
+  private warnedAt = 0;
+
+  constructor(
+    private readonly deps: ReplicationDeps,
+    private readonly pipeline: PipelineHandle,
+    private readonly stream: PipelineStream,
+    private readonly options: GuardOptions,
+  ) {
+    this.logger = deps.logger.child({ pipeline: pipeline.name });
+  }
+
+  async run(): Promise<void> {
+    const { guardMs } = this.options;
+    this.ended ??= Promise.all([this.every(guardMs, () => this.guard()), this.every(this.pipeline.settings.counterIntervalMs, () => this.count())]);
+    await this.ended;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.ended;
+  }
+
+  private async every(ms: number, step: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await sleep(ms, this.stopping.signal);
+      if (this.stopping.signal.aborted) return;
+      try {
+        await step();
+      } catch (error) {
+        // The stream itself meets the same fault and reports it; here only the next look matters.
+        this.logger.debug({ error: describeError(error) }, 'source could not be looked after just now');
+      }
+    }
+  }
+
+  private async count(): Promise<void> {
+    if (!this.stream.reading) return;
+    const source = await this.pipeline.source();
+    await source.emitCounter(await this.deps.store.nextCounter(this.pipeline.name));
+  }
+
+  private async guard(): Promise<void> {
+    const { store, clock } = this.deps;
+    const { name, settings } = this.pipeline;
+    const record = await store.readPipeline(name);
+    if (record === null || (await this.pipeline.warehouse.readCheckpoint(name, 0)) === null) return;
+    const stream = await this.pipeline.stream();
+    const { state, retainedBytes } = await stream.status();
+    if (state !== 'ready' || retainedBytes === null) return;
+    this.deps.observer.retainedLog(name, retainedBytes);
+    const exceeded = retainedBytes >= settings.walLimitBytes && !record.paused;
+    this.exceededSince = exceeded ? (this.exceededSince ?? clock()) : null;
+    const exceededForMs = this.exceededSince === null ? 0 : clock() - this.exceededSince;
+    const decision = guardWal({ retainedBytes, limitBytes: settings.walLimitBytes, policy: settings.walPolicy, paused: record.paused, exceededForMs, graceMs: this.options.graceMs });
+    switch (decision) {
+      case 'ok':
+        return;
+      case 'warn':
+        this.warn(retainedBytes);
+        return;
+      case 'resume':
+        this.logger.warn({ retainedBytes, limitBytes: settings.walLimitBytes }, 'log retained at the source is at its limit: the pause is lifted');
+        await store.setPaused(name, false);
+        await this.deps.bus.publish({ type: 'pipeline-changed', pipeline: name });
+        return;
+      case 'drop':
+        await this.drop(retainedBytes);
+        return;
+      default:
+        decision satisfies never;
+    }
+  }
+
+  private warn(retainedBytes: number): void {
+    if (this.deps.clock() - this.warnedAt < 60_000) return;
+    this.warnedAt = this.deps.clock();
+    const { walLimitBytes, walPolicy } = this.pipeline.settings;
+    this.logger.warn({ retainedBytes, limitBytes: walLimitBytes, policy: walPolicy }, 'log retained at the source is above half of its limit');
+  }
+
+  /** The gap is written first: from then on no reader holds the slot, and a crash before the drop is made good at the next look. */
+  private async drop(retainedBytes: number): Promise<void> {
+    const { name, settings } = this.pipeline;
+    const reason = `the log retained at the source (${String(retainedBytes)} bytes) reached the limit of ${String(settings.walLimitBytes)} bytes, so the replication slot was dropped`;
+    this.logger.error({ retainedBytes, limitBytes: settings.walLimitBytes }, 'log retained at the source is at its limit: the slot is dropped, a log gap declared');
+    await this.deps.store.setGap(name, reason);
+    this.stream.interrupt();
+    const stream = await this.pipeline.stream();
+    await stream.drop();
+    await this.deps.bus.publish({ type: 'pipeline-changed', pipeline: name });
+  }
+}

@@ -1,0 +1,93 @@
+import { ElstreamError, tableId, type TableMapping } from '@elstream/core';
+import type { SourceTable } from '@elstream/source';
+import { gapBeforeCheckpoint } from './gap-reason';
+import type { TaskContext, TaskHandler } from './task-context';
+
+/**
+ * Checks everything that can be wrong before anything is changed, then makes warehouse tables and capture exist and
+ * the checkpoint stand. Idempotent: every step finds out what an earlier, interrupted try has done.
+ *
+ * @throws ElstreamError `PIPELINE_REFUSED` (refuse) with every problem found, each naming its table or setting
+ */
+export const prepare: TaskHandler = async (context) => {
+  const { deps, pipeline, task, logger } = context;
+  const { mappings, found } = await plannedTables(context);
+  await pipeline.warehouse.prepareTables(pipeline.name, mappings);
+  const gap = await standCheckpoint(context, mappings);
+  const run = await deps.store.readRun(task.runId);
+  // After a gap every table has to be loaded again, whatever the run was asked for.
+  const tables = gap === null && run !== null && run.tables.length > 0 ? run.tables : mappings.map((m) => m.id);
+  await deps.store.setRunTables(task.runId, tables);
+  await deps.store.setStreamError(pipeline.name, null);
+  await deps.bus.publish({ type: 'tables-changed', pipeline: pipeline.name });
+  await deps.bus.publish({ type: 'pipeline-changed', pipeline: pipeline.name });
+  logger.info({ tables: tables.length, gap }, 'pipeline prepared');
+  return { outcome: 'done', result: { tables: tables.length, gap, estimatedRows: estimates(found, tables) } };
+};
+
+interface PlannedTables {
+  readonly mappings: readonly TableMapping[];
+  readonly found: readonly SourceTable[];
+}
+
+async function plannedTables({ deps, pipeline, task }: TaskContext): Promise<PlannedTables> {
+  const source = await pipeline.source();
+  const { warehouse } = pipeline;
+  refuseIf(pipeline.name, [...(await source.check()), ...(await warehouse.check())]);
+  const found = await source.describe(pipeline.settings.selection);
+  const mapped = pipeline.mapTables(found.map((t) => t.schema));
+  const problems = [...found.flatMap((t) => t.problems), ...mapped.problems];
+  if (found.length === 0) problems.push('no table of the source matches the pipeline; check include and exclude');
+  // Tables already refused at the source have no key or type to check in the warehouse.
+  if (problems.length === 0) problems.push(...(await warehouse.checkTables(mapped.mappings)));
+  const run = await deps.store.readRun(task.runId);
+  const known = new Set(mapped.mappings.map((m) => m.id));
+  for (const table of run?.tables ?? []) {
+    if (!known.has(table)) problems.push(`table ${table} was asked for but is not part of the pipeline; check the name and the include patterns`);
+  }
+  refuseIf(pipeline.name, problems);
+  return { mappings: mapped.mappings, found };
+}
+
+function refuseIf(pipeline: string, problems: readonly string[]): void {
+  const all = [...new Set(problems)];
+  if (all.length === 0) return;
+  throw new ElstreamError('PIPELINE_REFUSED', 'refuse', all.length === 1 ? (all[0] ?? '') : `${String(all.length)} problems: ${all.join('; ')}`, { place: { pipeline } });
+}
+
+/** Capture, mappings, checkpoint (R3, R4 step 0). Returns the reason of a declared gap, or null. */
+async function standCheckpoint({ deps, pipeline, logger }: TaskContext, mappings: readonly TableMapping[]): Promise<string | null> {
+  const { store } = deps;
+  const { warehouse, name } = pipeline;
+  const stream = await pipeline.stream();
+  // A slot whose log is gone stands in the way of a new one.
+  if ((await stream.status()).state === 'lost') await stream.drop();
+  const start = await stream.prepare(mappings);
+  await pipeline.setMappings(mappings);
+  const record = await store.registerPipeline(name);
+  const { confirmed } = await stream.status();
+  let declared: string | null = null;
+  for (const [partition, next] of start.offsets) {
+    const checkpoint = await warehouse.readCheckpoint(name, partition);
+    if (checkpoint === null) {
+      await warehouse.createCheckpoint(name, partition, next);
+      continue;
+    }
+    const reason = gapBeforeCheckpoint({ start, record, confirmed, checkpoint });
+    if (reason === null) continue;
+    declared = reason;
+    logger.warn({ partition, reason, position: next.hex }, 'log gap: all tables are preloaded again');
+    deps.observer.gapDeclared(name);
+    await warehouse.declareGap({ pipeline: name, partition, next, identity: start.identity, tables: mappings.map((m) => m.id), reason });
+  }
+  // Only now: had we stopped before, the next try would have to find the gap again.
+  await store.setIdentity(name, start.identity);
+  await store.setGap(name, null);
+  return declared;
+}
+
+/** Table id → rows by the source's statistics, for progress. */
+function estimates(found: readonly SourceTable[], wanted: readonly string[]): Record<string, number | null> {
+  const rows = new Map(found.map((table) => [tableId(table.schema), table.estimatedRows]));
+  return Object.fromEntries(wanted.map((id) => [id, rows.get(id) ?? null]));
+}
