@@ -1,1 +1,2 @@
+export { jobQueueContract } from './contract/job-queue-contract';
 export * from './job-queue';

@@ -1,1 +1,1 @@
-export {};
+export { type InProcessQueueOptions, createInProcessQueue } from './in-process-queue';
