@@ -1,1 +1,1 @@
-export {};
+export { createInProcessBus } from './in-process-bus';
