@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { QueryRunner } from 'typeorm';
-import { classifyPostgresError } from './errors';
+import { classifyPostgresError, isDatabaseError } from './errors';
 
 /** The driver's connection under a query runner: COPY is the one thing TypeORM has no call for. */
 async function driverConnection(runner: QueryRunner): Promise<ClientBase> {
@@ -16,7 +16,11 @@ async function driverConnection(runner: QueryRunner): Promise<ClientBase> {
 export async function copyIn(runner: QueryRunner, sql: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
   const client = await driverConnection(runner);
   const stream = client.query(copyFrom(sql));
-  await pipeline(chunks, stream);
+  try {
+    await pipeline(chunks, stream);
+  } catch (error) {
+    throw isDatabaseError(error) ? classifyPostgresError(error) : error;
+  }
   return stream.rowCount ?? 0;
 }
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import type { DataSource, EntitySchema } from 'typeorm';
+import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
 import { ElstreamError, type Logger } from '@elstream/core';
-import { classifyPostgresError } from './errors';
+import { classifyPostgresError, isDatabaseError } from './errors';
 import { EntityDataSource } from './entity-data-source';
 import { onConnection, sqlOn, type Sql, type TransactionTimeouts } from '../transaction';
 
@@ -84,11 +84,11 @@ export async function connectPostgres(connection: PostgresConnection, entities: 
 }
 
 /**
- * One transaction, READ COMMITTED: every statement sees what is committed when it begins, so what is read after a
- * lock was taken is current. Commits when `fn` resolves; anything thrown rolls back and arrives classified.
+ * One transaction on a runner, READ COMMITTED: every statement sees what is committed when it begins, so what is read
+ * after a lock was taken is current. Commits when `fn` resolves; anything thrown rolls back and arrives as it is if it
+ * is no database error, classified otherwise.
  */
-export async function inTransaction<T>(dataSource: DataSource, fn: (sql: Sql) => Promise<T>): Promise<T> {
-  const runner = dataSource.createQueryRunner();
+export async function inRunnerTransaction<T>(runner: QueryRunner, fn: (sql: Sql) => Promise<T>): Promise<T> {
   try {
     await runner.startTransaction('READ COMMITTED');
     const result = await fn(sqlOn(runner));
@@ -99,7 +99,17 @@ export async function inTransaction<T>(dataSource: DataSource, fn: (sql: Sql) =>
       // The first error is the one that matters; a failed rollback means the connection is gone, and with it the transaction.
       await runner.rollbackTransaction().catch(() => undefined);
     }
-    throw error instanceof ElstreamError ? error : classifyPostgresError(error);
+    throw isDatabaseError(error) ? classifyPostgresError(error) : error;
+  }
+}
+
+/** The same on a connection of its own. */
+export async function inTransaction<T>(dataSource: DataSource, fn: (sql: Sql) => Promise<T>): Promise<T> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    return await inRunnerTransaction(runner, fn);
+  } catch (error) {
+    throw classifyPostgresError(error);
   } finally {
     await runner.release();
   }

@@ -75,3 +75,8 @@ function serverError(error: unknown): ServerError | null {
   }
   return null;
 }
+
+/** True for errors that come from server, driver or connection; false for our own signals that pass through a transaction. */
+export function isDatabaseError(error: unknown): boolean {
+  return serverError(error) !== null || (error instanceof Error && DRIVER_BROKEN.some((known) => error.message.startsWith(known)));
+}

@@ -1,0 +1,117 @@
+import type { EntityDataSource, Sql } from '@elstream/database';
+import { inTransaction, quoteName } from '@elstream/database';
+import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
+
+/**
+ * DDL from the entity's description. TypeORM's own `createTable` is not used: it quotes names without escaping them
+ * and splits table names at dots.
+ */
+function createTableSql(sql: string, columns: readonly EntityColumn[], key: readonly EntityColumn[]): string {
+  const lines = columns.map((c) => `${columnDefinition(c, c.quoted)}${c.nullable ? '' : ' NOT NULL'}`);
+  lines.push(`${EPOCH_COLUMN} pg_catalog.int4 NOT NULL`, `${POSITION_COLUMN} pg_catalog.bytea`, `PRIMARY KEY (${key.map((c) => c.quoted).join(', ')})`);
+  return `CREATE TABLE IF NOT EXISTS ${sql} (${lines.join(', ')})`;
+}
+
+/** Creates what is missing of schema, target, markers and state row, in one transaction per table. */
+export async function createTarget(dataSource: EntityDataSource, pipeline: string, target: Target): Promise<void> {
+  await inTransaction(dataSource, async (sql) => {
+    // two processes preparing at once: CREATE … IF NOT EXISTS alone can still collide in the catalog
+    await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.ddl.${target.sql}`]);
+    await sql.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(target.table.schema)}`);
+    await sql.query(createTableSql(target.sql, target.columns, target.key));
+    await sql.query(createTableSql(target.markerSql, target.key, target.key));
+    await sql.query('INSERT INTO elstream.table_state (pipeline, table_id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [pipeline, target.mapping.id]);
+  });
+}
+
+interface CatalogColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly collation: string | null;
+  readonly generated: string;
+}
+
+/** What forbids writing to an existing table of this name (R6). Empty when it does not exist or is as we would make it. */
+export async function targetProblems(sql: Sql, target: Target): Promise<string[]> {
+  const [found] = await sql.query<{ oid: string; relkind: string }>(
+    `SELECT c.oid::text AS oid, c.relkind::text AS relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
+    [target.table.schema, target.table.name],
+  );
+  if (found === undefined) return missingProblems(sql, target);
+  const name = `${target.sql} in the warehouse`;
+  if (found.relkind !== 'r' && found.relkind !== 'p') {
+    return [`${name} is not an ordinary table; rename it, or give table ${target.mapping.id} another target`];
+  }
+  return [...(await columnProblems(sql, target, found.oid, name)), ...(await constraintProblems(sql, found.oid, name))];
+}
+
+async function missingProblems(sql: Sql, target: Target): Promise<string[]> {
+  const [right] = await sql.query<{ ok: boolean }>(
+    `SELECT CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) THEN has_schema_privilege($1, 'CREATE') ELSE has_database_privilege(current_database(), 'CREATE') END AS ok`,
+    [target.table.schema],
+  );
+  if (right?.ok === true) return [];
+  return [`the warehouse user may not create ${target.sql}; grant CREATE on the schema ${target.table.schema} (or on the database, if the schema does not exist)`];
+}
+
+async function columnProblems(sql: Sql, target: Target, oid: string, name: string): Promise<string[]> {
+  const standing = await readColumns(sql, oid);
+  const wanted = await probeColumns(sql, target);
+  const problems: string[] = [];
+  const byName = new Map(standing.map((c) => [c.name, c]));
+  for (const column of wanted) {
+    const have = byName.get(column.name);
+    if (have === undefined) problems.push(`${name} has no column ${column.name}`);
+    else if (have.type !== column.type) problems.push(`${name}: column ${column.name} is ${have.type}, expected ${column.type}`);
+    else if (column.collation !== null && have.collation !== column.collation) problems.push(`${name}: key column ${column.name} must have COLLATE "${column.collation}"`);
+    else if (have.generated !== '') problems.push(`${name}: column ${column.name} is generated`);
+  }
+  const names = new Set(wanted.map((c) => c.name));
+  for (const column of standing) if (!names.has(column.name)) problems.push(`${name} has an extra column ${column.name}`);
+  const remedy = `; rename or drop that table, or give table ${target.mapping.id} another target`;
+  return problems.map((p) => p + remedy);
+}
+
+async function readColumns(sql: Sql, oid: string): Promise<CatalogColumn[]> {
+  return sql.query<CatalogColumn>(
+    `SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, co.collname::text AS collation, a.attgenerated::text AS generated
+       FROM pg_attribute a LEFT JOIN pg_collation co ON co.oid = a.attcollation
+      WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
+    [oid],
+  );
+}
+
+/** The columns as this server understands our description: made once as a temporary table, so that type spellings need no parsing. */
+async function probeColumns(sql: Sql, target: Target): Promise<CatalogColumn[]> {
+  await sql.query('DROP TABLE IF EXISTS pg_temp.elstream_probe');
+  await sql.query(createTableSql('pg_temp.elstream_probe', target.columns, target.key));
+  try {
+    const columns = await readColumns(sql, await probeOid(sql));
+    const collated = new Set(target.columns.filter((c) => c.collation !== null).map((c) => c.name));
+    return columns.map((c) => ({ ...c, collation: collated.has(c.name) ? c.collation : null }));
+  } finally {
+    await sql.query('DROP TABLE IF EXISTS pg_temp.elstream_probe');
+  }
+}
+
+async function probeOid(sql: Sql): Promise<string> {
+  const [row] = await sql.query<{ oid: string }>(`SELECT 'pg_temp.elstream_probe'::regclass::oid::text AS oid`);
+  return row?.oid ?? '0';
+}
+
+async function constraintProblems(sql: Sql, oid: string, name: string): Promise<string[]> {
+  const found = await sql.query<{ what: string }>(
+    `SELECT CASE WHEN conrelid = $1::oid THEN 'foreign key ' || conname ELSE 'foreign key ' || conname || ' of ' || conrelid::regclass::text || ' refers to it' END AS what
+       FROM pg_constraint WHERE contype = 'f' AND (conrelid = $1::oid OR confrelid = $1::oid)
+     UNION ALL SELECT 'unique index ' || indexrelid::regclass::text FROM pg_index WHERE indrelid = $1::oid AND indisunique AND NOT indisprimary
+     UNION ALL SELECT 'exclusion constraint ' || conname FROM pg_constraint WHERE contype = 'x' AND conrelid = $1::oid
+     UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = $1::oid AND NOT tgisinternal
+     UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = $1::oid
+     UNION ALL SELECT 'row level security' FROM pg_class WHERE oid = $1::oid AND relrowsecurity`,
+    [oid],
+  );
+  const [key] = await sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM pg_index WHERE indrelid = $1::oid AND indisprimary`, [oid]);
+  const problems = found.map(({ what }) => `${name}: ${what}; drop it: a warehouse table has no foreign key, no unique constraint but its key, no trigger (changes arrive without order across tables)`);
+  if ((key?.n ?? 0) === 0) problems.push(`${name} has no primary key; drop the table and let elstream create it`);
+  return problems;
+}

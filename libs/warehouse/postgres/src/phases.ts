@@ -1,0 +1,120 @@
+import { ElstreamError, LogPosition, type Checkpoint, type StreamOffset, type TaskClaim } from '@elstream/core';
+import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@elstream/database';
+import type { GapDeclaration } from '@elstream/warehouse';
+import { lockTables, readCheckpoint, readLockedStates, readPartitions, requireState } from './control-state';
+import { EPOCH_COLUMN, type Target } from './target';
+
+/** R4 (0): raises the epoch under exclusion of every batch and merge of the table. Idempotent per run. */
+export async function beginPreload(dataSource: EntityDataSource, pipeline: string, target: Target, runId: string): Promise<number> {
+  const table = target.mapping.id;
+  return inTransaction(dataSource, async (sql) => {
+    const partitions = await readPartitions(sql, pipeline);
+    if (partitions.length === 0) {
+      throw new ElstreamError('NO_CHECKPOINT', 'stop', 'capture is not confirmed running: the pipeline has no checkpoint yet, so a preload cannot begin (R4)', { place: { pipeline, table } });
+    }
+    await lockTables(sql, 'exclusive', { pipeline, tables: [table], partitions });
+    const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
+    if (state.runId === runId && state.phase !== 'new' && state.phase !== 'stopped') return state.epoch;
+    const epoch = state.epoch + 1;
+    await sql.execute(
+      `UPDATE elstream.table_state SET epoch = $3, phase = 'preloading', run_id = $4, truncate_epoch = NULL, truncate_position = NULL,
+              live_at = NULL, rows_preloaded = 0, error = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
+      [pipeline, table, epoch, runId],
+    );
+    // markers of older epochs compare below everything written now; open uses go by (epoch, position) and see the raise
+    await sql.execute(`DELETE FROM ${target.markerSql} WHERE ${EPOCH_COLUMN} < $1`, [epoch]);
+    return epoch;
+  });
+}
+
+/** R4: closes the preload. The sweep's predicate is evaluated here, under exclusion of batches and merges. */
+export async function finishPreload(
+  dataSource: EntityDataSource,
+  pipeline: string,
+  target: Target,
+  claim: TaskClaim,
+): Promise<{ readonly outcome: 'done' | 'lost'; readonly rowsSwept: number }> {
+  const table = target.mapping.id;
+  return inTransaction(dataSource, async (sql) => {
+    await lockTables(sql, 'exclusive', { pipeline, tables: [table], partitions: await readPartitions(sql, pipeline) });
+    const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
+    if (state.epoch !== claim.epoch || state.runId !== claim.runId || !(await holdsClaim(sql, claim))) return { outcome: 'lost', rowsSwept: 0 };
+    if (state.phase === 'catching-up' || state.phase === 'live') return { outcome: 'done', rowsSwept: 0 };
+    if (state.phase !== 'preloading') return { outcome: 'lost', rowsSwept: 0 };
+    const [open] = await sql.query<{ n: string }>(
+      `SELECT count(*)::text AS n FROM elstream.task WHERE run_id = $1 AND table_id = $2 AND kind = 'preload-chunk' AND state <> 'done'`,
+      [claim.runId, table],
+    );
+    if (open?.n !== '0') return { outcome: 'lost', rowsSwept: 0 };
+    const rowsSwept = await sql.execute(`DELETE FROM ${target.sql} WHERE ${EPOCH_COLUMN} < $1`, [state.epoch]);
+    if (state.openUses === 0) await sql.execute(`DELETE FROM ${target.markerSql}`);
+    await sql.execute(`UPDATE elstream.table_state SET phase = 'catching-up', live_at = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table]);
+    return { outcome: 'done', rowsSwept };
+  });
+}
+
+async function holdsClaim(sql: Sql, claim: TaskClaim): Promise<boolean> {
+  // FOR UPDATE: a claim cannot be taken over between this look and the commit
+  const rows = await sql.query(`SELECT 1 FROM elstream.task WHERE id = $1 AND attempt = $2 AND run_id = $3 AND state = 'running' FOR UPDATE`, [claim.taskId, claim.attempt, claim.runId]);
+  return rows.length === 1;
+}
+
+export async function setLiveAt(dataSource: EntityDataSource, at: { pipeline: string; table: string; epoch: number; position: LogPosition }): Promise<void> {
+  await onPostgres(dataSource, async (sql) => {
+    await sql.execute(
+      `UPDATE elstream.table_state SET live_at = $4, updated_at = now() WHERE pipeline = $1 AND table_id = $2 AND epoch = $3 AND phase = 'catching-up' AND live_at IS NULL`,
+      [at.pipeline, at.table, at.epoch, at.position.hex],
+    );
+  });
+}
+
+/** `catching-up → live`, conditional on the very H that was judged. */
+export async function promoteLive(dataSource: EntityDataSource, pipeline: string, passed: (liveAt: LogPosition) => boolean): Promise<string[]> {
+  return onPostgres(dataSource, async (sql) => {
+    const waiting = await sql.query<{ table_id: string; live_at: string; epoch: number }>(
+      `SELECT table_id, live_at, epoch FROM elstream.table_state WHERE pipeline = $1 AND phase = 'catching-up' AND live_at IS NOT NULL ORDER BY table_id`,
+      [pipeline],
+    );
+    const promoted: string[] = [];
+    for (const row of waiting) {
+      if (!passed(LogPosition.parse(row.live_at))) continue;
+      const done = await sql.execute(
+        `UPDATE elstream.table_state SET phase = 'live', updated_at = now() WHERE pipeline = $1 AND table_id = $2 AND phase = 'catching-up' AND epoch = $3 AND live_at = $4`,
+        [pipeline, row.table_id, row.epoch, row.live_at],
+      );
+      if (done === 1) promoted.push(row.table_id);
+    }
+    return promoted;
+  });
+}
+
+export async function createCheckpoint(dataSource: EntityDataSource, pipeline: string, partition: number, next: StreamOffset): Promise<Checkpoint> {
+  return inTransaction(dataSource, async (sql) => {
+    await sql.execute(`INSERT INTO elstream.checkpoint (pipeline, "partition", generation, next_offset) VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING`, [pipeline, partition, next.hex]);
+    const standing = await readCheckpoint(sql, pipeline, partition);
+    if (standing === null) throw new ElstreamError('NO_CHECKPOINT', 'retry', 'the checkpoint vanished while it was created', { place: { pipeline } });
+    return standing;
+  });
+}
+
+/** R3: the checkpoint never moves forward without the epochs being raised, so both happen here, together. */
+export async function declareGap(dataSource: EntityDataSource, gap: GapDeclaration): Promise<Checkpoint> {
+  const { pipeline, partition } = gap;
+  return inTransaction(dataSource, async (sql) => {
+    const tables = [...gap.tables];
+    await lockTables(sql, 'exclusive', { pipeline, tables, partitions: await readPartitions(sql, pipeline) });
+    await sql.execute(
+      `INSERT INTO elstream.checkpoint (pipeline, "partition", generation, next_offset) VALUES ($1, $2, 1, $3)
+       ON CONFLICT (pipeline, "partition") DO UPDATE SET generation = checkpoint.generation + 1, next_offset = EXCLUDED.next_offset, highest = NULL, applied_at = now()`,
+      [pipeline, partition, gap.next.hex],
+    );
+    await sql.execute(
+      `UPDATE elstream.table_state SET epoch = epoch + 1, phase = 'new', run_id = NULL, live_at = NULL, truncate_epoch = NULL, truncate_position = NULL, error = $3, updated_at = now()
+        WHERE pipeline = $1 AND table_id = ANY ($2::text[])`,
+      [pipeline, tables, `log gap: ${gap.reason}`],
+    );
+    const standing = await readCheckpoint(sql, pipeline, partition);
+    if (standing === null) throw new ElstreamError('NO_CHECKPOINT', 'retry', 'the checkpoint vanished while a log gap was declared', { place: { pipeline } });
+    return standing;
+  });
+}

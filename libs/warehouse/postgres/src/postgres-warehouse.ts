@@ -1,0 +1,150 @@
+import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
+import { onPostgres, type EntityDataSource } from '@elstream/database';
+import type { Warehouse } from '@elstream/warehouse';
+import { applyBatch } from './apply-batch';
+import { readCheckpoint, readTableStates } from './control-state';
+import { createTarget, targetProblems } from './ddl';
+import { loadChunk } from './load-chunk';
+import * as phases from './phases';
+import * as reads from './reads';
+import { buildTarget, type Target } from './target';
+
+export interface PostgresWarehouseOptions {
+  /** The warehouse's data source; its control tables exist (ControlStore.migrate). Closed by the caller, who shares it. */
+  readonly dataSource: EntityDataSource;
+  readonly pipeline: string;
+  readonly logger: Logger;
+}
+
+const OLDEST_VERSION = 140_000;
+
+/** The PostgreSQL warehouse (14 and later) of one pipeline. */
+export async function createPostgresWarehouse(options: PostgresWarehouseOptions): Promise<Warehouse> {
+  const warehouse = new PostgresWarehouse(options);
+  await warehouse.assertReachable();
+  return warehouse;
+}
+
+class PostgresWarehouse implements Warehouse {
+  private readonly targets = new Map<string, { readonly shape: string; readonly target: Target }>();
+  private readonly dataSource: EntityDataSource;
+  private readonly pipeline: string;
+
+  constructor(options: PostgresWarehouseOptions) {
+    this.dataSource = options.dataSource;
+    this.pipeline = options.pipeline;
+  }
+
+  async assertReachable(): Promise<void> {
+    await onPostgres(this.dataSource, async (sql) => sql.query('SELECT 1'));
+  }
+
+  async check(): Promise<readonly string[]> {
+    return onPostgres(this.dataSource, async (sql) => {
+      const [server] = await sql.query<{ version: number; standby: boolean; temp: boolean; encoding: string }>(
+        `SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
+                has_database_privilege(current_database(), 'TEMPORARY') AS temp, current_setting('server_encoding') AS encoding`,
+      );
+      const problems: string[] = [];
+      if (server === undefined) return ['the warehouse does not answer'];
+      if (server.version < OLDEST_VERSION) problems.push('the warehouse is older than PostgreSQL 14; upgrade it');
+      if (server.standby) problems.push('the warehouse is a standby and read-only; point warehouse.url at the primary');
+      if (!server.temp) problems.push('the warehouse user may not create temporary tables; GRANT TEMPORARY ON DATABASE');
+      if (server.encoding !== 'UTF8') problems.push(`the warehouse database has encoding ${server.encoding}; create it with ENCODING 'UTF8'`);
+      return problems;
+    });
+  }
+
+  async checkTables(mappings: readonly TableMapping[]): Promise<readonly string[]> {
+    return onPostgres(this.dataSource, async (sql) => {
+      const problems: string[] = [];
+      for (const mapping of mappings) problems.push(...(await targetProblems(sql, buildTarget(this.pipeline, mapping))));
+      return problems;
+    });
+  }
+
+  async prepareTables(pipeline: string, mappings: readonly TableMapping[]): Promise<void> {
+    const problems = await this.checkTables(mappings);
+    if (problems.length > 0) throw new ElstreamError('WAREHOUSE_TABLE_IN_THE_WAY', 'refuse', problems.join('\n'), { place: { pipeline } });
+    for (const mapping of mappings) await createTarget(this.dataSource, pipeline, await this.targetOf(mapping));
+  }
+
+  async readCheckpoint(pipeline: string, partition: number): ReturnType<Warehouse['readCheckpoint']> {
+    return onPostgres(this.dataSource, async (sql) => readCheckpoint(sql, pipeline, partition));
+  }
+
+  async createCheckpoint(...[pipeline, partition, next]: Parameters<Warehouse['createCheckpoint']>): ReturnType<Warehouse['createCheckpoint']> {
+    return phases.createCheckpoint(this.dataSource, pipeline, partition, next);
+  }
+
+  async applyBatch(...[write]: Parameters<Warehouse['applyBatch']>): ReturnType<Warehouse['applyBatch']> {
+    const targets = new Map<string, Target>();
+    for (const { mapping } of write.tables) targets.set(mapping.id, await this.targetOf(mapping));
+    return applyBatch(this.dataSource, write, (id) => {
+      const target = targets.get(id);
+      if (target === undefined) throw new RangeError(`no target for ${id}`);
+      return target;
+    });
+  }
+
+  async declareGap(...[gap]: Parameters<Warehouse['declareGap']>): ReturnType<Warehouse['declareGap']> {
+    return phases.declareGap(this.dataSource, gap);
+  }
+
+  async readTableStates(pipeline: string): ReturnType<Warehouse['readTableStates']> {
+    return onPostgres(this.dataSource, async (sql) => readTableStates(sql, pipeline));
+  }
+
+  async beginPreload(...[pipeline, mapping, runId]: Parameters<Warehouse['beginPreload']>): Promise<number> {
+    return phases.beginPreload(this.dataSource, pipeline, await this.targetOf(mapping), runId);
+  }
+
+  async loadChunk(...[write]: Parameters<Warehouse['loadChunk']>): ReturnType<Warehouse['loadChunk']> {
+    return loadChunk(this.dataSource, write, await this.targetOf(write.mapping));
+  }
+
+  async finishPreload(...[pipeline, mapping, claim]: Parameters<Warehouse['finishPreload']>): ReturnType<Warehouse['finishPreload']> {
+    return phases.finishPreload(this.dataSource, pipeline, await this.targetOf(mapping), claim);
+  }
+
+  async setLiveAt(...[pipeline, table, epoch, position]: Parameters<Warehouse['setLiveAt']>): Promise<void> {
+    await phases.setLiveAt(this.dataSource, { pipeline, table, epoch, position });
+  }
+
+  async promoteLive(...[pipeline, passed]: Parameters<Warehouse['promoteLive']>): Promise<readonly string[]> {
+    return phases.promoteLive(this.dataSource, pipeline, passed);
+  }
+
+  async *planChunks(...[mapping, signal]: Parameters<Warehouse['planChunks']>): ReturnType<Warehouse['planChunks']> {
+    yield* reads.planChunks(this.dataSource, await this.targetOf(mapping), signal);
+  }
+
+  async readKeys(...[mapping, range]: Parameters<Warehouse['readKeys']>): ReturnType<Warehouse['readKeys']> {
+    return reads.readKeys(this.dataSource, await this.targetOf(mapping), range);
+  }
+
+  async readByKeys(...[mapping, keys]: Parameters<Warehouse['readByKeys']>): ReturnType<Warehouse['readByKeys']> {
+    return reads.readByKeys(this.dataSource, await this.targetOf(mapping), keys);
+  }
+
+  async countRows(mapping: TableMapping): Promise<number> {
+    return reads.countRows(this.dataSource, await this.targetOf(mapping));
+  }
+
+  /** The data source is shared and stays open. */
+  async close(): Promise<void> {
+    this.targets.clear();
+    await Promise.resolve();
+  }
+
+  /** The table's target, its entities known to the data source; built anew when the mapping's shape changed. */
+  private async targetOf(mapping: TableMapping): Promise<Target> {
+    const known = this.targets.get(mapping.id);
+    const shape = JSON.stringify([mapping.target, mapping.key, mapping.columns.map((c) => [c.target, c.targetType])]);
+    if (known?.shape === shape) return known.target.mapping === mapping ? known.target : { ...known.target, mapping };
+    const target = buildTarget(this.pipeline, mapping);
+    await this.dataSource.addEntities([target.entity, target.markers]);
+    this.targets.set(mapping.id, { shape, target });
+    return target;
+  }
+}

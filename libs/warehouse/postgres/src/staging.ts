@@ -1,0 +1,121 @@
+import type { QueryRunner } from 'typeorm';
+import { encodeRow, type Cell, type FoldedRow } from '@elstream/core';
+import { copyIn, quoteName, sqlOn } from '@elstream/database';
+import { columnDefinition, tableHash, type Target } from './target';
+
+/**
+ * Staging tables: temporary, one per target and connection, typed like the target, so that a value the target cannot
+ * hold fails here, before BEGIN (R2). They vanish with the connection.
+ */
+
+/** Staged operation of a folded row. */
+export const STAGED = { delete: 0, upsert: 1, partial: 2 } as const;
+
+export interface StagedBatch {
+  /** Quoted name of the staging table. */
+  readonly sql: string;
+  /** The rows as staged; column `ord` is the index. */
+  readonly rows: readonly FoldedRow[];
+  /** Unknown column indices per group number (column `grp` of partial rows). */
+  readonly unknownGroups: readonly (readonly number[])[];
+  readonly deletes: number;
+  readonly upserts: number;
+  readonly carried: number;
+}
+
+/** Which staging tables a connection has; a pool hands connections round. */
+const made = new WeakMap<object, Set<string>>();
+
+async function ensureTable(runner: QueryRunner, name: string, definition: () => string): Promise<void> {
+  const connection = (await runner.connect()) as object;
+  let names = made.get(connection);
+  if (names === undefined) made.set(connection, (names = new Set()));
+  const sql = sqlOn(runner);
+  if (names.has(name)) {
+    await sql.query(`TRUNCATE pg_temp.${quoteName(name)}`);
+    return;
+  }
+  await sql.query(`DROP TABLE IF EXISTS pg_temp.${quoteName(name)}`);
+  await sql.query(`CREATE TEMPORARY TABLE ${quoteName(name)} (${definition()})`);
+  names.add(name);
+}
+
+/** Shape of the target in the name: a target whose columns changed gets another staging table. */
+function stageName(kind: string, target: Target): string {
+  return `${kind}_${tableHash(JSON.stringify(target.columns.map((c) => [c.type, c.collation])), target.sql)}`;
+}
+
+function columnList(target: Target): string {
+  return target.columns.map((c) => columnDefinition(c, c.property)).join(', ');
+}
+
+/** Stages a chunk: codec bytes go through untouched. Returns the staging table and the rows taken. */
+export async function stageChunk(runner: QueryRunner, target: Target, chunks: AsyncIterable<Uint8Array>): Promise<{ sql: string; rows: number }> {
+  const name = stageName('chunk', target);
+  await ensureTable(runner, name, () => columnList(target));
+  const sql = `pg_temp.${quoteName(name)}`;
+  const rows = await copyIn(runner, `COPY ${sql} (${target.columns.map((c) => c.property).join(', ')}) FROM STDIN`, chunks);
+  return { sql, rows };
+}
+
+/** Stages a folded batch of one table. */
+export async function stageBatch(runner: QueryRunner, target: Target, rows: readonly FoldedRow[]): Promise<StagedBatch> {
+  const name = stageName('batch', target);
+  await ensureTable(runner, name, () => {
+    const carry = target.key.map((c, i) => columnDefinition(c, `k${i}`));
+    return ['ord int4', 'op int2', 'grp int2', 'pos bytea', columnList(target), ...carry].join(', ');
+  });
+  const sql = `pg_temp.${quoteName(name)}`;
+  const groups = new UnknownGroups();
+  const counts = { deletes: 0, upserts: 0, carried: 0 };
+  const lines: string[] = [];
+  for (const [ord, row] of rows.entries()) {
+    if (row.op === 'delete') counts.deletes += 1;
+    else if (row.carryFrom === null && !row.cells.includes(undefined)) counts.upserts += 1;
+    else if (row.carryFrom !== null) counts.carried += 1;
+    lines.push(encodeRow(stagedCells(target, row, ord, groups)));
+  }
+  const columns = ['ord', 'op', 'grp', 'pos', ...target.columns.map((c) => c.property), ...target.key.map((_, i) => `k${i}`)];
+  await copyIn(runner, `COPY ${sql} (${columns.join(', ')}) FROM STDIN`, joined(lines));
+  return { sql, rows, unknownGroups: groups.list, ...counts };
+}
+
+function stagedCells(target: Target, row: FoldedRow, ord: number, groups: UnknownGroups): Cell[] {
+  const position = `\\x${row.position.hex}`;
+  const none: Cell[] = target.key.map(() => null);
+  if (row.op === 'delete') {
+    const cells: Cell[] = target.columns.map(() => null);
+    target.mapping.key.forEach((column, i) => (cells[column] = row.key[i] ?? null));
+    return [String(ord), String(STAGED.delete), '-1', position, ...cells, ...none];
+  }
+  const unknown = row.cells.flatMap((cell, i) => (cell === undefined ? [i] : []));
+  const op = unknown.length === 0 ? STAGED.upsert : STAGED.partial;
+  const group = unknown.length === 0 ? -1 : groups.of(unknown);
+  return [String(ord), String(op), String(group), position, ...row.cells.map((c) => c ?? null), ...(row.carryFrom ?? none)];
+}
+
+class UnknownGroups {
+  readonly list: number[][] = [];
+  private readonly byColumns = new Map<string, number>();
+
+  of(unknown: number[]): number {
+    const id = unknown.join();
+    let group = this.byColumns.get(id);
+    if (group === undefined) {
+      group = this.list.push(unknown) - 1;
+      this.byColumns.set(id, group);
+    }
+    return group;
+  }
+}
+
+/** Lines joined to pieces, so that one string of the whole batch is never built. */
+function* joined(lines: readonly string[]): Generator<Buffer> {
+  for (let i = 0; i < lines.length; i += 500) yield Buffer.from(lines.slice(i, i + 500).join(''), 'utf8');
+}
+
+/** `a.k = b.k AND …` over the key columns, given how each side spells a column. */
+export function keyEquals(target: Target, left: (property: string, quoted: string) => string, right: (property: string, quoted: string) => string): string {
+  return target.key.map((c) => `${left(c.property, c.quoted)} = ${right(c.property, c.quoted)}`).join(' AND ');
+}
+
