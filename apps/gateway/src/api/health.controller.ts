@@ -1,0 +1,40 @@
+import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { type Response } from '../http/messages';
+import { GATEWAY_SERVICES, type GatewayServices } from '../services';
+import { Documented, documentedProblem } from './document.decorators';
+import { type Dto } from './schemas';
+
+/** Answered without a token: names and numbers only. */
+@ApiTags('health')
+@Controller()
+export class HealthController {
+  constructor(@Inject(GATEWAY_SERVICES) private readonly services: GatewayServices) {}
+
+  @Get('health/live')
+  @Documented({ summary: 'Is the process alive?', description: '503: a work loop hangs, start the process again.', answer: 'Liveness' })
+  live(@Res({ passthrough: true }) res: Response): Dto<'Liveness'> {
+    const { live, loops } = this.services.health.liveness();
+    res.statusCode = live ? 200 : 503;
+    return { live, loops: loops.map((loop) => ({ ...loop })) };
+  }
+
+  @Get('health/ready')
+  @Documented({ summary: 'Can the process do its work?', description: '503: something it needs is missing; it is not to be started again for that.', answer: 'Readiness' })
+  async ready(@Res({ passthrough: true }) res: Response): Promise<Dto<'Readiness'>> {
+    const { ready, checks } = await this.services.health.readiness();
+    res.statusCode = ready ? 200 : 503;
+    return { ready, checks: checks.map((check) => ({ ...check })) };
+  }
+
+  @Get('metrics')
+  @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
+  @ApiResponse({ status: 200, description: 'OK', content: { 'text/plain': { schema: { type: 'string' } } } })
+  @documentedProblem()
+  async metrics(@Res() res: Response): Promise<void> {
+    const { metrics } = this.services;
+    const text = await metrics.text();
+    res.setHeader('Content-Type', metrics.contentType);
+    res.end(text);
+  }
+}

@@ -1,0 +1,29 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CheckController } from './api/check.controller';
+import { EVENT_STREAM_OPTIONS, type EventStreamOptions, EventStreams } from './api/event-streams';
+import { HealthController } from './api/health.controller';
+import { PipelinesController } from './api/pipelines.controller';
+import { RunStreamController } from './api/run-stream.controller';
+import { RunsController } from './api/runs.controller';
+import { TablesController } from './api/tables.controller';
+import { PlannerLifecycle } from './planner-lifecycle';
+import { GATEWAY_SERVICES, type GatewayServices } from './services';
+
+const DEFAULT_STREAMS: EventStreamOptions = { pollMs: 500, heartbeatMs: 15_000 };
+
+/** REST, event streams, health, metrics and the planner of runs. */
+@Module({})
+export class GatewayModule {
+  static forServices(services: GatewayServices, streams: EventStreamOptions = DEFAULT_STREAMS): DynamicModule {
+    return {
+      module: GatewayModule,
+      controllers: [CheckController, PipelinesController, TablesController, RunsController, RunStreamController, HealthController],
+      providers: [
+        { provide: GATEWAY_SERVICES, useValue: services },
+        { provide: EVENT_STREAM_OPTIONS, useValue: streams },
+        EventStreams,
+        PlannerLifecycle,
+      ],
+    };
+  }
+}

@@ -1,0 +1,37 @@
+import { type ControlBus, type ControlStore } from '@elstream/control';
+import { type Logger, type Service } from '@elstream/core';
+import { type HealthRegistry, type Metrics } from '@elstream/observability';
+import { type Overview, type PipelineRegistry } from '@elstream/replication';
+
+/** One thing wrong in a pipeline file, or in what it names. */
+export interface PipelineProblem {
+  /** Dotted path of the setting, e.g. `tables.0.mask.email`; null: the file as a whole, or a database. */
+  readonly setting: string | null;
+  /** A sentence with the remedy. */
+  readonly message: string;
+}
+
+export interface PipelineCheck {
+  readonly valid: boolean;
+  /** The pipeline's name, as far as the file could be read. */
+  readonly pipeline: string | null;
+  readonly problems: readonly PipelineProblem[];
+}
+
+/** What the gateway works with; a runtime gives most of it (`servicesOf`). */
+export interface GatewayServices {
+  readonly registry: PipelineRegistry;
+  readonly store: ControlStore;
+  readonly bus: ControlBus;
+  readonly overview: Overview;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
+  readonly health: Pick<HealthRegistry, 'liveness' | 'readiness'>;
+  /** Plans runs while the gateway lives; null: another process does. */
+  readonly planner: Service | null;
+  /** Checks the text of a pipeline file; with `connect` also both databases and every table. Changes nothing anywhere. */
+  checkPipeline(yaml: string, options: { readonly connect: boolean }): Promise<PipelineCheck>;
+}
+
+/** Injection token of `GatewayServices`. */
+export const GATEWAY_SERVICES = Symbol('GatewayServices');
