@@ -11,6 +11,8 @@ export interface PipelineSettings {
   readonly compareRows: number;
   /** How long R4's wait for transactions in progress may last before the task is tried again, milliseconds. */
   readonly transactionWaitMs: number;
+  /** How often a row that keeps changing is read again before it counts as unverified (R8: n). */
+  readonly maxRereads: number;
   /** How long validation waits for the stream to pass a position before the rows count as unverified, milliseconds. */
   readonly validationWaitMs: number;
   /** How often an idle source is moved on by the counter, milliseconds. */

@@ -5,8 +5,6 @@ import type { TaskContext } from '../tasks/task-context';
 import { awaitTransactions } from '../transaction-wait';
 import { byKey, judge, slices, type StandingRow } from './compare-rows';
 
-/** Rounds of reading both sides again before a key counts as unverified (R8: n). */
-export const ROUNDS = 5;
 const BETWEEN_ROUNDS_MS = 200;
 const POLL_MS = 100;
 /** The stream gets this long to pass B by itself before a counter is written to move an idle source on. */
@@ -31,7 +29,8 @@ export async function confirmDifferences(context: TaskContext, mapping: TableMap
   const differences: Difference[] = [];
   let open = suspects;
   let absent = new Set<string>();
-  for (let round = 1; open.length > 0 && round <= ROUNDS; round += 1) {
+  const rounds = Math.max(1, context.pipeline.settings.maxRereads);
+  for (let round = 1; open.length > 0 && round <= rounds; round += 1) {
     if (round > 1) await sleep(BETWEEN_ROUNDS_MS, context.signal);
     const { pipeline, signal, logger, deps } = context;
     const a = await source.endOfLog();

@@ -108,8 +108,18 @@ class PlannerService implements Service {
     }
     for (const run of await store.readRuns({ pipeline: pipeline.name, states: ['pending', 'running'], limit: 10 })) {
       this.busy = true;
-      await this.advance(pipeline, run);
+      if (record.gapReason !== null && (await this.overtaken(run))) await this.act(run, { do: 'end', state: 'failed', error: `log gap: ${record.gapReason}; the tables are preloaded again` });
+      else await this.advance(pipeline, run);
     }
+  }
+
+  /**
+   * A log gap found once the run was prepared: its tables can never become live, as the stream stands. It ends, and the
+   * gap's own run declares the gap. A preparation at work does that itself.
+   */
+  private async overtaken(run: Run): Promise<boolean> {
+    if (run.state !== 'running') return false;
+    return (await this.deps.store.summarize(run.id)).some((t) => t.kind === 'prepare' && t.state === 'done' && t.tasks > 0);
   }
 
   /** R4: `live` follows from what is stored, the checkpoint and H; so any process may find it. */

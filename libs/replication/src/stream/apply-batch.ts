@@ -1,4 +1,4 @@
-import { failpoint, foldBatch, keyIdentity, keyOfRow, type Checkpoint, type EventBatch, type FoldedBatch, type TableMapping } from '@elstream/core';
+import { failpoint, foldBatch, keyIdentity, keyOfRow, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type TableMapping } from '@elstream/core';
 import type { BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
@@ -93,6 +93,19 @@ async function readAgain(
     const asked = new Set(keys.map((key) => keyIdentity(mapping, key)));
     const kept = before.rows.filter((row) => !asked.has(keyIdentity(mapping, keyOfRow(mapping, row))));
     const absent = keys.filter((key) => !found.has(keyIdentity(mapping, key)));
-    reread.set(table, { rows: [...kept, ...rows], absent: [...before.absent, ...absent] });
+    const now = keys.flatMap((key) => {
+      const row = found.get(keyIdentity(mapping, key));
+      return row === undefined ? [] : [underKey(mapping, row, key)];
+    });
+    reread.set(table, { rows: [...kept, ...now], absent: [...before.absent, ...absent] });
   }
+}
+
+/** The row under the key as it was asked for: the source may spell an equal key otherwise by now (1.0, 1.00), which a later event brings. */
+function underKey(mapping: TableMapping, row: readonly Cell[], key: readonly string[]): Cell[] {
+  const cells = [...row];
+  mapping.key.forEach((column, i) => {
+    cells[column] = key[i] ?? null;
+  });
+  return cells;
 }
