@@ -1,1 +1,11 @@
-export {};
+export { databaseOf, isLoopback, serverOf } from './connection-url';
+export { mapTables, type DescribedTable, type MappedTables } from './map-tables';
+export { stripSecrets, withSecrets } from './mask-secrets';
+export { publicationName, slotName } from './names';
+export { checkPipelineText, loadPipelineDirectory, loadPipelineFile, loadPipelineText, type CheckedPipeline, type LoadedPipeline } from './pipeline-file';
+export { pipelineSchema, type PipelineConfig, type TableSetting } from './pipeline-schema';
+export { ConfigError, describeProblem, type ConfigProblem } from './problem';
+export type { Environment } from './references';
+export { tableSelection, type PipelineSelection } from './selection';
+export { loadServiceSettings, type ServiceSettings } from './service-settings';
+export { matchesTable } from './table-pattern';

@@ -1,0 +1,107 @@
+import { tableId, type ColumnSchema, type MappedColumn, type Mask, type TableMapping, type TableName, type TableSchema } from '@elstream/core';
+import { databaseOf } from './connection-url';
+import { effectiveSetting, usedSettings, type EffectiveSetting } from './effective-setting';
+import { isName, MAX_NAME_BYTES, type PipelineConfig } from './pipeline-schema';
+
+/** A source table as the source describes it (`SourceTable` of the source port fits). */
+export interface DescribedTable {
+  readonly schema: TableSchema;
+  /** Why it cannot be replicated; such a table gets no mapping. */
+  readonly problems?: readonly string[];
+}
+
+export interface MappedTables {
+  readonly mappings: readonly TableMapping[];
+  /** Sentences that name table, column or setting and the remedy; if there is any, nothing may be started. */
+  readonly problems: readonly string[];
+}
+
+/** Names the warehouse keeps for itself. */
+const RESERVED_COLUMN = /^__elstream_/i;
+const RESERVED_SCHEMA = 'elstream';
+
+/**
+ * Applies the settings of a pipeline to what its source describes. Pure: the same file and catalog always give the same
+ * mappings. A table with a problem has no mapping; the others have, so that a check can show everything at once.
+ */
+export function mapTables(config: PipelineConfig, tables: readonly DescribedTable[]): MappedTables {
+  const mappings: TableMapping[] = [];
+  const problems: string[] = [];
+  const settings = new Map(tables.map((t) => [t, effectiveSetting(config, t.schema)]));
+  for (const [table, setting] of settings) {
+    const own = [...(table.problems ?? []), ...setting.problems];
+    const mapping = own.length > 0 ? null : mapTable(config, table.schema, setting, own);
+    problems.push(...own);
+    if (mapping !== null && own.length === 0) mappings.push(mapping);
+  }
+  problems.push(...usedSettings(config, tables.map((t) => t.schema)), ...clashes(config, mappings));
+  return { mappings, problems };
+}
+
+function mapTable(config: PipelineConfig, table: TableSchema, setting: EffectiveSetting, problems: string[]): TableMapping {
+  const id = tableId(table);
+  const key = setting.key ?? table.key;
+  const columns = table.columns.filter((c) => !setting.exclude.has(c.name)).map((c) => mapColumn(c, setting));
+  const target: TableName = { schema: setting.targetSchema ?? config.warehouse.schema ?? table.schema, name: setting.targetName ?? table.name };
+  problems.push(...keyProblems(id, table, key, setting), ...nameProblems(id, target, columns));
+  return {
+    id,
+    source: { schema: table.schema, name: table.name },
+    target,
+    columns,
+    key: key.map((name) => columns.findIndex((c) => c.source === name)),
+    chunkRows: setting.chunkRows ?? config.defaults.chunkRows,
+  };
+}
+
+function mapColumn(column: ColumnSchema, setting: EffectiveSetting): MappedColumn {
+  const mask: Mask | null = setting.mask.get(column.name) ?? null;
+  const base = { source: column.name, target: setting.rename.get(column.name) ?? column.name, mask };
+  if (mask?.kind === 'hash') {
+    return { ...base, type: { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: column.nullable };
+  }
+  return { ...base, type: column.type, targetType: setting.type.get(column.name) ?? column.portable, nullable: column.nullable || mask !== null };
+}
+
+function keyProblems(id: string, table: TableSchema, key: readonly string[], setting: EffectiveSetting): string[] {
+  if (key.length === 0) return [`table ${id} has no usable key; give it a primary key, or name unique columns that are never NULL by tables.settings[].key`];
+  return key.flatMap((name) => {
+    if (!table.columns.some((c) => c.name === name)) return [`table ${id} has no column ${name}, which tables.settings[].key names; correct it`];
+    if (setting.exclude.has(name)) return [`column ${name} of table ${id} belongs to its key and cannot be left out; take it out of columns.exclude`];
+    if (setting.mask.has(name)) return [`column ${name} of table ${id} belongs to its key and cannot be masked; choose another key or leave it unmasked`];
+    if (setting.type.has(name)) return [`column ${name} of table ${id} belongs to its key and keeps its type; remove columns.type.${name}`];
+    return [];
+  });
+}
+
+function nameProblems(id: string, target: TableName, columns: readonly MappedColumn[]): string[] {
+  const out: string[] = [];
+  const tooLong = (what: string, name: string, setting: string): void => {
+    if (!isName(name)) out.push(`${what} '${name}' of table ${id} is longer than ${MAX_NAME_BYTES} bytes, the most the warehouse takes; shorten it by ${setting}`);
+  };
+  tooLong('target schema', target.schema, 'target.schema');
+  tooLong('target table', target.name, 'target.name');
+  if (target.schema === RESERVED_SCHEMA) out.push(`target schema of table ${id} is ${RESERVED_SCHEMA}, which holds the control tables; set warehouse.schema or target.schema`);
+  columns.forEach((column, i) => {
+    tooLong('target column', column.target, `columns.rename.${column.source}`);
+    if (RESERVED_COLUMN.test(column.target)) out.push(`column ${column.source} of table ${id} would be called ${column.target}, a name kept for elstream's own columns; rename it by columns.rename`);
+    const other = columns.findIndex((c) => c.target === column.target);
+    if (other < i) out.push(`columns ${columns[other]?.source ?? ''} and ${column.source} of table ${id} would both be called ${column.target}; correct columns.rename`);
+  });
+  return out;
+}
+
+function clashes(config: PipelineConfig, mappings: readonly TableMapping[]): string[] {
+  const sameDatabase = databaseOf(config.source.url) === databaseOf(config.warehouse.url);
+  const sources = new Set(mappings.map((m) => m.id));
+  const byTarget = new Map<string, string>();
+  return mappings.flatMap(({ id, target }) => {
+    const targetId = tableId(target);
+    const other = byTarget.get(targetId);
+    byTarget.set(targetId, other ?? id);
+    const out: string[] = [];
+    if (other !== undefined) out.push(`tables ${other} and ${id} would both be written to ${targetId}; give one of them another target.schema or target.name`);
+    if (sameDatabase && sources.has(targetId)) out.push(`table ${id} would be written to ${targetId}, which is a source table of the pipeline; set another warehouse.schema or leave it out by tables.exclude`);
+    return out;
+  });
+}

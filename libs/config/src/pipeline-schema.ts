@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { isPostgresUrl } from './connection-url';
+import { bytes, choice, integer, milliseconds, optionalInteger, text } from './setting';
+import { parseTablePattern } from './table-pattern';
+
+/** PostgreSQL cuts longer names off silently, so longer ones are refused; bytes in UTF-8. */
+export const MAX_NAME_BYTES = 63;
+/** A keyed hash with a short key is undone by trying. */
+export const MIN_HASH_SECRET = 16;
+
+export const isName = (name: string): boolean => name !== '' && Buffer.byteLength(name, 'utf8') <= MAX_NAME_BYTES && !name.includes('\0');
+const identifier = (help: string) => text(help, `a name of 1 to ${MAX_NAME_BYTES} bytes`, isName);
+const url = (help: string) => text(help, 'a URL such as postgres://user:${PASSWORD}@host:5432/database', isPostgresUrl);
+const replicationName = (help: string) => text(help, 'a name of a-z, 0-9 and _, at most 63 long', (name) => /^[a-z0-9_]{1,63}$/.test(name));
+const tablePattern = (help: string) =>
+  text(help, `schema.table or a pattern with * and ?; parts with dots in double quotes (public."a.b")`, (name) => parseTablePattern(name) !== null);
+
+/** What may stand as a column type: words, one modifier list, array brackets. It goes into DDL as it is. */
+const TYPE_NAME = /^[a-z_][\w ]*(?:\.[a-z_]\w*)?(?:\(\s*\d+(?:\s*,\s*-?\d+)?\s*\))?[a-z ]*(?:\[\])*$/i;
+
+const chunkRowsBounds = { min: 100, max: 10_000_000, unit: 'rows' } as const;
+
+const mask = z
+  .union([z.null(), z.literal('null'), z.strictObject({ hash: z.string().meta({ description: 'Key of the hash; give it as ${SECRET}.' }) })], {
+    error: "must be null (store NULL) or { hash: '${SECRET}' } (store a keyed hash)",
+  })
+  .transform((given, context) => {
+    if (given === null || given === 'null') return { kind: 'null' } as const;
+    if (given.hash.length >= MIN_HASH_SECRET) return { kind: 'hash', secret: given.hash } as const;
+    context.addIssue({ code: 'custom', path: ['hash'], message: `must be at least ${MIN_HASH_SECRET} characters long` });
+    return z.NEVER;
+  });
+
+const columns = z
+  .strictObject({
+    exclude: z.array(identifier('A source column.')).default([]).meta({ description: 'Source columns left out: not read, not stored.' }),
+    rename: z.record(z.string(), identifier('Name in the warehouse.')).default({}).meta({ description: 'Source column → its name in the warehouse.' }),
+    mask: z
+      .record(z.string(), mask)
+      .default({})
+      .meta({ description: "Source column → null (store NULL) or { hash: '${SECRET}' } (HMAC-SHA-256, so equal values stay joinable). Holds everywhere." }),
+    type: z
+      .record(z.string(), text('Column type in the warehouse.', 'a column type such as numeric(20,4)', (name) => TYPE_NAME.test(name)))
+      .default({})
+      .meta({ description: "Source column → its type in the warehouse, where the lossless default is not wanted." }),
+  })
+  .prefault({})
+  .meta({ description: 'What happens to single columns, by their name in the source.' });
+
+const tableSetting = z.strictObject({
+  match: tablePattern('The table, or a pattern. Settings of patterns come first, then those of the exact name on top.'),
+  key: z
+    .array(identifier('A source column.'))
+    .min(1, { error: 'must name at least one column' })
+    .optional()
+    .meta({ description: "Key columns in place of the table's own key: unique and never NULL. Exact names only." }),
+  target: z
+    .strictObject({
+      schema: identifier('Schema in the warehouse.').optional(),
+      name: identifier('Table in the warehouse. Exact names only.').optional(),
+    })
+    .prefault({})
+    .meta({ description: 'Where the rows go; default: warehouse.schema and the name in the source.' }),
+  columns,
+  history: z
+    .literal('none', { error: "must be 'none': superseded row versions come with history support" })
+    .default('none')
+    .meta({ description: 'Superseded row versions; only none so far.' }),
+  chunkRows: optionalInteger({ ...chunkRowsBounds, help: 'Rows per preload and validation chunk of the table; default: defaults.chunkRows.' }),
+});
+
+const source = z
+  .strictObject({
+    url: url('Connection URL of the database read from.'),
+    type: choice(['postgres'], 'postgres', 'Database product.'),
+    maxConnections: integer({ min: 2, max: 200, default: 8, unit: 'connections', help: 'Most connections used at once on the source.' }),
+    statementTimeoutMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'Time limit of one statement on the source.' }),
+    walLimitBytes: bytes({ min: 2 ** 24, max: 2 ** 50, default: '10GiB', help: 'Most log (WAL) the source may keep for the pipeline; a warning at half of it.' }),
+    walLimitPolicy: choice(
+      ['drop', 'resume'],
+      'drop',
+      'At the limit: drop (the slot is dropped, the tables preloaded again) or resume (a pause is lifted first; dropped if that does not help).',
+    ),
+    transactionWaitMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'How long a preload waits for open transactions of the source before it tries again, naming who holds it up.' }),
+  })
+  .meta({ description: 'The database read from.' });
+
+const warehouse = z
+  .strictObject({
+    url: url('Connection URL of the database written to.'),
+    type: choice(['postgres'], 'postgres', 'Database product.'),
+    schema: identifier("Schema of the target tables; default: the source table's.").optional(),
+    maxConnections: integer({ min: 2, max: 200, default: 10, unit: 'connections', help: 'Most connections used at once on the warehouse.' }),
+    statementTimeoutMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'Time limit of one statement on the warehouse.' }),
+    lockTimeoutMs: milliseconds({ min: 100, max: 3_600_000, default: '30s', help: 'How long a statement waits for a lock on the warehouse before it is tried again.' }),
+  })
+  .meta({ description: 'The database written to.' });
+
+const tables = z
+  .strictObject({
+    include: z
+      .array(tablePattern('A table or a pattern.'))
+      .min(1, { error: 'must name at least one table or pattern' })
+      .meta({ description: 'Tables replicated: schema.table, or patterns with * and ?.' }),
+    exclude: z.array(tablePattern('A table or a pattern.')).default([]).meta({ description: 'Tables left out of what include names.' }),
+    settings: z.array(tableSetting).default([]).meta({ description: 'Settings of single tables or patterns.' }),
+  })
+  .meta({ description: 'Which tables, and how.' });
+
+/** A pipeline file. Its output type is `PipelineConfig`. */
+export const pipelineSchema = z.strictObject({
+  name: text('Name of the pipeline, in the API, in logs and in the names of slot and publication.', 'of a-z, 0-9 and -, at most 40 long', (name) => /^[a-z0-9][a-z0-9-]{0,39}$/.test(name)),
+  source,
+  warehouse,
+  tables,
+  defaults: z
+    .strictObject({
+      chunkRows: integer({ ...chunkRowsBounds, default: 50_000, help: 'Rows per preload and validation chunk.' }),
+    })
+    .prefault({})
+    .meta({ description: 'What holds for tables without a setting of their own.' }),
+  preload: z
+    .strictObject({ workers: integer({ min: 1, max: 64, default: 4, unit: 'chunks', help: 'Chunks copied at once.' }) })
+    .prefault({})
+    .meta({ description: 'Copying what is there.' }),
+  stream: z
+    .strictObject({
+      maxBatchEvents: integer({ min: 1, max: 1_000_000, default: 20_000, unit: 'events', help: 'Most change events of one warehouse transaction.' }),
+      maxBatchBytes: bytes({ min: 1024, max: 2 ** 30, default: '16MiB', help: 'Most memory of one batch; a single larger event still passes.' }),
+      lingerMs: milliseconds({ min: 0, max: 60_000, default: 50, help: 'How long a batch that is not full waits for more events.' }),
+      counterIntervalMs: milliseconds({ min: 100, max: 3_600_000, default: '10s', help: 'How often an idle source is moved on by the counter.' }),
+      slotName: replicationName('Replication slot; default: elstream_<name>.').optional(),
+      publicationName: replicationName('Publication; default: elstream_<name>.').optional(),
+    })
+    .prefault({})
+    .meta({ description: 'Applying what changes.' }),
+  validate: z
+    .strictObject({
+      workers: integer({ min: 1, max: 64, default: 2, unit: 'chunks', help: 'Chunks compared at once.' }),
+      compareRows: integer({ min: 100, max: 1_000_000, default: 10_000, unit: 'rows', help: 'Rows held in memory at once while a chunk is compared.' }),
+      maxRereads: integer({ min: 0, max: 100, default: 5, unit: 'times', help: 'How often a row that keeps changing is read again before it counts as unverified.' }),
+      waitMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'How long a chunk waits for the stream to pass its position before its rows count as unverified.' }),
+    })
+    .prefault({})
+    .meta({ description: 'Proving that both sides are equal.' }),
+});
+
+/** A validated pipeline file, defaults filled in, references resolved: it holds secrets. */
+export type PipelineConfig = z.output<typeof pipelineSchema>;
+export type TableSetting = PipelineConfig['tables']['settings'][number];
