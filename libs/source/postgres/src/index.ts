@@ -1,1 +1,1 @@
-export {};
+export { createPostgresSource, type PostgresSourceOptions } from './postgres-source';
