@@ -1,0 +1,110 @@
+import { LogPosition } from '@elstream/core';
+import { event, mappingOf, WarehouseFixture } from './warehouse.fixture';
+
+const items = mappingOf('items', [['id', 'int8', { kind: 'integer', bits: 64 }], ['name', 'text']]);
+
+describe('preloading a table (R4)', () => {
+  let fx: WarehouseFixture;
+  let runId: string;
+  let epoch: number;
+
+  beforeEach(async () => {
+    fx = await WarehouseFixture.create();
+    ({ runId, epoch } = await fx.beginPreload(items));
+  });
+  afterEach(async () => {
+    await fx.drop();
+  });
+  const load = async (rows: [string, string][]): Promise<unknown> => fx.loadChunk(items, await fx.claimTask(runId, items, epoch), rows);
+  const markers = async (): Promise<number> => {
+    const [found] = await fx.db.query<{ n: string }>(`SELECT sum((xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM elstream.%I', tablename), false, true, '')))[1]::text::int)::text AS n FROM pg_tables WHERE schemaname = 'elstream' AND tablename LIKE 'marker%'`);
+    return Number(found?.n);
+  };
+
+  it('fills empty places, and counts what it read', async () => {
+    expect(await load([['1', 'a'], ['2', 'b']])).toEqual({ outcome: 'done', rowsRead: 2, rowsFilled: 2 });
+    expect(await fx.rows(items)).toEqual([['1', 'a'], ['2', 'b']]);
+    expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ phase: 'preloading', rowsPreloaded: 2, epoch });
+  });
+
+  it('does not fill a place the stream has touched in this epoch, by a row or by a delete', async () => {
+    await fx.apply(items, [event.insert(items, 5, ['1', 'streamed']), event.delete(items, 6, '2')]);
+    expect(await load([['1', 'older'], ['2', 'deleted meanwhile'], ['3', 'c']])).toEqual({ outcome: 'done', rowsRead: 3, rowsFilled: 1 });
+    expect(await fx.rows(items)).toEqual([['1', 'streamed'], ['3', 'c']]);
+    expect(await markers()).toBe(1);
+  });
+
+  it('a row inserted after its delete takes the delete marker’s place', async () => {
+    await fx.apply(items, [event.delete(items, 6, '2')]);
+    await fx.apply(items, [event.insert(items, 7, ['2', 'again'])]);
+    expect(await markers()).toBe(0);
+    await load([['2', 'older']]);
+    expect(await fx.rows(items)).toEqual([['2', 'again']]);
+  });
+
+  it('fills nothing any more once the table was truncated in this epoch', async () => {
+    await fx.apply(items, [event.truncate(items, 9), event.insert(items, 9, ['7', 'after'])]);
+    expect(await load([['1', 'before']])).toEqual({ outcome: 'done', rowsRead: 1, rowsFilled: 0 });
+    expect(await fx.rows(items)).toEqual([['7', 'after']]);
+  });
+
+  it('a stalled duplicate of a chunk worker writes nothing after another finished the task', async () => {
+    const stalled = await fx.claimTask(runId, items, epoch);
+    await fx.store.releaseAbandoned({ olderThanMs: 0 });
+    const second = await fx.claimTask(runId, items, epoch);
+    expect((await fx.loadChunk(items, second, [['1', 'fresh']])).outcome).toBe('done');
+    await fx.apply(items, [event.delete(items, 8, '1')]);
+    expect(await fx.loadChunk(items, stalled, [['1', 'stale']])).toEqual({ outcome: 'lost' });
+    expect(await fx.rows(items)).toEqual([]);
+  });
+
+  it('a chunk read for an earlier run of the table writes nothing into the later epoch', async () => {
+    const stalled = await fx.claimTask(runId, items, epoch);
+    const later = await fx.beginPreload(items);
+    expect(later.epoch).toBe(epoch + 1);
+    expect(await fx.loadChunk(items, stalled, [['1', 'stale']])).toEqual({ outcome: 'lost' });
+  });
+
+  it('finishing sweeps rows of older epochs, drops the markers and waits for H before the table is live', async () => {
+    await load([['1', 'a'], ['2', 'b'], ['3', 'c']]);
+    await fx.finish(items, runId, epoch);
+    const again = await fx.beginPreload(items);
+    await fx.apply(items, [event.update(items, 20, ['2', 'touched']), event.delete(items, 21, '3')]);
+    await fx.loadChunk(items, await fx.claimTask(again.runId, items, again.epoch), [['4', 'd']]);
+    const claim = await fx.claimTask(again.runId, items, again.epoch, 'finish-table');
+    expect(await fx.warehouse.finishPreload(WarehouseFixture.pipeline, items, claim)).toEqual({ outcome: 'done', rowsSwept: 1 });
+    expect(await fx.rows(items)).toEqual([['2', 'touched'], ['4', 'd']]);
+    expect(await markers()).toBe(0);
+    await fx.warehouse.setLiveAt(WarehouseFixture.pipeline, items.id, again.epoch, LogPosition.fromBigInt(40n, 8));
+    expect(await fx.warehouse.promoteLive(WarehouseFixture.pipeline, (h) => h.toBigInt() < 40n)).toEqual([]);
+    expect(await fx.warehouse.promoteLive(WarehouseFixture.pipeline, (h) => h.toBigInt() <= 40n)).toEqual([items.id]);
+    // a crash after finishing repeats the task: nothing happens twice
+    expect(await fx.warehouse.finishPreload(WarehouseFixture.pipeline, items, claim)).toEqual({ outcome: 'done', rowsSwept: 0 });
+  });
+
+  it('is not finished while a chunk is open', async () => {
+    await fx.claimTask(runId, items, epoch);
+    const claim = await fx.claimTask(runId, items, epoch, 'finish-table');
+    expect(await fx.warehouse.finishPreload(WarehouseFixture.pipeline, items, claim)).toEqual({ outcome: 'lost', rowsSwept: 0 });
+  });
+
+  it('the first preload row of a new epoch replaces a stream row of the older one', async () => {
+    await fx.apply(items, [event.insert(items, 30, ['1', 'old epoch'])]);
+    const again = await fx.beginPreload(items);
+    await fx.loadChunk(items, await fx.claimTask(again.runId, items, again.epoch), [['1', 'read now']]);
+    expect(await fx.rows(items)).toEqual([['1', 'read now']]);
+  });
+
+  it('a log gap moves the checkpoint, raises generation and epochs, and events wait for the next preload', async () => {
+    await load([['1', 'a']]);
+    const zombie = fx.checkpoint;
+    const next = zombie.next;
+    const gap = await fx.warehouse.declareGap({ pipeline: WarehouseFixture.pipeline, partition: 0, next, identity: { system: 's', fork: '1' }, tables: [items.id], reason: 'test' });
+    expect(gap).toMatchObject({ generation: zombie.generation + 1, highest: null });
+    expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ phase: 'new', epoch: epoch + 1 });
+    expect((await fx.apply(items, [event.insert(items, 50, ['9', 'zombie'])])).outcome).toBe('lost');
+    fx.checkpoint = gap;
+    expect((await fx.apply(items, [event.insert(items, 50, ['9', 'passed over'])])).outcome).toBe('applied');
+    expect(await fx.rows(items)).toEqual([['1', 'a']]);
+  });
+});
