@@ -69,6 +69,10 @@ export function deliveryContract(makeQueue: MakeQueue): void {
     await until('the queue is empty', async () => isEmpty(await queue().counts()));
     expect(most).toBe(1);
   });
+}
+
+export function orderContract(makeQueue: MakeQueue): void {
+  const queue = freshQueue(makeQueue);
 
   it('delivers a task again that is enqueued again after it was worked', async () => {
     let seen = 0;
@@ -81,10 +85,6 @@ export function deliveryContract(makeQueue: MakeQueue): void {
       await until('the queue is empty', async () => isEmpty(await queue().counts()));
     }
   });
-}
-
-export function orderContract(makeQueue: MakeQueue): void {
-  const queue = freshQueue(makeQueue);
 
   it('hands out lower priorities first and equal ones in their order', async () => {
     const seen: string[] = [];

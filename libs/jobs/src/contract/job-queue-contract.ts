@@ -12,7 +12,7 @@ import { endingRepeatContract, repeatingContract } from './repeating';
 export function jobQueueContract(name: string, makeQueue: MakeQueue): void {
   describe(`${name} as a job queue`, () => {
     describe('delivering', () => deliveryContract(makeQueue));
-    describe('ordering', () => orderContract(makeQueue));
+    describe('order and repetition', () => orderContract(makeQueue));
     describe('failing', () => failureContract(makeQueue));
     describe('closing', () => closingContract(makeQueue));
     describe('repeating', () => repeatingContract(makeQueue));

@@ -1,0 +1,221 @@
+import fc from 'fast-check';
+import { planNext, type PlanAction, type RunView } from './planner';
+import type { NewTask, Run, TaskKind, TaskState, TaskSummary } from './run';
+
+interface ModelTask {
+  readonly kind: TaskKind;
+  readonly table: string | null;
+  readonly epoch: number | null;
+  state: TaskState;
+}
+
+/** The control tables and the world around a run: just what the planner's promises need. */
+class Model {
+  state: Run['state'] = 'pending';
+  /** Known once prepared. */
+  tables: string[] = [];
+  readonly tasks: ModelTask[] = [];
+  readonly phases = new Map<string, { phase: string; epoch: number; runId: string | null }>();
+  finalFailures = 0;
+
+  constructor(private readonly wanted: readonly { table: string; chunks: number; ranges: number; before: string | null }[]) {
+    for (const { table, before } of wanted) {
+      if (before !== null) this.phases.set(table, { phase: before, epoch: 4, runId: 'an earlier run' });
+    }
+  }
+
+  view(): RunView {
+    const groups = new Map<string, TaskSummary>();
+    for (const { table, kind, state } of this.tasks) {
+      const name = JSON.stringify([table, kind, state]);
+      groups.set(name, { table, kind, state, rows: 0, tasks: (groups.get(name)?.tasks ?? 0) + 1 });
+    }
+    const run = { id: 'r1', pipeline: 'p', reason: 'initial', state: this.state, tables: [...this.tables], error: null } as const;
+    return {
+      run: { ...run, createdAt: new Date(0), startedAt: null, finishedAt: null },
+      tasks: [...groups.values()],
+      phases: new Map([...this.phases].map(([table, s]) => [table, { ...s }])),
+      firstError: this.finalFailures > 0 ? 'failed' : null,
+    };
+  }
+
+  /** As the control store does it; checks the planner's promises at the moment each action takes effect. */
+  apply(actions: readonly PlanAction[]): void {
+    for (const action of actions) {
+      if (action.do === 'start') {
+        if (this.state === 'pending') this.state = 'running';
+      } else if (action.do === 'end') {
+        if (this.state === 'running') this.end(action.state);
+      } else if (this.state === 'running') {
+        this.addTasks(action.tasks);
+      }
+    }
+  }
+
+  claim(pick: number): void {
+    const task = this.pick('pending', pick);
+    if (task !== null && this.state === 'running') task.state = 'running';
+  }
+
+  crash(pick: number): void {
+    const task = this.pick('running', pick);
+    if (task !== null) task.state = 'pending';
+  }
+
+  fail(pick: number): void {
+    const task = this.pick('running', pick);
+    if (task === null) return;
+    task.state = 'failed';
+    this.finalFailures += 1;
+  }
+
+  /** Completes a running task together with what its work does and the tasks that follow, as one transaction. */
+  complete(pick: number): void {
+    const task = this.pick('running', pick);
+    if (task === null) return;
+    task.state = 'done';
+    const plan = this.wanted.find((w) => w.table === task.table);
+    const table = task.table ?? '';
+    if (task.kind === 'prepare') this.tables = this.wanted.map((w) => w.table);
+    if (task.kind === 'open-table') {
+      const epoch = (this.phases.get(table)?.epoch ?? 0) + 1;
+      this.phases.set(table, { phase: 'preloading', epoch, runId: 'r1' });
+      this.addTasks(Array.from({ length: plan!.chunks }, () => ({ kind: 'preload-chunk', table, epoch, payload: {} })));
+    }
+    if (task.kind === 'finish-table') this.phases.set(table, { ...this.phases.get(table)!, phase: 'catching-up' });
+    if (task.kind === 'plan-validation') {
+      this.addTasks(Array.from({ length: plan!.ranges }, () => ({ kind: 'validate-chunk', table, epoch: task.epoch, payload: {} })));
+    }
+  }
+
+  /** The stream passes H of one table. */
+  becomeLive(pick: number): void {
+    const waiting = [...this.phases.values()].filter((s) => s.phase === 'catching-up');
+    if (waiting.length > 0) waiting[pick % waiting.length]!.phase = 'live';
+  }
+
+  private addTasks(tasks: readonly NewTask[]): void {
+    const have = new Set(this.tasks.map((t) => JSON.stringify([t.kind, t.table])));
+    for (const task of tasks) {
+      if (have.has(JSON.stringify([task.kind, task.table]))) continue;
+      this.checkInTime(task);
+      this.tasks.push({ kind: task.kind, table: task.table, epoch: task.epoch, state: 'pending' });
+    }
+  }
+
+  private checkInTime({ kind, table, epoch }: NewTask): void {
+    const all = (k: TaskKind): boolean => this.tasks.filter((t) => t.kind === k && t.table === table).every((t) => t.state === 'done');
+    const done = (k: TaskKind): boolean => all(k) && this.tasks.some((t) => t.kind === k && (t.table === table || k === 'prepare'));
+    const state = this.phases.get(table ?? '');
+    if (kind === 'open-table') expect(this.tasks.find((t) => t.kind === 'prepare')?.state).toBe('done');
+    if (kind === 'finish-table') expect([done('open-table'), all('preload-chunk'), epoch]).toEqual([true, true, state?.epoch]);
+    if (kind === 'plan-validation') expect([done('finish-table'), state?.phase, state?.runId, epoch]).toEqual([true, 'live', 'r1', state?.epoch]);
+  }
+
+  private end(state: 'succeeded' | 'failed'): void {
+    this.state = state;
+    const unfinished = this.tasks.filter((t) => t.state === 'pending' || t.state === 'running');
+    if (state === 'succeeded') {
+      expect(this.tasks.filter((t) => t.state !== 'done')).toEqual([]);
+      for (const { table, chunks, ranges } of this.wanted) {
+        const count = (kind: TaskKind): number => this.tasks.filter((t) => t.kind === kind && t.table === table).length;
+        expect([this.phases.get(table)?.phase, count('open-table'), count('preload-chunk'), count('finish-table')]).toEqual(['live', 1, chunks, 1]);
+        expect([count('plan-validation'), count('validate-chunk')]).toEqual([1, ranges]);
+      }
+    } else {
+      expect(this.finalFailures).toBeGreaterThan(0);
+    }
+    for (const task of unfinished) task.state = 'cancelled';
+  }
+
+  private pick(state: TaskState, n: number): ModelTask | null {
+    const matching = this.tasks.filter((t) => t.state === state);
+    return matching[n % Math.max(1, matching.length)] ?? null;
+  }
+}
+
+const step = fc.record({
+  // Weighted so that runs get far, and stale plans and crashes still come in each.
+  what: fc.constantFrom('plan', 'plan', 'plan', 'stale-plan', 'claim', 'claim', 'claim', 'complete', 'complete', 'complete', 'crash', 'live', 'live'),
+  pick: fc.nat(50),
+});
+const tables = fc.uniqueArray(
+  fc.record({
+    table: fc.constantFrom('a', 'b', 'c'),
+    chunks: fc.nat(3),
+    ranges: fc.nat(2),
+    before: fc.constantFrom(null, 'live', 'catching-up', 'new'),
+  }),
+  { selector: (t) => t.table, maxLength: 3 },
+);
+
+/** Returns the view the next stale plan is made from. */
+function take(model: Model, { what, pick }: { what: string; pick: number }, old: RunView): RunView {
+  const now = model.view();
+  if (what === 'plan') model.apply(planNext(now));
+  // Another planner, which read the tables a while ago, writes now.
+  else if (what === 'stale-plan') model.apply(planNext(old));
+  else if (what === 'claim') model.claim(pick);
+  else if (what === 'complete') model.complete(pick);
+  else if (what === 'crash') model.crash(pick);
+  else if (what === 'fail') model.fail(pick);
+  else model.becomeLive(pick);
+  return pick % 3 === 0 ? now : old;
+}
+
+/** From here on everything works: the run must end. */
+function settle(model: Model): void {
+  for (let i = 0; i < 100 && model.state !== 'succeeded' && model.state !== 'failed'; i += 1) {
+    model.apply(planNext(model.view()));
+    model.claim(i);
+    model.complete(i);
+    model.becomeLive(i);
+  }
+}
+
+describe('a run planned step by step', () => {
+  it('ends well in any order of completions, crashes and stale planners, each stage in its time and each task once', () => {
+    fc.assert(
+      fc.property(tables, fc.array(step, { maxLength: 80 }), (wanted, steps) => {
+        const model = new Model(wanted);
+        let old = model.view();
+        for (const s of steps) old = take(model, s, old);
+        settle(model);
+        expect(model.state).toBe('succeeded');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('ends failed, with nothing left to do, whenever a task fails for good', () => {
+    fc.assert(
+      fc.property(tables, fc.array(step, { maxLength: 80 }), fc.nat(50), (wanted, steps, pick) => {
+        const model = new Model(wanted);
+        let old = model.view();
+        for (const s of steps) old = take(model, s, old);
+        fc.pre(model.view().tasks.some((t) => t.state === 'running'));
+        take(model, { what: 'fail', pick }, old);
+        settle(model);
+        expect(model.state).toBe('failed');
+        expect(model.tasks.filter((t) => t.state === 'pending' || t.state === 'running')).toEqual([]);
+        expect(planNext(model.view())).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives the same actions for the same view, whoever asks', () => {
+    fc.assert(
+      fc.property(tables, fc.array(step, { maxLength: 40 }), (wanted, steps) => {
+        const model = new Model(wanted);
+        let old = model.view();
+        for (const s of steps) old = take(model, s, old);
+        const given = model.view();
+        const before = JSON.stringify([given, [...given.phases]]);
+        expect(planNext(given)).toEqual(planNext(model.view()));
+        expect(JSON.stringify([given, [...given.phases]])).toBe(before);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,66 @@
+import { planNext, type PlanAction, type RunView } from './planner';
+import type { NewTask, Run, TaskKind, TaskState, TaskSummary } from './run';
+
+const run: Run = {
+  id: 'r1',
+  pipeline: 'p',
+  reason: 'initial',
+  state: 'running',
+  tables: ['a', 'b'],
+  error: null,
+  createdAt: new Date(0),
+  startedAt: new Date(0),
+  finishedAt: null,
+};
+
+/** `kind table state`, e.g. `open-table a done`; table `-` is none. */
+const summary = (text: string): TaskSummary => {
+  const [kind, table, state] = text.split(' ') as [TaskKind, string, TaskState];
+  return { kind, table: table === '-' ? null : table, state, tasks: 1, rows: 0 };
+};
+const phase = (name: string, epoch = 3, runId: string | null = 'r1') => ({ phase: name, epoch, runId });
+const add = (kind: TaskKind, table: string | null, epoch: number | null = null): NewTask => ({ kind, table, epoch, payload: {} });
+
+function view(tasks: readonly string[], phases: Record<string, ReturnType<typeof phase>> = {}, over: Partial<Run> = {}): RunView {
+  return { run: { ...run, ...over }, tasks: tasks.map(summary), phases: new Map(Object.entries(phases)), firstError: tasks.some((t) => t.endsWith('failed')) ? 'no key' : null };
+}
+
+const opened = ['prepare - done', 'open-table a done', 'open-table b done'];
+const copied = [...opened, 'preload-chunk a done', 'preload-chunk b done'];
+const finished = [...copied, 'finish-table a done', 'finish-table b done'];
+const planned = [...finished, 'plan-validation a done', 'plan-validation b done'];
+const live = { a: phase('live'), b: phase('live') };
+
+const cases: readonly [behaviour: string, view: RunView, actions: readonly PlanAction[]][] = [
+  ['starts a pending run and nothing else', view(['prepare - pending'], {}, { state: 'pending' }), [{ do: 'start' }]],
+  ['plans nothing for a run that has succeeded', view([], {}, { state: 'succeeded' }), []],
+  ['plans nothing for a run that has failed', view(['open-table a failed'], {}, { state: 'failed' }), []],
+  ['plans nothing for a cancelled run', view(['prepare - cancelled'], {}, { state: 'cancelled' }), []],
+  ['adds the preparation where it is missing', view([]), [{ do: 'add-tasks', tasks: [add('prepare', null)] }]],
+  ['waits while the preparation is pending', view(['prepare - pending']), []],
+  ['waits while the preparation runs', view(['prepare - running']), []],
+  ['opens every table once prepared', view(['prepare - done']), [{ do: 'add-tasks', tasks: [add('open-table', 'a'), add('open-table', 'b')] }]],
+  ['opens a table without the epoch of an earlier run', view(['prepare - done', 'open-table b running'], { a: phase('live', 2, 'r0') }), [{ do: 'add-tasks', tasks: [add('open-table', 'a')] }]],
+  ['waits for the opening of a table', view(['prepare - done', 'open-table a running', 'open-table b pending']), []],
+  ['waits for the last chunk', view([...opened, 'preload-chunk a done', 'preload-chunk a running', 'preload-chunk b pending']), []],
+  ['finishes a table whose chunks are done, for its epoch, while another still copies', view([...opened, 'preload-chunk a done', 'preload-chunk b pending'], { a: phase('preloading', 7) }), [{ do: 'add-tasks', tasks: [add('finish-table', 'a', 7)] }]],
+  ['finishes a table without rows, which has no chunk', view([...opened, 'preload-chunk b running'], { a: phase('preloading') }), [{ do: 'add-tasks', tasks: [add('finish-table', 'a', 3)] }]],
+  ['waits until the stream has made the table live', view(finished, { a: phase('catching-up'), b: phase('catching-up') }), []],
+  ['plans the validation of the table that is live', view(finished, { a: phase('live'), b: phase('catching-up') }), [{ do: 'add-tasks', tasks: [add('plan-validation', 'a', 3)] }]],
+  ['waits for the ranges compared', view([...planned, 'validate-chunk a done', 'validate-chunk b running'], live), []],
+  ['succeeds when every table is live and validated', view([...planned, 'validate-chunk a done', 'validate-chunk b done'], live), [{ do: 'end', state: 'succeeded', error: null }]],
+  ['succeeds with tables that had nothing to compare', view(planned, live), [{ do: 'end', state: 'succeeded', error: null }]],
+  ['succeeds at once without tables', view(['prepare - done'], {}, { tables: [] }), [{ do: 'end', state: 'succeeded', error: null }]],
+  ['fails with the first error as soon as a task has failed, whatever else is under way', view([...opened, 'preload-chunk a failed', 'preload-chunk b running']), [{ do: 'end', state: 'failed', error: 'no key' }]],
+];
+
+describe('planNext', () => {
+  it.each(cases)('%s', (_, given, actions) => {
+    expect(planNext(given)).toEqual(actions);
+  });
+
+  it('takes a count of no tasks for no tasks', () => {
+    const none = { kind: 'prepare', table: null, state: 'failed', tasks: 0, rows: 0 } as const;
+    expect(planNext({ ...view([]), tasks: [none] })).toEqual([{ do: 'add-tasks', tasks: [add('prepare', null)] }]);
+  });
+});
