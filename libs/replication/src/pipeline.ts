@@ -1,6 +1,6 @@
 import type { ChangeStream } from '@elstream/change-stream';
-import type { TableMapping, TableSchema } from '@elstream/core';
-import type { SourceDatabase, TableSelection } from '@elstream/source';
+import type { TableMapping } from '@elstream/core';
+import type { SourceDatabase, SourceTable, TableSelection } from '@elstream/source';
 import type { Warehouse } from '@elstream/warehouse';
 
 /** What the pieces of work need to know of a pipeline's configuration; `@elstream/runtime` makes it from the file. */
@@ -38,8 +38,8 @@ export interface PipelineHandle {
   readonly warehouse: Warehouse;
   source(): Promise<SourceDatabase>;
   stream(): Promise<ChangeStream>;
-  /** Described source tables → mappings, as the configuration wants them. Pure. */
-  mapTables(tables: readonly TableSchema[]): MappedTables;
+  /** Described source tables → mappings, as the configuration wants them; a table with a problem has none. Pure. */
+  mapTables(tables: readonly SourceTable[]): MappedTables;
   /**
    * The stored mappings by table id, mask secrets put back; empty before the first `prepare`. Read from the store at
    * every call, and the *same* map object as long as they have not changed: that is how a stream notices a change.

@@ -1,1 +1,3 @@
-export * from './runtime';
+export { checkConnections } from './check-pipeline';
+export { createRuntime } from './create-runtime';
+export type { Runtime, RuntimeSettings } from './runtime';

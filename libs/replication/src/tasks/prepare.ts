@@ -35,8 +35,8 @@ async function plannedTables({ deps, pipeline, task }: TaskContext): Promise<Pla
   const { warehouse } = pipeline;
   refuseIf(pipeline.name, [...(await source.check()), ...(await warehouse.check())]);
   const found = await source.describe(pipeline.settings.selection);
-  const mapped = pipeline.mapTables(found.map((t) => t.schema));
-  const problems = [...found.flatMap((t) => t.problems), ...mapped.problems];
+  const mapped = pipeline.mapTables(found);
+  const problems = [...mapped.problems];
   if (found.length === 0) problems.push('no table of the source matches the pipeline; check include and exclude');
   // Tables already refused at the source have no key or type to check in the warehouse.
   if (problems.length === 0) problems.push(...(await warehouse.checkTables(mapped.mappings)));

@@ -1,0 +1,41 @@
+import type { HealthRegistry, Metrics } from '@elstream/observability';
+import type { Overview, PipelineRegistry, ReplicationObserver } from '@elstream/replication';
+
+/** A loop that has not turned for this long is hung: longer than any back-off and any statement of ours takes in health. */
+const LOOP_ALLOWANCE_MS = 660_000;
+
+/** Binds what the work reports to metrics and health. */
+export function metricsObserver(metrics: Metrics, health: HealthRegistry): ReplicationObserver {
+  return {
+    batchApplied: (pipeline, batch) => {
+      for (const { table, events } of batch.tables) metrics.eventsApplied.inc({ pipeline, table }, events);
+      if (batch.skipped > 0) metrics.eventsSkipped.inc({ pipeline }, batch.skipped);
+      metrics.batches.inc({ pipeline });
+      metrics.batchSeconds.observe({ pipeline }, batch.ms / 1000);
+    },
+    chunkLoaded: (pipeline, table, { rows }) => {
+      metrics.rowsPreloaded.inc({ pipeline, table }, rows);
+      metrics.chunksPreloaded.inc({ pipeline, table });
+    },
+    taskEnded: () => undefined,
+    rowsCompared: (pipeline, table, { rows }) => metrics.rowsCompared.inc({ pipeline, table }, rows),
+    retainedLog: (pipeline, bytes) => metrics.retainedLogBytes.set({ pipeline }, bytes),
+    streamFailed: (pipeline, recovery) => metrics.streamFailures.inc({ pipeline, recovery }),
+    gapDeclared: (pipeline) => metrics.logGaps.inc({ pipeline }),
+    alive: (loop) => health.touch(loop, LOOP_ALLOWANCE_MS),
+  };
+}
+
+/** Gauges that are computed when asked. Returns the function that ends it. */
+export function refreshGauges(metrics: Metrics, registry: PipelineRegistry, overview: Overview): () => void {
+  return metrics.beforeScrape(async () => {
+    for (const name of registry.names()) {
+      metrics.retainedLogLimitBytes.set({ pipeline: name }, registry.get(name).settings.walLimitBytes);
+      const now = await overview.pipeline(name);
+      if (now.lagMs !== null) metrics.lagSeconds.set({ pipeline: name }, now.lagMs / 1000);
+      if (now.retainedBytes !== null) metrics.retainedLogBytes.set({ pipeline: name }, now.retainedBytes);
+      metrics.pipelinePaused.set({ pipeline: name }, now.paused ? 1 : 0);
+      for (const { table, phase } of now.tables) metrics.setTablePhase(name, table, phase);
+    }
+  });
+}
