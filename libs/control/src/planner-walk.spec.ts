@@ -139,6 +139,7 @@ const step = fc.record({
   what: fc.constantFrom('plan', 'plan', 'plan', 'stale-plan', 'claim', 'claim', 'claim', 'complete', 'complete', 'complete', 'crash', 'live', 'live'),
   pick: fc.nat(50),
 });
+const steps = (maxLength: number) => fc.array(step, { maxLength, size: 'max' });
 const tables = fc.uniqueArray(
   fc.record({
     table: fc.constantFrom('a', 'b', 'c'),
@@ -146,7 +147,7 @@ const tables = fc.uniqueArray(
     ranges: fc.nat(2),
     before: fc.constantFrom(null, 'live', 'catching-up', 'new'),
   }),
-  { selector: (t) => t.table, maxLength: 3 },
+  { selector: (t) => t.table, maxLength: 3, size: 'max' },
 );
 
 /** Returns the view the next stale plan is made from. */
@@ -176,10 +177,10 @@ function settle(model: Model): void {
 describe('a run planned step by step', () => {
   it('ends well in any order of completions, crashes and stale planners, each stage in its time and each task once', () => {
     fc.assert(
-      fc.property(tables, fc.array(step, { maxLength: 80 }), (wanted, steps) => {
+      fc.property(tables, steps(80), (wanted, walk) => {
         const model = new Model(wanted);
         let old = model.view();
-        for (const s of steps) old = take(model, s, old);
+        for (const s of walk) old = take(model, s, old);
         settle(model);
         expect(model.state).toBe('succeeded');
       }),
@@ -189,10 +190,10 @@ describe('a run planned step by step', () => {
 
   it('ends failed, with nothing left to do, whenever a task fails for good', () => {
     fc.assert(
-      fc.property(tables, fc.array(step, { maxLength: 80 }), fc.nat(50), (wanted, steps, pick) => {
+      fc.property(tables, steps(80), fc.nat(50), (wanted, walk, pick) => {
         const model = new Model(wanted);
         let old = model.view();
-        for (const s of steps) old = take(model, s, old);
+        for (const s of walk) old = take(model, s, old);
         fc.pre(model.view().tasks.some((t) => t.state === 'running'));
         take(model, { what: 'fail', pick }, old);
         settle(model);
@@ -206,10 +207,10 @@ describe('a run planned step by step', () => {
 
   it('gives the same actions for the same view, whoever asks', () => {
     fc.assert(
-      fc.property(tables, fc.array(step, { maxLength: 40 }), (wanted, steps) => {
+      fc.property(tables, steps(40), (wanted, walk) => {
         const model = new Model(wanted);
         let old = model.view();
-        for (const s of steps) old = take(model, s, old);
+        for (const s of walk) old = take(model, s, old);
         const given = model.view();
         const before = JSON.stringify([given, [...given.phases]]);
         expect(planNext(given)).toEqual(planNext(model.view()));

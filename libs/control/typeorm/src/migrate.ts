@@ -1,10 +1,20 @@
 import { ElstreamError, type Logger } from '@elstream/core';
 import { CONTROL_SCHEMA, inTransaction } from '@elstream/database';
-import { MigrationExecutor, type DataSource } from 'typeorm';
+import { MigrationExecutor, type DataSource, type Logger as TypeOrmLogger } from 'typeorm';
 import { ControlTables } from './migrations/control-tables';
 
 /** All migrations of the control tables, oldest first. Never edit one that was released; add another. */
 export const controlMigrations = [ControlTables] as const;
+
+/** TypeORM prints failing migrations to stdout even with `logging: false`; all it would say arrives as an error. */
+const quiet: TypeOrmLogger = {
+  logQuery: () => undefined,
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  logMigration: () => undefined,
+  log: () => undefined,
+};
 
 /** What the warehouse's DataSource needs besides `controlEntities`: where the migrations are and where they are noted. */
 export const controlDataSourceOptions = {
@@ -12,6 +22,7 @@ export const controlDataSourceOptions = {
   migrations: [...controlMigrations],
   migrationsTableName: 'migration',
   migrationsTransactionMode: 'all',
+  logger: quiet,
 } as const;
 
 /** Any fixed number; the same in every version, so that all versions exclude each other. */
