@@ -3,6 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import { ElstreamError, type Logger } from '@elstream/core';
+import { type Runtime } from '@elstream/runtime';
+import { GatewayModule, type GatewayOptions } from './gateway.module';
 import { refuseOpenListening } from './http/loopback';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteTable } from './http/route-table';
@@ -76,6 +78,11 @@ async function listenOn(nest: NestExpressApplication, port: number, host: string
       place: { setting: 'HTTP_PORT' },
     });
   }
+}
+
+/** The gateway over a runtime; `modules` run in the same process (the standalone program's other services). The runtime stays its maker's to close. */
+export async function createGatewayApp(runtime: Runtime, settings: HttpSettings, { modules = [], ...options }: GatewayOptions & { readonly modules?: readonly DynamicModule[] } = {}): Promise<GatewayApp> {
+  return createHttpApp([GatewayModule.forRuntime(runtime, options), ...modules], settings, runtime.logger);
 }
 
 /** Requests in hand get this long; a connection kept open by a slow client is cut then (R12). */

@@ -1,3 +1,4 @@
+import { type Runtime } from '@elstream/runtime';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CheckController } from './api/check.controller';
 import { EVENT_STREAM_OPTIONS, type EventStreamOptions, EventStreams } from './api/event-streams';
@@ -7,13 +8,23 @@ import { RunStreamController } from './api/run-stream.controller';
 import { RunsController } from './api/runs.controller';
 import { TablesController } from './api/tables.controller';
 import { PlannerLifecycle } from './planner-lifecycle';
+import { type RuntimeServicesOptions, servicesOf } from './runtime-services';
 import { GATEWAY_SERVICES, type GatewayServices } from './services';
 
 const DEFAULT_STREAMS: EventStreamOptions = { pollMs: 500, heartbeatMs: 15_000 };
 
+export interface GatewayOptions extends RuntimeServicesOptions {
+  readonly streams?: EventStreamOptions;
+}
+
 /** REST, event streams, health, metrics and the planner of runs. */
 @Module({})
 export class GatewayModule {
+  /** @param options see `servicesOf`: who plans, and the environment that pipeline files are checked with */
+  static forRuntime(runtime: Runtime, { streams, ...options }: GatewayOptions = {}): DynamicModule {
+    return GatewayModule.forServices(servicesOf(runtime, options), streams);
+  }
+
   static forServices(services: GatewayServices, streams: EventStreamOptions = DEFAULT_STREAMS): DynamicModule {
     return {
       module: GatewayModule,

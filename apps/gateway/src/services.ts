@@ -7,6 +7,8 @@ import { type Overview, type PipelineRegistry } from '@elstream/replication';
 export interface PipelineProblem {
   /** Dotted path of the setting, e.g. `tables.0.mask.email`; null: the file as a whole, or a database. */
   readonly setting: string | null;
+  /** Line of the file, from 1; null where it has none. */
+  readonly line: number | null;
   /** A sentence with the remedy. */
   readonly message: string;
 }
@@ -16,16 +18,18 @@ export interface PipelineCheck {
   /** The pipeline's name, as far as the file could be read. */
   readonly pipeline: string | null;
   readonly problems: readonly PipelineProblem[];
+  /** Accepted, but worth a word. */
+  readonly warnings: readonly PipelineProblem[];
 }
 
-/** What the gateway works with; a runtime gives most of it (`servicesOf`). */
+/** What the gateway works with; `servicesOf` takes it from a runtime. */
 export interface GatewayServices {
   readonly registry: PipelineRegistry;
   readonly store: ControlStore;
   readonly bus: ControlBus;
   readonly overview: Overview;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'forgetPipeline'>;
   readonly health: Pick<HealthRegistry, 'liveness' | 'readiness'>;
   /** Plans runs while the gateway lives; null: another process does. */
   readonly planner: Service | null;

@@ -24,7 +24,7 @@ export class CheckController {
     @Body(new ZodPipe(checkBody)) yaml: z.output<typeof checkBody>,
     @Query(new ZodPipe(checkQuery)) query: z.output<typeof checkQuery>,
   ): Promise<Dto<'PipelineCheck'>> {
-    const { valid, pipeline, problems } = await this.services.checkPipeline(yaml, query);
-    return { valid, pipeline, problems: problems.map(({ setting, message }) => ({ setting, message })) };
+    const { valid, pipeline, problems, warnings } = await this.services.checkPipeline(yaml, query);
+    return { valid, pipeline, problems: [...problems], warnings: [...warnings] };
   }
 }

@@ -5,7 +5,6 @@ import { HttpProblem } from '../http/problem';
 import { ZodPipe } from '../http/zod.pipe';
 import { GATEWAY_SERVICES, type GatewayServices } from '../services';
 import { Documented } from './document.decorators';
-import { activeRun } from './lookup';
 import { type Dto, removeQuery } from './schemas';
 import { lagView, pipelineView } from './views';
 
@@ -70,18 +69,13 @@ export class PipelinesController {
     'name',
   )
   async remove(@Param('name') name: string, @Query(new ZodPipe(removeQuery)) query: z.output<typeof removeQuery>): Promise<void> {
-    const { registry, store, bus, logger } = this.services;
+    const { registry, metrics, logger } = this.services;
     registry.get(name);
     if (query.confirm !== name) {
       throw new HttpProblem(400, 'CONFIRMATION_WRONG', `to remove the pipeline send ?confirm=${encodeURIComponent(name)}`, { place: { pipeline: name } });
     }
-    const run = await activeRun(this.services, name);
-    if (run !== null) {
-      await store.endRun(run.id, 'cancelled', 'the pipeline was removed');
-      await bus.publish({ type: 'run-changed', pipeline: name, runId: run.id });
-    }
     await registry.remove(name);
-    await bus.publish({ type: 'pipeline-changed', pipeline: name });
+    await metrics.forgetPipeline(name);
     logger.info({ pipeline: name }, 'pipeline removed');
   }
 }

@@ -94,15 +94,17 @@ const tableCounts = z.object({
   warehouse: z.object({ rows: count('Rows in the target'), exact: z.literal(true) }),
 });
 
+const pipelineProblem = z.object({
+  setting: z.string().nullable().describe('Path of the setting; null: the file as a whole'),
+  line: z.int().nullable().describe('Line of the file, from 1'),
+  message: z.string().describe('What is wrong and what to do'),
+});
+
 const pipelineCheck = z.object({
   valid: z.boolean(),
-  pipeline: z.string().nullable(),
-  problems: z.array(
-    z.object({
-      setting: z.string().nullable().describe('Dotted path of the setting; null: the file as a whole, or a database'),
-      message: z.string().describe('What is wrong and what to do'),
-    }),
-  ),
+  pipeline: z.string().nullable().describe('Name of the pipeline, if the file is valid'),
+  problems: z.array(pipelineProblem),
+  warnings: z.array(pipelineProblem).describe('Accepted, but worth a word'),
 });
 
 const liveness = z.object({
@@ -138,6 +140,7 @@ export const components = {
   Pipeline: pipeline,
   PipelineTable: pipelineTable,
   PipelineCheck: pipelineCheck,
+  PipelineProblem: pipelineProblem,
   Lag: lag,
   TableCounts: tableCounts,
   Run: run,
