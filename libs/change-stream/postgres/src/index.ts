@@ -1,1 +1,1 @@
-export {};
+export { createPostgresStream, type PostgresStreamOptions } from './postgres-stream';

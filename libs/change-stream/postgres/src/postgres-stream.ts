@@ -1,0 +1,190 @@
+import { ElstreamError, silentLogger, StreamOffset, systemClock, type Clock, type EventBatch, type Logger, type LogPosition, type TableMapping } from '@elstream/core';
+import { type CaptureStatus, type ChangeStream, type ReadOptions, type StreamStart } from '@elstream/change-stream';
+import { connectPostgres, DEFAULT_TIMEOUTS, readSourceIdentity, type PostgresConnection } from '@elstream/database';
+import { type DataSource } from 'typeorm';
+import { readBatches, type BatchLimits } from './batch-reader';
+import { partitionCatalog } from './partition-catalog';
+import { alignPublication, dropPublication, hasPublication } from './publication';
+import { RelationRouter } from './relation-router';
+import { createSlot, dropSlot, readSlot } from './slot';
+import { slotBusy } from './slot-errors';
+import { TransactionAssembler } from './transaction-assembler';
+import { Walsender } from './walsender';
+
+export interface PostgresStreamOptions {
+  /** `postgres://user:password@host:port/database`; the role needs REPLICATION and CREATE on the database. Never logged. */
+  readonly url: string;
+  /** Shown in pg_stat_activity; also how `drop` knows a reader of ours. */
+  readonly applicationName: string;
+  /** Both derived from the pipeline, so that no two pipelines share one. */
+  readonly slotName: string;
+  readonly publicationName: string;
+  /** Prefix of the logical messages that carry the pipeline's counter. */
+  readonly counterPrefix: string;
+  /** Most events in a batch; default 10,000. A TRUNCATE of many tables may overshoot. */
+  readonly maxBatchEvents?: number;
+  /** About the most memory of a batch, bytes; default 4 MiB. One event may overshoot. As much again is buffered twice. */
+  readonly maxBatchBytes?: number;
+  /** How long a batch that is not full waits for more, ms; default 20. */
+  readonly lingerMs?: number;
+  /** Time between status updates to the server, ms; default 10,000; at most a third of wal_sender_timeout is used. */
+  readonly statusIntervalMs?: number;
+  /** How long the creation of the slot may wait for running transactions, ms; default 60,000. */
+  readonly slotTimeoutMs?: number;
+  readonly connectTimeoutMs?: number;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** The log of a database is one partition. */
+const PARTITION = 0;
+const EMPTY_BATCH_MS = 1_000;
+
+/**
+ * Change events directly from a logical replication slot (pgoutput) of PostgreSQL 14 or later. Connects at once, for
+ * the catalog; the replication connection is opened by `read`. Throws a classified `ElstreamError`.
+ */
+export async function createPostgresStream(options: PostgresStreamOptions): Promise<ChangeStream> {
+  return PostgresStream.connect(options);
+}
+
+/** Exported for this project's own specs, which look at the buffer. */
+export class PostgresStream implements ChangeStream {
+  readonly partitions = [PARTITION];
+  private reader: Walsender | null = null;
+  private opening = false;
+  private closed = false;
+  private readonly router: RelationRouter;
+  private readonly logger: Logger;
+
+  private constructor(
+    private readonly options: PostgresStreamOptions,
+    private readonly connection: PostgresConnection,
+    private readonly dataSource: DataSource,
+  ) {
+    this.logger = connection.logger;
+    this.router = new RelationRouter(partitionCatalog(dataSource), this.logger);
+  }
+
+  static async connect(options: PostgresStreamOptions): Promise<PostgresStream> {
+    const connection: PostgresConnection = {
+      url: options.url,
+      applicationName: options.applicationName,
+      maxConnections: 2,
+      timeouts: DEFAULT_TIMEOUTS,
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      logger: options.logger ?? silentLogger,
+    };
+    return new PostgresStream(options, connection, await connectPostgres(connection));
+  }
+
+  /** The most the frame queue of the present reader ever held, bytes. */
+  get peakBufferedBytes(): number {
+    return this.reader?.queue.peakBytes ?? 0;
+  }
+
+  /**
+   * Publication first, slot second: a change decoded before its publication existed cannot be had. So a slot that
+   * survived its publication, or was invalidated, is made anew, and the caller told (`created`).
+   */
+  async prepare(tables: readonly TableMapping[]): Promise<StreamStart> {
+    const { slotName, publicationName, slotTimeoutMs = 60_000 } = this.options;
+    const before = await readSlot(this.dataSource, slotName);
+    if (before !== null && !before.ours) {
+      throw new ElstreamError('SLOT_FOREIGN', 'refuse', `replication slot ${slotName} belongs to another database or plugin; drop it or give the pipeline another name`);
+    }
+    const usable = before !== null && !before.lost && before.confirmed !== null && (await hasPublication(this.dataSource, publicationName));
+    if (before !== null && !usable) {
+      // Before anything else: a slot found with a publication is believed to have had it all along.
+      this.logger.warn({ slot: slotName, lost: before.lost }, 'the slot cannot deliver without a gap and is made anew');
+      await dropSlot(this.dataSource, slotName, this.options.applicationName);
+    }
+    const changed = await alignPublication(this.dataSource, publicationName, tables);
+    if (changed.entered.length + changed.left.length > 0) {
+      this.logger.info({ publication: publicationName, entered: changed.entered.join(', '), left: changed.left.join(', ') }, 'publication changed');
+    }
+    const identity = await readSourceIdentity(this.dataSource, this.connection);
+    if (usable) return { offsets: startAt(before.confirmed), identity, created: false };
+    const start = Date.now();
+    const position = await createSlot(this.dataSource, slotName, slotTimeoutMs);
+    this.logger.info({ slot: slotName, ms: Date.now() - start }, 'replication slot created');
+    return { offsets: startAt(position), identity, created: true };
+  }
+
+  async *read(read: ReadOptions): AsyncGenerator<EventBatch, void> {
+    if (read.partition !== PARTITION) throw new ElstreamError('STREAM_PARTITION', 'refuse', `a direct stream has partition 0 only, not ${read.partition}`);
+    const walsender = await this.open(read);
+    if (walsender === null) return;
+    const stop = (): void => void walsender.close();
+    read.signal.addEventListener('abort', stop, { once: true });
+    try {
+      if (read.signal.aborted || this.closed) return;
+      const assembler = new TransactionAssembler({ from: read.from, router: this.router, counterPrefix: this.options.counterPrefix });
+      yield* readBatches({ source: walsender, assembler, mappings: read.mappings, limits: this.limits(), clock: this.clock });
+    } finally {
+      read.signal.removeEventListener('abort', stop);
+      await walsender.close();
+      if (this.reader === walsender) this.reader = null;
+    }
+  }
+
+  acknowledge(partition: number, offset: StreamOffset): void {
+    if (partition !== PARTITION) throw new ElstreamError('STREAM_PARTITION', 'refuse', `a direct stream has partition 0 only, not ${partition}`);
+    // Without a reader nothing is lost: the next one starts by confirming its `from`.
+    this.reader?.confirm(offset.splitDirect().position);
+  }
+
+  async status(): Promise<CaptureStatus> {
+    const slot = await readSlot(this.dataSource, this.options.slotName);
+    if (slot === null || !slot.ours) return { state: 'missing', retainedBytes: null, confirmed: null };
+    return { state: slot.lost ? 'lost' : 'ready', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed === null ? null : StreamOffset.direct(slot.confirmed, 0) };
+  }
+
+  async drop(): Promise<void> {
+    const { slotName, publicationName, applicationName } = this.options;
+    await this.reader?.close();
+    const slot = await readSlot(this.dataSource, slotName);
+    if (slot?.ours === true) await dropSlot(this.dataSource, slotName, applicationName);
+    await dropPublication(this.dataSource, publicationName);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.reader?.close();
+    await this.dataSource.destroy();
+  }
+
+  private async open({ from, signal }: ReadOptions): Promise<Walsender | null> {
+    if (signal.aborted || this.closed) return null;
+    if (this.opening || this.reader !== null) throw slotBusy(this.options.slotName, undefined);
+    this.opening = true;
+    try {
+      this.reader = await Walsender.open({
+        ...this.options,
+        from: from.splitDirect().position,
+        maxBufferedBytes: 2 * this.limits().maxBatchBytes,
+        statusIntervalMs: this.options.statusIntervalMs ?? 10_000,
+        connectTimeoutMs: this.connection.connectTimeoutMs,
+        clock: this.clock,
+        logger: this.logger,
+      });
+      return this.reader;
+    } finally {
+      this.opening = false;
+    }
+  }
+
+  private limits(): BatchLimits {
+    const { maxBatchEvents = 10_000, maxBatchBytes = 4 * 1024 * 1024, lingerMs = 20, statusIntervalMs = 10_000 } = this.options;
+    return { maxBatchEvents, maxBatchBytes, lingerMs, emptyBatchMs: EMPTY_BATCH_MS, idleBatchMs: Math.max(EMPTY_BATCH_MS, statusIntervalMs) };
+  }
+
+  private get clock(): Clock {
+    return this.options.clock ?? systemClock;
+  }
+}
+
+function startAt(position: LogPosition): ReadonlyMap<number, StreamOffset> {
+  return new Map([[PARTITION, StreamOffset.direct(position, 0)]]);
+}

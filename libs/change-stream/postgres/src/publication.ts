@@ -1,0 +1,94 @@
+import { ElstreamError, tableId, type TableMapping, type TableName } from '@elstream/core';
+import { inTransaction, onPostgres, quoteName, quoteTable, type Sql } from '@elstream/database';
+import { type DataSource } from 'typeorm';
+import { requireIdentity } from './replica-identity';
+
+export interface PublicationChange {
+  readonly entered: readonly string[];
+  readonly left: readonly string[];
+}
+
+interface PublicationRow {
+  readonly oid: string;
+  readonly all: boolean;
+  readonly schemas: boolean;
+  readonly settings: boolean;
+}
+
+/** From 18 on stored generated columns can be published, and are then in the log as in a COPY. */
+const GENERATED_COLUMNS_VERSION = 180_000;
+const SCHEMA_PUBLICATIONS_VERSION = 150_000;
+
+/**
+ * Makes the publication list exactly these tables, in one transaction: a table is added, locked by that against
+ * changes of its identity, then checked; a refused one rolls everything back, so that it never was in. Never ALL TABLES.
+ */
+export async function alignPublication(dataSource: DataSource, name: string, tables: readonly TableMapping[]): Promise<PublicationChange> {
+  return inTransaction(dataSource, async (sql) => {
+    const version = await serverVersion(sql);
+    const found = await readPublication(sql, name, version);
+    if (found !== null && (found.all || found.schemas)) {
+      throw new ElstreamError('PUBLICATION_FOREIGN', 'refuse', `publication ${name} is FOR ALL TABLES or for whole schemas, so it is not ours; drop it or give the pipeline another name`);
+    }
+    const options = publicationOptions(version);
+    if (found === null) await sql.execute(`CREATE PUBLICATION ${quoteName(name)} WITH (${options})`);
+    else if (!found.settings) await sql.execute(`ALTER PUBLICATION ${quoteName(name)} SET (${options})`);
+    const members = found === null ? [] : await readMembers(sql, found.oid, version);
+    const wanted = new Map(tables.map((mapping) => [mapping.id, mapping]));
+    const standing = new Set(members.filter((member) => member.whole).map(tableId));
+    const left = members.filter((member) => !member.whole || !wanted.has(tableId(member)));
+    const entered = tables.filter((mapping) => !standing.has(mapping.id));
+    if (left.length > 0) await sql.execute(`ALTER PUBLICATION ${quoteName(name)} DROP TABLE ${left.map(only).join(', ')}`);
+    if (entered.length > 0) await sql.execute(`ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${entered.map((mapping) => only(mapping.source)).join(', ')}`);
+    for (const mapping of tables) await requireIdentity(sql, mapping);
+    return { entered: entered.map((mapping) => mapping.id), left: left.map(tableId) };
+  });
+}
+
+export async function hasPublication(dataSource: DataSource, name: string): Promise<boolean> {
+  const rows = await onPostgres(dataSource, (sql) => sql.query('SELECT FROM pg_publication WHERE pubname = $1', [name]));
+  return rows.length > 0;
+}
+
+export async function dropPublication(dataSource: DataSource, name: string): Promise<void> {
+  await inTransaction(dataSource, (sql) => sql.execute(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`));
+}
+
+/** Without ONLY the tables that inherit from it would become members of their own. */
+function only(table: TableName): string {
+  return `ONLY ${quoteTable(table)}`;
+}
+
+function publicationOptions(version: number): string {
+  // Not via the root: a TRUNCATE of a single partition would then not be sent at all.
+  const generated = version >= GENERATED_COLUMNS_VERSION ? ', publish_generated_columns = stored' : '';
+  return `publish = 'insert, update, delete, truncate', publish_via_partition_root = false${generated}`;
+}
+
+async function serverVersion(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ version: string }>(`SELECT current_setting('server_version_num') AS version`);
+  return Number(row?.version);
+}
+
+async function readPublication(sql: Sql, name: string, version: number): Promise<PublicationRow | null> {
+  const schemas = version >= SCHEMA_PUBLICATIONS_VERSION ? 'EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)' : 'false';
+  const generated = version >= GENERATED_COLUMNS_VERSION ? `AND p.pubgencols = 's'` : '';
+  const rows = await sql.query<PublicationRow>(
+    `SELECT p.oid::text AS oid, p.puballtables AS all, ${schemas} AS schemas,
+            p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot ${generated} AS settings
+       FROM pg_publication p WHERE p.pubname = $1`,
+    [name],
+  );
+  return rows[0] ?? null;
+}
+
+/** `whole`: listed without row filter or column list. */
+async function readMembers(sql: Sql, oid: string, version: number): Promise<(TableName & { readonly whole: boolean })[]> {
+  const whole = version >= SCHEMA_PUBLICATIONS_VERSION ? 'r.prqual IS NULL AND r.prattrs IS NULL' : 'true';
+  return sql.query<TableName & { readonly whole: boolean }>(
+    `SELECT n.nspname AS schema, c.relname AS name, ${whole} AS whole
+       FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE r.prpubid = $1::oid`,
+    [oid],
+  );
+}
