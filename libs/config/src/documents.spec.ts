@@ -1,0 +1,52 @@
+import Ajv from 'ajv/dist/2020';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { pipelineJsonSchema, settingsDocuments } from './documents';
+
+const root = path.join(__dirname, '..', '..', '..');
+
+describe('documents of the settings', () => {
+  it.each([...settingsDocuments()])('docs/%s is what the schema says (npm run docs -w @elstream/config makes it anew)', (name, text) => {
+    expect(readFileSync(path.join(root, 'docs', name), 'utf8')).toBe(text);
+  });
+
+  it('give every setting a help, and every setting with a number a unit', () => {
+    const page = settingsDocuments().get('settings.md') ?? '';
+    const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+    expect(rows.length).toBeGreaterThan(35);
+    for (const row of rows) {
+      const [, name, , unit, help] = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
+      expect([name, unit, help]).toEqual([name, expect.stringMatching(/./), expect.stringMatching(/\w{3}.*[.;]$|\w{3}.*\.$/)]);
+    }
+  });
+});
+
+describe('docs/pipeline.schema.json', () => {
+  const check = new Ajv({ strict: false, allErrors: true }).compile(pipelineJsonSchema());
+
+  it('accepts the sample pipeline as it is written, references unresolved', () => {
+    check(parse(readFileSync(path.join(root, 'pipelines', 'inventory.yaml'), 'utf8')));
+    expect(check.errors).toBeNull();
+  });
+
+  it('accepts every way to write a quantity and a mask', () => {
+    check({
+      name: 'a',
+      source: { url: '${A}', walLimitBytes: '10GiB', maxConnections: '${N:-4}' },
+      warehouse: { url: '${B}', statementTimeoutMs: 5000 },
+      tables: { include: ['public.*'], settings: [{ match: 'public.a', columns: { mask: { a: null, b: 'null', c: { hash: '${S}' } } } }] },
+    });
+    expect(check.errors).toBeNull();
+  });
+
+  it.each([
+    ['an unknown setting', { sourc: {} }],
+    ['a number out of range', { source: { url: 'x', maxConnections: 0 } }],
+    ['another history mode', { tables: { include: ['a.b'], settings: [{ match: 'a.b', history: 'derived' }] } }],
+  ])('refuses %s', (_name, part) => {
+    const valid = { name: 'a', source: { url: 'x' }, warehouse: { url: 'y' }, tables: { include: ['a.b'] } };
+    expect(check(valid)).toBe(true);
+    expect(check({ ...valid, ...part })).toBe(false);
+  });
+});
