@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { type Stats, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { errnoOf } from './failure';
 
 /** An operating-system account by number. */
 export interface Account {
@@ -13,6 +14,16 @@ const unprivileged = ['postgres', 'nobody'];
 
 export function isRoot(): boolean {
   return process.getuid?.() === 0;
+}
+
+/** What is at `at`; undefined when there is nothing, or can be nothing because an ancestor is a file. */
+export function statOf(at: string): Stats | undefined {
+  try {
+    return statSync(at, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 /** The accounts of a passwd file: name → numbers. Negative ids (macOS `nobody`) become their unsigned form. */
@@ -32,7 +43,7 @@ export function parsePasswd(text: string): Map<string, Account> {
  */
 export function chooseAccount(dataDir: string): Account | undefined {
   if (!isRoot()) return undefined;
-  const owner = statSync(dataDir, { throwIfNoEntry: false });
+  const owner = statOf(dataDir);
   if (owner && owner.uid !== 0) return { name: `uid ${String(owner.uid)}`, uid: owner.uid, gid: owner.gid };
   const accounts = parsePasswd(readFileSync('/etc/passwd', 'utf8'));
   for (const name of unprivileged) {
@@ -52,7 +63,7 @@ function permits(stat: { mode: number; uid: number; gid: number }, account: Acco
 export function canReach(folder: string, account: Account | undefined): boolean {
   if (!account) return true;
   for (let at = path.resolve(folder); ; at = path.dirname(at)) {
-    const stat = statSync(at, { throwIfNoEntry: false });
+    const stat = statOf(at);
     if (stat && !permits(stat, account, 1)) return false;
     if (at === path.dirname(at)) return true;
   }

@@ -1,9 +1,9 @@
 import { sleep } from '@elstream/core';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Account, canReach } from './account';
+import { type Account, canReach, statOf } from './account';
 import { errnoOf, failure, remedyFor } from './failure';
 import { type Installation, binary } from './installation';
 import { type ProcessIdentity, identify, isAlive, isServerOf, processesIn, signal } from './processes';
@@ -33,13 +33,18 @@ export function placeDataDir(wanted: string, account: Account | undefined): stri
   return path.join(base, `elstream-${createHash('sha256').update(resolved).digest('hex').slice(0, 16)}`, 'data');
 }
 
-/** Makes the folder's parents; those that are new are open for passing through, whatever the umask. */
+/**
+ * Makes the folder's parents; those that are new are open for passing through, whatever the umask. One by one: where a
+ * folder cannot be made though its parent exists (/proc), Node's recursive mkdir never returns.
+ */
 export function makeParents(dataDir: string): void {
-  const parent = path.dirname(dataDir);
+  const missing: string[] = [];
+  for (let at = path.dirname(dataDir); !existsSync(at) && at !== path.dirname(at); at = path.dirname(at)) missing.unshift(at);
   try {
-    const first = mkdirSync(parent, { recursive: true });
-    if (first === undefined) return;
-    for (let at = parent; at.length >= first.length; at = path.dirname(at)) chmodSync(at, 0o755);
+    for (const folder of missing) {
+      mkdirSync(folder);
+      chmodSync(folder, 0o755);
+    }
   } catch (error) {
     throw folderFailure(dataDir, error);
   }
@@ -50,10 +55,14 @@ const folderFailure = (dataDir: string, error: unknown): Error =>
 
 /** `incomplete`: an initdb that never ended; there can be no data in it. `foreign`: not ours, not touched. */
 export function inspect(dataDir: string): 'absent' | 'incomplete' | 'complete' | 'foreign' {
-  const stat = statSync(dataDir, { throwIfNoEntry: false });
-  if (!stat) return 'absent';
-  if (!stat.isDirectory()) return 'foreign';
-  if (readdirSync(dataDir).length === 0) return 'absent';
+  try {
+    const stat = statOf(dataDir);
+    if (!stat) return 'absent';
+    if (!stat.isDirectory()) return 'foreign';
+    if (readdirSync(dataDir).length === 0) return 'absent';
+  } catch (error) {
+    throw folderFailure(dataDir, error);
+  }
   const cluster = existsSync(path.join(dataDir, 'PG_VERSION'));
   const control = existsSync(path.join(dataDir, 'global', 'pg_control'));
   if (cluster && control && existsSync(stateFile(dataDir))) return 'complete';
