@@ -6,9 +6,12 @@ export function failure(message: string, cause?: unknown): ElstreamError {
   return new ElstreamError('EMBEDDED_POSTGRES', 'stop', message, cause === undefined ? {} : { cause });
 }
 
-/** The system's error code (`EACCES`, `ENOENT` …), if it is a system error. */
+/**
+ * The code of a system or database error (`EACCES`, `28P01` …). Not by `instanceof Error`: under jest Node's own errors
+ * are of another realm.
+ */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** The last `lines` lines a log file gained after byte `from`; empty when there are none. */

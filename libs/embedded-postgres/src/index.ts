@@ -1,3 +1,4 @@
+export { errnoOf } from './failure';
 export { type EmbeddedPostgresOptions, type EmbeddedServer, type StopMode, defaultSettings } from './options';
 export { type ProcessIdentity, identify, isAlive } from './processes';
 export { discardDataFolder, startEmbeddedPostgres } from './server';

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { errnoOf } from './failure';
 
 /** Identifies a process beyond the reuse of its number: id and, where the system tells it, the time it started. */
 export interface ProcessIdentity {
@@ -32,7 +33,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (errnoOf(error) !== 'ESRCH') throw error;
   }
 }
 

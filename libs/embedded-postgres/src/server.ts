@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { type Account, chooseAccount } from './account';
 import { clearFolder, createCluster, inspect, killServerProcesses, makeParents, newPassword, placeDataDir, readState, writeState } from './data-folder';
-import { failure } from './failure';
+import { errnoOf, failure } from './failure';
 import { type Installation, binary, packagedNativeDir, provideInstallation } from './installation';
 import { type EmbeddedPostgresOptions, type EmbeddedServer, type StopMode, serverSettings } from './options';
 import { type Launch, type Postmaster, StartRefused, launchPostmaster, stopPostmaster } from './postmaster';
@@ -191,8 +191,7 @@ class Server implements EmbeddedServer {
 }
 
 function wrongPassword(dataDir: string, error: unknown): ElstreamError {
-  const refusedPassword = error instanceof Error && 'code' in error && error.code === '28P01';
-  if (refusedPassword) return failure(`the cluster in ${dataDir} was made with another password; give that one, or another dataDir`, error);
+  if (errnoOf(error) === '28P01') return failure(`the cluster in ${dataDir} was made with another password; give that one, or another dataDir`, error);
   return failure(`the server in ${dataDir} started but does not answer`, error);
 }
 

@@ -1,3 +1,4 @@
+import { errnoOf } from '@elstream/embedded-postgres';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
@@ -119,8 +120,7 @@ async function dropIdleSlots(client: Client, name: string): Promise<void> {
   try {
     await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = $1 AND active_pid IS NULL', [name]);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== '55006' && code !== '42704') throw error;
+    if (!['55006', '42704'].includes(errnoOf(error) ?? '')) throw error;
   }
 }
 

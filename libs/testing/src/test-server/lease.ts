@@ -1,4 +1,4 @@
-import { identify, isAlive, type ProcessIdentity } from '@elstream/embedded-postgres';
+import { errnoOf, identify, isAlive, type ProcessIdentity } from '@elstream/embedded-postgres';
 import { spawn } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -105,7 +105,7 @@ function tryLock(lock: string): boolean {
     writeFileSync(lock, us, { flag: 'wx' });
     return true;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
   breakDeadLock(lock);
   return false;
@@ -120,7 +120,7 @@ function breakDeadLock(lock: string): void {
     if (holderLives(aside)) linkSync(aside, lock);
   } catch (error) {
     // Another process broke, released or took it meanwhile.
-    if (!(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EEXIST'))) throw error;
+    if (!['ENOENT', 'EEXIST'].includes(errnoOf(error) ?? '')) throw error;
   } finally {
     rmSync(aside, { force: true });
   }
