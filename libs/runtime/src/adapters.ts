@@ -1,7 +1,8 @@
+import { createPostgresStream } from '@elstream/change-stream-postgres';
 import type { ChangeStream } from '@elstream/change-stream';
-import { slotName, type PipelineConfig } from '@elstream/config';
+import { publicationName, slotName, type PipelineConfig } from '@elstream/config';
 import { controlDataSourceOptions, controlEntities } from '@elstream/control-typeorm';
-import { ElstreamError, type Logger } from '@elstream/core';
+import type { Logger } from '@elstream/core';
 import { connectPostgres, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
 import type { SourceDatabase } from '@elstream/source';
 import { createPostgresSource } from '@elstream/source-postgres';
@@ -53,7 +54,17 @@ export function connectSource(config: PipelineConfig, logger: Logger): Promise<S
   });
 }
 
-export async function connectStream(config: PipelineConfig, _logger: Logger): Promise<ChangeStream> {
-  await Promise.reject(new ElstreamError('STREAM_MISSING', 'stop', 'the change stream is not bound yet', { place: { pipeline: config.name } }));
-  throw new RangeError('unreachable');
+export function connectStream(config: PipelineConfig, logger: Logger): Promise<ChangeStream> {
+  const { maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
+  return createPostgresStream({
+    url: config.source.url,
+    applicationName: `elstream ${config.name} stream`,
+    logger,
+    slotName: slotName(config),
+    publicationName: publicationName(config),
+    counterPrefix: counterPrefix(config),
+    maxBatchEvents,
+    maxBatchBytes,
+    lingerMs,
+  });
 }

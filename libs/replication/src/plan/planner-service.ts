@@ -1,6 +1,6 @@
 import { planNext, type PlanAction, type Run, type RunView } from '@elstream/control';
 import { ElstreamError, describeError, hasPassedDirect, sleep, type Service } from '@elstream/core';
-import type { JobWorker } from '@elstream/jobs';
+import type { JobWorker, QueueName } from '@elstream/jobs';
 import type { TableState } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
@@ -16,9 +16,11 @@ export interface PlannerOptions {
   readonly abandonedMs: number;
   /** This process is the only one of its kind: tasks left running by an earlier one are freed at once when it starts. */
   readonly alone: boolean;
+  /** Queues this process hands tasks to; default all. With a queue of its own per process: those it works itself. */
+  readonly queues: readonly QueueName[];
 }
 
-const DEFAULTS: PlannerOptions = { activeMs: 400, idleMs: 2_000, abandonedMs: 30_000, alone: false };
+const DEFAULTS: PlannerOptions = { activeMs: 400, idleMs: 2_000, abandonedMs: 30_000, alone: false, queues: ['preload', 'stream', 'validate'] };
 const ENQUEUE_LIMIT = 1_000;
 const MAX_STEPS = 10;
 
@@ -187,8 +189,9 @@ class PlannerService implements Service {
     const pending = await store.pendingTasks(ENQUEUE_LIMIT);
     if (pending.length > 0) this.busy = true;
     for (const task of pending) {
-      if (!registry.has(task.pipeline)) continue;
-      await queue.enqueue({ queue: queueOf(task.kind), taskId: task.id, pipeline: task.pipeline });
+      const name = queueOf(task.kind);
+      if (!registry.has(task.pipeline) || !this.options.queues.includes(name)) continue;
+      await queue.enqueue({ queue: name, taskId: task.id, pipeline: task.pipeline });
     }
   }
 }
