@@ -64,7 +64,8 @@ export function canReach(folder: string, account: Account | undefined): boolean 
   if (!account) return true;
   for (let at = path.resolve(folder); ; at = path.dirname(at)) {
     const stat = statOf(at);
-    if (stat && !permits(stat, account, 1)) return false;
+    // A file in the way is for the folder's making to complain of.
+    if (stat?.isDirectory() && !permits(stat, account, 1)) return false;
     if (at === path.dirname(at)) return true;
   }
 }
