@@ -16,12 +16,13 @@ export interface CatalogColumn {
 
 /**
  * One row per column with its domain chain walked down, and one step into an array. A domain's own modifier holds
- * (`CREATE DOMAIN d AS numeric(10,2)`); a domain column never has one itself.
+ * (`CREATE DOMAIN d AS numeric(10,2)`); a domain column never has one itself. Goes after WITH RECURSIVE.
+ * @param oids SQL of the relations' oid[]
  */
-export const RESOLVED_TYPES = `
+export const resolvedTypes = (oids: string): string => `
   resolving AS (
     SELECT a.attrelid, a.attnum, a.atttypid AS typ, a.atttypmod AS typmod, false AS is_array
-    FROM pg_attribute a WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    FROM pg_attribute a WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT r.attrelid, r.attnum, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE e.oid END,
       CASE WHEN t.typtype = 'd' AND t.typtypmod >= 0 THEN t.typtypmod ELSE r.typmod END, r.is_array OR t.typtype <> 'd'
@@ -49,7 +50,7 @@ interface ColumnRow extends Omit<CatalogColumn, 'resolved'> {
 export async function listColumns(sql: Sql, relations: readonly string[]): Promise<Map<string, CatalogColumn[]>> {
   // A NOT NULL constraint that is NOT VALID (PostgreSQL 18) leaves old NULLs in place.
   const rows = await sql.query<ColumnRow>(
-    `WITH RECURSIVE ${RESOLVED_TYPES}
+    `WITH RECURSIVE ${resolvedTypes('$1::oid[]')}
      SELECT a.attrelid::text AS relation, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS native,
        a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n'
          AND NOT c.convalidated AND a.attnum = ANY (c.conkey)) AS "notNull",

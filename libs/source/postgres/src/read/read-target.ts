@@ -1,6 +1,6 @@
 import { ElstreamError, type TableMapping } from '@elstream/core';
 import { quoteName, quoteTable, type Sql } from '@elstream/database';
-import { RESOLVED_TYPES } from '../catalog/columns';
+import { resolvedTypes } from '../catalog/columns';
 
 export interface KeyColumn {
   /** Quoted. */
@@ -23,13 +23,6 @@ export interface ReadTarget {
  */
 export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<ReadTarget> {
   const place = { table: mapping.id };
-  const [found] = await sql.query<{ oid: string; relkind: string }>(
-    `SELECT c.oid::text AS oid, c.relkind::text AS relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
-    [mapping.source.schema, mapping.source.name],
-  );
-  if (found === undefined) {
-    throw new ElstreamError('TABLE_NOT_FOUND', 'stop', `table ${mapping.id} is no longer in the source; take it out of the pipeline`, { place });
-  }
   const names = mapping.key.map((index) => {
     const column = mapping.columns[index];
     // A masked key could neither be compared at the source nor kept in a task without its clear value.
@@ -38,7 +31,11 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
     }
     return column.source;
   });
-  const rows = await sql.query<{ name: string; type: string; operators: string }>(KEY_COLUMNS, [[found.oid], names]);
+  const rows = await sql.query<{ relkind: string; name: string | null; type: string; operators: string }>(TARGET, [mapping.source.schema, mapping.source.name, names]);
+  const [found] = rows;
+  if (found === undefined) {
+    throw new ElstreamError('TABLE_NOT_FOUND', 'stop', `table ${mapping.id} is no longer in the source; take it out of the pipeline`, { place });
+  }
   const key = names.map((name) => {
     const row = rows.find((r) => r.name === name);
     if (row === undefined) {
@@ -51,13 +48,15 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
 }
 
 /** ORDER BY sorts by the type's default btree operators wherever they live; a bare `<` means those on the search path. */
-const KEY_COLUMNS = `
-  WITH RECURSIVE ${RESOLVED_TYPES}
-  SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
+const TARGET = `
+  WITH RECURSIVE
+  found AS (SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),
+  ${resolvedTypes('ARRAY(SELECT oid FROM found)')}
+  SELECT f.relkind::text AS relkind, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
     coalesce(CASE WHEN NOT r.is_array AND r.typtype = 'b' AND r.typschema <> 'pg_catalog' THEN (
       SELECT n.nspname::text FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
         JOIN pg_amop o ON o.amopfamily = c.opcfamily AND o.amoplefttype = c.opcintype AND o.amoprighttype = c.opcintype AND o.amopstrategy = 1
         JOIN pg_operator p ON p.oid = o.amopopr JOIN pg_namespace n ON n.oid = p.oprnamespace
       WHERE c.opcdefault AND c.opcintype = r.typ) END, 'pg_catalog') AS operators
-  FROM pg_attribute a JOIN resolved r ON r.attrelid = a.attrelid AND r.attnum = a.attnum
-  WHERE a.attname = ANY ($2::text[])`;
+  FROM found f LEFT JOIN (pg_attribute a JOIN resolved r ON r.attrelid = a.attrelid AND r.attnum = a.attnum)
+    ON a.attrelid = f.oid AND a.attname = ANY ($3::text[])`;

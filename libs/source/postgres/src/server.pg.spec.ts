@@ -1,0 +1,87 @@
+import { createPostgresSource } from './postgres-source';
+import { identifySystem } from './identity';
+import { DEFAULT_TIMEOUTS } from '@elstream/database';
+import { silentLogger } from '@elstream/core';
+import { eventually } from '@elstream/testing';
+import { openSource } from './source-fixture.fixture';
+
+async function asNewRole(db: { name: string; url: string; query(sql: string): Promise<unknown> }, attributes = ''): Promise<{ url: string; role: string; drop(): Promise<void> }> {
+  const role = `r_${db.name}`;
+  await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'pw' ${attributes}`);
+  const url = new URL(db.url);
+  url.username = role;
+  url.password = 'pw';
+  return { url: url.toString(), role, drop: async () => void (await db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)) };
+}
+
+describe('the server of a PostgreSQL source', () => {
+  it('is found fit for a superuser, and says what a plain role lacks', async () => {
+    await using context = await openSource();
+    expect(await context.source.check()).toEqual([]);
+    const plain = await asNewRole(context.db);
+    const source = await createPostgresSource({ url: plain.url, counterPrefix: 'x' });
+    try {
+      expect(await source.check()).toEqual([expect.stringContaining(`ALTER ROLE "${plain.role}" REPLICATION`), expect.stringContaining('GRANT CREATE ON DATABASE')]);
+    } finally {
+      await source.close();
+      await plain.drop();
+    }
+  });
+
+  it('refuses a wrong password with its remedy', async () => {
+    await using context = await openSource();
+    const url = new URL(context.db.url);
+    url.password = 'wrong';
+    await expect(createPostgresSource({ url: url.toString(), counterPrefix: 'x' })).rejects.toMatchObject({ code: 'DB_PASSWORD', recovery: 'stop' });
+  });
+
+  it('has one identity, whichever way it is asked', async () => {
+    await using context = await openSource();
+    const identity = await context.source.identity();
+    expect(identity).toEqual({ system: expect.stringMatching(/^\d{10,}$/) as string, fork: '1' });
+    expect(await identifySystem({ url: context.db.url, applicationName: 'test', maxConnections: 1, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger })).toEqual(identity);
+  });
+
+  it('lists an open and a prepared transaction with their holders, not finished ones nor those that wrote nothing', async () => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY)');
+    const { db, source } = context;
+    await using elsewhere = await openSource('CREATE TABLE t (id int)');
+    const [writer, reader, preparer, foreign] = [await db.client(), await db.client(), await db.client(), await elsewhere.db.client()];
+    await reader.query('BEGIN; SELECT * FROM t');
+    await writer.query(`SET application_name = 'the writer'; BEGIN; INSERT INTO t VALUES (1)`);
+    await preparer.query(`BEGIN; INSERT INTO t VALUES (2)`);
+    await preparer.query(`PREPARE TRANSACTION 'p_${db.name}'`);
+    await foreign.query('BEGIN; INSERT INTO t VALUES (1)');
+    await db.query('INSERT INTO t VALUES (3)');
+    const listed = await source.transactionsInProgress();
+    expect(listed.map((t) => t.holder).sort()).toEqual([expect.stringContaining(`prepared transaction 'p_${db.name}'`), expect.stringContaining('(the writer)')]);
+    await db.query('INSERT INTO t VALUES (4)');
+    expect(await source.stillInProgress(listed)).toHaveLength(2);
+    await writer.query('COMMIT');
+    expect((await source.stillInProgress(listed)).map((t) => t.holder)).toEqual([expect.stringContaining('prepared transaction')]);
+    await preparer.query(`ROLLBACK PREPARED 'p_${db.name}'`);
+    expect(await source.stillInProgress(listed)).toEqual([]);
+    expect(await source.stillInProgress([])).toEqual([]);
+  });
+
+  it('puts the counter into the log, below the end of the log and above what was there', async () => {
+    await using context = await openSource();
+    const { db, source } = context;
+    const slot = `s_${db.name}`;
+    const before = await source.endOfLog();
+    await db.query('CREATE PUBLICATION p');
+    await db.query(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+    await source.emitCounter(9_223_372_036_854_775_807n);
+    const after = await source.endOfLog();
+    expect(before.isBelow(after)).toBe(true);
+    // the test server does not wait for the disk, and decoding sees what has reached it
+    const message = await eventually(async () => {
+      const changes = await db.query<{ data: Buffer }>(
+        `SELECT data FROM pg_logical_slot_get_binary_changes('${slot}', NULL, NULL, 'proto_version', '1', 'publication_names', 'p', 'messages', 'true')`,
+      );
+      return changes.map((c) => c.data).find((d) => d.toString('latin1', 0, 1) === 'M') ?? false;
+    });
+    expect((message as Buffer).toString('latin1')).toContain('elstream:test\0');
+    expect((message as Buffer).toString('latin1')).toContain('9223372036854775807');
+  });
+});
