@@ -45,6 +45,8 @@ export function makeParents(dataDir: string): void {
       mkdirSync(folder);
       chmodSync(folder, 0o755);
     }
+    // Complains when the parent is a file.
+    readdirSync(path.dirname(dataDir));
   } catch (error) {
     throw folderFailure(dataDir, error);
   }
