@@ -89,10 +89,14 @@ export async function createGatewayApp(runtime: Runtime, settings: HttpSettings,
 const GRACE_MS = 3_000;
 
 async function closeGently(nest: NestExpressApplication): Promise<void> {
-  const timer = setTimeout(() => nest.getHttpServer().closeAllConnections(), GRACE_MS);
+  const server = nest.getHttpServer();
+  const deadline = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+  // A kept-alive connection that becomes idle after the server stopped listening would hold the close up.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   try {
     await nest.close();
   } finally {
-    clearTimeout(timer);
+    clearTimeout(deadline);
+    clearInterval(idle);
   }
 }

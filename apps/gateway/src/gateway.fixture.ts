@@ -19,6 +19,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly published: readonly ControlMessage[];
   /** Names given to `registry.remove`. */
   readonly removed: readonly string[];
+  /** As if just started: the pipeline `shop`, no runs. */
+  reset(): Promise<void>;
 }
 
 /** The real application over a real control store; databases of pipelines are stood in for where a test needs no rows. */
@@ -50,6 +52,12 @@ export async function startGateway(settings: Partial<HttpSettings> = {}, overrid
     logger,
     published,
     removed,
+    reset: async () => {
+      published.length = 0;
+      removed.length = 0;
+      await store.removePipeline('shop');
+      await store.registerPipeline('shop');
+    },
     [Symbol.asyncDispose]: async () => {
       await app.close();
       await store.close();

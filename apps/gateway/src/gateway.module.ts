@@ -1,4 +1,4 @@
-import { type Runtime } from '@elstream/runtime';
+import { type Runtime, ServiceHost } from '@elstream/runtime';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CheckController } from './api/check.controller';
 import { EVENT_STREAM_OPTIONS, type EventStreamOptions, EventStreams } from './api/event-streams';
@@ -7,7 +7,6 @@ import { PipelinesController } from './api/pipelines.controller';
 import { RunStreamController } from './api/run-stream.controller';
 import { RunsController } from './api/runs.controller';
 import { TablesController } from './api/tables.controller';
-import { PlannerLifecycle } from './planner-lifecycle';
 import { type RuntimeServicesOptions, servicesOf } from './runtime-services';
 import { GATEWAY_SERVICES, type GatewayServices } from './services';
 
@@ -33,7 +32,7 @@ export class GatewayModule {
         { provide: GATEWAY_SERVICES, useValue: services },
         { provide: EVENT_STREAM_OPTIONS, useValue: streams },
         EventStreams,
-        PlannerLifecycle,
+        { provide: 'planner', useFactory: () => new ServiceHost('planner', services.planner === null ? [] : [services.planner], services.logger) },
       ],
     };
   }

@@ -19,7 +19,7 @@ export class CheckController {
     answer: 'PipelineCheck',
     query: checkQuery,
   })
-  @DocumentedBody({ 'application/json': checkBody.options[1], 'application/yaml': checkBody.options[0] }, true)
+  @DocumentedBody(checkBody, { required: true, types: ['application/json', 'application/yaml'] })
   async check(
     @Body(new ZodPipe(checkBody)) yaml: z.output<typeof checkBody>,
     @Query(new ZodPipe(checkQuery)) query: z.output<typeof checkQuery>,

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiDefaultResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiDefaultResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import { PROBLEM_TYPE } from '../http/problem';
 import { type ComponentName } from './schemas';
@@ -13,7 +13,8 @@ export interface RouteDocument {
   readonly answer: ComponentName | readonly [ComponentName] | null;
   readonly status?: number;
   readonly query?: z.ZodObject;
-  readonly params?: Readonly<Record<string, string>>;
+  /** Answered without a token. */
+  readonly open?: boolean;
 }
 
 const PARAMS: Readonly<Record<string, string>> = { name: 'Name of the pipeline', id: 'Id of the run', table: 'Table id: schema.name of the source table' };
@@ -24,7 +25,7 @@ export function Documented(route: RouteDocument, ...params: readonly (keyof type
   const status = route.status ?? (answer === null ? 204 : 200);
   const schema = answer === null ? undefined : typeof answer === 'string' ? refTo(answer) : { type: 'array', items: refTo(answer[0]) };
   return applyDecorators(
-    ApiOperation({ summary: route.summary, ...(route.description === undefined ? {} : { description: route.description }) }),
+    ApiOperation({ summary: route.summary, ...(route.description === undefined ? {} : { description: route.description }), ...(route.open === true ? { security: [] } : {}) }),
     ApiResponse({ status, description: status === 204 ? 'Done' : 'OK', ...(schema === undefined ? {} : { content: { 'application/json': { schema } } }) }),
     documentedProblem(),
     ...params.map((name) => ApiParam({ name, description: PARAMS[name] ?? '', schema: { type: 'string' } })),
@@ -37,9 +38,9 @@ export function documentedProblem(): MethodDecorator & ClassDecorator {
   return ApiDefaultResponse({ description: 'Problem document', content: { [PROBLEM_TYPE]: { schema: refTo('Problem') } } });
 }
 
-export function DocumentedBody(schemas: Readonly<Record<string, z.ZodType>>, required: boolean): MethodDecorator {
-  const content = Object.fromEntries(Object.entries(schemas).map(([type, schema]) => [type, { schema: jsonSchema(schema) }]));
-  return applyDecorators(ApiBody({ required, schema: {}, ...{ content } }));
+/** Describes a body by the schema it is validated with. @param types media types it is read from */
+export function DocumentedBody(schema: z.ZodType, { required, types = ['application/json'] }: { readonly required: boolean; readonly types?: readonly string[] }): MethodDecorator {
+  return applyDecorators(ApiConsumes(...types), ApiBody({ required, schema: jsonSchema(schema) }));
 }
 
 function queryDecorators(query: z.ZodObject | undefined): MethodDecorator[] {

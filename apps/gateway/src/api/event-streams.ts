@@ -24,7 +24,7 @@ export interface EventStreamOptions {
  */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
-  readonly #open = new Set<AbortController>();
+  readonly #open = new Map<AbortController, Promise<void>>();
   #closed = false;
 
   constructor(
@@ -32,9 +32,10 @@ export class EventStreams implements OnModuleDestroy {
     @Inject(EVENT_STREAM_OPTIONS) private readonly options: EventStreamOptions,
   ) {}
 
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
     this.#closed = true;
-    for (const stream of this.#open) stream.abort();
+    for (const stream of this.#open.keys()) stream.abort();
+    await Promise.allSettled(this.#open.values());
   }
 
   /** Number of streams being served. */
@@ -48,13 +49,15 @@ export class EventStreams implements OnModuleDestroy {
       throw new HttpProblem(503, 'STREAMS_EXHAUSTED', 'no further event stream can be served now; poll /events instead, or try again', { headers: { 'Retry-After': '5' } });
     }
     const controller = new AbortController();
-    this.#open.add(controller);
     const abort = (): void => controller.abort();
     res.once('close', abort);
+    // Nothing else comes on this connection, so that its end is seen at once by proxies and by our own shutdown.
+    res.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no', Connection: 'close' });
+    res.write('retry: 1000\n\n');
+    const served = this.#pump(runId, after, { res, signal: controller.signal });
+    this.#open.set(controller, served);
     try {
-      res.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' });
-      res.write('retry: 1000\n\n');
-      await this.#pump(runId, after, { res, signal: controller.signal });
+      await served;
     } finally {
       this.#open.delete(controller);
       res.removeListener('close', abort);

@@ -12,7 +12,7 @@ export class HealthController {
   constructor(@Inject(GATEWAY_SERVICES) private readonly services: GatewayServices) {}
 
   @Get('health/live')
-  @Documented({ summary: 'Is the process alive?', description: '503: a work loop hangs, start the process again.', answer: 'Liveness' })
+  @Documented({ summary: 'Is the process alive?', description: '503: a work loop hangs, start the process again.', answer: 'Liveness', open: true })
   live(@Res({ passthrough: true }) res: Response): Dto<'Liveness'> {
     const { live, loops } = this.services.health.liveness();
     res.statusCode = live ? 200 : 503;
@@ -20,7 +20,7 @@ export class HealthController {
   }
 
   @Get('health/ready')
-  @Documented({ summary: 'Can the process do its work?', description: '503: something it needs is missing; it is not to be started again for that.', answer: 'Readiness' })
+  @Documented({ summary: 'Can the process do its work?', description: '503: something it needs is missing; it is not to be started again for that.', answer: 'Readiness', open: true })
   async ready(@Res({ passthrough: true }) res: Response): Promise<Dto<'Readiness'>> {
     const { ready, checks } = await this.services.health.readiness();
     res.statusCode = ready ? 200 : 503;
@@ -28,7 +28,7 @@ export class HealthController {
   }
 
   @Get('metrics')
-  @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
+  @ApiOperation({ summary: 'Metrics in the Prometheus text format', security: [] })
   @ApiResponse({ status: 200, description: 'OK', content: { 'text/plain': { schema: { type: 'string' } } } })
   @documentedProblem()
   async metrics(@Res() res: Response): Promise<void> {

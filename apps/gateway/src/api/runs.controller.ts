@@ -19,7 +19,7 @@ export class RunsController {
 
   @Post('pipelines/:name/runs')
   @Documented({ summary: 'Starts a run: preload, then validation', description: 'Refused with 409 while a run of the pipeline has not ended; the problem names it in runId.', answer: 'Run', status: 201 }, 'name')
-  @DocumentedBody({ 'application/json': startRunBody }, false)
+  @DocumentedBody(startRunBody, { required: false })
   async start(
     @Param('name') name: string,
     @Body(new ZodPipe(startRunBody)) body: z.output<typeof startRunBody>,
