@@ -11,13 +11,13 @@ describe('documents of the settings', () => {
     expect(readFileSync(path.join(root, 'docs', name), 'utf8')).toBe(text);
   });
 
-  it('give every setting a help, and every setting with a number a unit', () => {
+  it('give every setting a default (or say that it is required), a unit and a help', () => {
     const page = settingsDocuments().get('settings.md') ?? '';
     const rows = page.split('\n').filter((line) => line.startsWith('| `'));
     expect(rows.length).toBeGreaterThan(35);
     for (const row of rows) {
-      const [, name, , unit, help] = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
-      expect([name, unit, help]).toEqual([name, expect.stringMatching(/./), expect.stringMatching(/\w{3}.*[.;]$|\w{3}.*\.$/)]);
+      const [, name, fallback, unit, help] = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
+      expect([name, fallback, unit, help]).toEqual([name, expect.stringMatching(/./), expect.stringMatching(/./), expect.stringMatching(/\w{3}.*[.;]$|\w{3}.*\.$/)]);
     }
   });
 });

@@ -17,6 +17,7 @@ interface Node {
   additionalProperties?: boolean | Node;
   items?: Node;
   'x-unit'?: string;
+  'x-default'?: string;
   'x-kind'?: string;
   'x-min'?: number;
   'x-max'?: number;
@@ -100,7 +101,7 @@ function rows(name: string, node: Node, required: boolean): SettingRow[] {
 }
 
 function fallbackOf(node: Node, required: boolean): string {
-  if (node.default === undefined) return required ? '*required*' : '';
+  if (node.default === undefined) return required ? '*required*' : (node['x-default'] ?? '');
   const text = typeof node.default === 'string' ? node.default : JSON.stringify(node.default);
   return `\`${text}\``;
 }

@@ -98,7 +98,7 @@ function isLoaded(checked: CheckedPipeline): checked is LoadedPipeline {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : String(error);
 }
 
 /** Null: aliases that multiply into something huge. */

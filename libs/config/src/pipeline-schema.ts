@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isPostgresUrl } from './connection-url';
-import { bytes, choice, integer, milliseconds, optionalInteger, text } from './setting';
+import { bytes, choice, integer, milliseconds, optionalInteger, text, unset } from './setting';
 import { parseTablePattern } from './table-pattern';
 
 /** PostgreSQL cuts longer names off silently, so longer ones are refused; bytes in UTF-8. */
@@ -37,7 +37,7 @@ const columns = z
     rename: z.record(z.string(), identifier('Name in the warehouse.')).default({}).meta({ description: 'Source column → its name in the warehouse.' }),
     mask: z
       .record(z.string(), mask)
-      .default({})
+      .prefault({})
       .meta({ description: "Source column → null (store NULL) or { hash: '${SECRET}' } (HMAC-SHA-256, so equal values stay joinable). Holds everywhere." }),
     type: z
       .record(z.string(), text('Column type in the warehouse.', 'a column type such as numeric(20,4)', (name) => TYPE_NAME.test(name)))
@@ -49,15 +49,15 @@ const columns = z
 
 const tableSetting = z.strictObject({
   match: tablePattern('The table, or a pattern. Settings of patterns come first, then those of the exact name on top.'),
-  key: z
-    .array(identifier('A source column.'))
-    .min(1, { error: 'must name at least one column' })
-    .optional()
-    .meta({ description: "Key columns in place of the table's own key: unique and never NULL. Exact names only." }),
+  key: unset(
+    z.array(identifier('A source column.')).min(1, { error: 'must name at least one column' }),
+    "Key columns in place of the table's own key: unique and never NULL. Exact names only.",
+    'primary key',
+  ),
   target: z
     .strictObject({
-      schema: identifier('Schema in the warehouse.').optional(),
-      name: identifier('Table in the warehouse. Exact names only.').optional(),
+      schema: unset(identifier(''), 'Schema in the warehouse.', 'warehouse.schema'),
+      name: unset(identifier(''), 'Table in the warehouse. Exact names only.', 'name in the source'),
     })
     .prefault({})
     .meta({ description: 'Where the rows go; default: warehouse.schema and the name in the source.' }),
@@ -66,7 +66,7 @@ const tableSetting = z.strictObject({
     .literal('none', { error: "must be 'none': superseded row versions come with history support" })
     .default('none')
     .meta({ description: 'Superseded row versions; only none so far.' }),
-  chunkRows: optionalInteger({ ...chunkRowsBounds, help: 'Rows per preload and validation chunk of the table; default: defaults.chunkRows.' }),
+  chunkRows: optionalInteger({ ...chunkRowsBounds, help: 'Rows per preload and validation chunk of the table.' }, 'defaults.chunkRows'),
 });
 
 const source = z
@@ -89,7 +89,7 @@ const warehouse = z
   .strictObject({
     url: url('Connection URL of the database written to.'),
     type: choice(['postgres'], 'postgres', 'Database product.'),
-    schema: identifier("Schema of the target tables; default: the source table's.").optional(),
+    schema: unset(identifier(''), 'Schema of the target tables.', 'schema in the source'),
     maxConnections: integer({ min: 2, max: 200, default: 10, unit: 'connections', help: 'Most connections used at once on the warehouse.' }),
     statementTimeoutMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'Time limit of one statement on the warehouse.' }),
     lockTimeoutMs: milliseconds({ min: 100, max: 3_600_000, default: '30s', help: 'How long a statement waits for a lock on the warehouse before it is tried again.' }),
@@ -129,8 +129,8 @@ export const pipelineSchema = z.strictObject({
       maxBatchBytes: bytes({ min: 1024, max: 2 ** 30, default: '16MiB', help: 'Most memory of one batch; a single larger event still passes.' }),
       lingerMs: milliseconds({ min: 0, max: 60_000, default: 50, help: 'How long a batch that is not full waits for more events.' }),
       counterIntervalMs: milliseconds({ min: 100, max: 3_600_000, default: '10s', help: 'How often an idle source is moved on by the counter.' }),
-      slotName: replicationName('Replication slot; default: elstream_<name>.').optional(),
-      publicationName: replicationName('Publication; default: elstream_<name>.').optional(),
+      slotName: unset(replicationName(''), 'Replication slot at the source.', 'elstream_NAME'),
+      publicationName: unset(replicationName(''), 'Publication at the source.', 'elstream_NAME'),
     })
     .prefault({})
     .meta({ description: 'Applying what changes.' }),

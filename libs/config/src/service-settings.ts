@@ -3,7 +3,7 @@ import { isLoopback } from './connection-url';
 import { validate, type SettingProblem } from './issues';
 import { ConfigError } from './problem';
 import type { Environment } from './references';
-import { choice, integer, text } from './setting';
+import { choice, integer, text, unset } from './setting';
 
 const filled = (value: string): boolean => value.trim() !== '';
 
@@ -13,7 +13,7 @@ export const serviceSchema = z.object({
   VAR_DIR: text('Folder of data.', 'a path', filled).default('./var').meta({ description: 'Folder of what the standalone process keeps: the data of embedded databases.' }),
   HTTP_HOST: text('Address.', 'a host name or address', filled).default('127.0.0.1').meta({ description: 'Address the API listens on; any other than loopback needs API_TOKEN.' }),
   HTTP_PORT: integer({ min: 0, max: 65_535, default: 8400, unit: 'port', help: 'Port the API listens on; 0 takes any free one.' }),
-  API_TOKEN: z.string().optional().meta({ description: 'Bearer token that API requests must carry; without it the API listens on loopback only.' }),
+  API_TOKEN: unset(z.string(), 'Bearer token that API requests must carry; without it the API listens on loopback only.', 'none'),
   LOG_LEVEL: choice(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'Log lines below this level are dropped.'),
 });
 

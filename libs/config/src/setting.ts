@@ -67,7 +67,10 @@ const withDefault = (kind: Quantity, bounds: Bounds) => quantity(kind, bounds).p
 /** A whole number; text of digits counts too, so that an environment reference can give it. */
 export const integer = (bounds: Bounds) => withDefault('integer', bounds);
 /** The same, undefined where not set. */
-export const optionalInteger = (bounds: Unset) => quantity('integer', bounds).optional().meta(describe('integer', bounds));
+export const optionalInteger = (bounds: Unset, fallback: string) =>
+  quantity('integer', bounds)
+    .optional()
+    .meta({ ...describe('integer', bounds), 'x-default': fallback });
 /** A size; output in bytes. */
 export const bytes = (bounds: Bounds) => withDefault('bytes', bounds);
 /** A duration; output in milliseconds. */
@@ -76,6 +79,11 @@ export const milliseconds = (bounds: Bounds) => withDefault('milliseconds', boun
 /** Text that passes `check`; `wanted` completes "must be …". */
 export function text(help: string, wanted: string, check: (value: string) => boolean) {
   return z.string({ error: `must be ${wanted}` }).refine(check, { error: `must be ${wanted}` }).meta({ description: help });
+}
+
+/** A setting that may be left out; `fallback` says in words what then holds. */
+export function unset<S extends z.ZodType>(schema: S, help: string, fallback: string) {
+  return schema.optional().meta({ description: help, 'x-default': fallback });
 }
 
 /** One of a few words. */
