@@ -58,6 +58,14 @@ const CASES: readonly KeyCase[] = [
     later: `VALUES ('alpha'::mood, -1), ('mid', 999.99)`,
   },
   { name: 'bytea and boolean', columns: 'a bool, b bytea', key: 'a, b', rows: `SELECT i % 2 = 0, decode(md5(i::text), 'hex') FROM generate_series(1, 900) i`, later: `VALUES (true, ''::bytea), (false, '\\xffffffffffffffffffffffffffffffffff')` },
+  {
+    name: 'an int and a type of an extension, whose order is its own',
+    setup: 'CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext',
+    columns: 'a int, b ext.citext',
+    key: 'a, b',
+    rows: `SELECT i % 3, (CASE WHEN i % 2 = 0 THEN 'K' ELSE 'k' END) || i FROM generate_series(1, 900) i`,
+    later: `VALUES (0, 'A'), (1, 'z'), (1, 'K5x')`,
+  },
   { name: 'an array', columns: 'k int[]', key: 'k', rows: `SELECT ARRAY[i % 10, i] FROM generate_series(1, 900) i`, later: `VALUES (ARRAY[]::int[]), (ARRAY[99]), (ARRAY[NULL::int])` },
 ];
 

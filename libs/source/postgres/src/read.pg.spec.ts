@@ -41,6 +41,12 @@ describe('reading rows of a PostgreSQL source', () => {
     expect(found).toHaveLength(4500);
   });
 
+  it('finds keys by the equality of their own type, and gives them as the row has them', async () => {
+    await using context = await openSource(`CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE t (k ext.citext PRIMARY KEY, h numeric); INSERT INTO t VALUES ('Ab', 1.10), ('c', 2)`);
+    const mapping = mappingOf(await describeOne(context.source, 'public.t'));
+    expect(await context.source.readByKeys(mapping, [['aB'], ['d']])).toEqual([['Ab', '1.10']]);
+  });
+
   it('never lets a masked column through in clear, in chunks or by key', async () => {
     await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, a text, b text); INSERT INTO t VALUES (1, 'clear', E'cl\\tear'), (2, NULL, NULL)`);
     const { source } = context;
