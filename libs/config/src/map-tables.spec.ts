@@ -118,6 +118,11 @@ describe('mapTables', () => {
 });
 
 describe('tableSelection', () => {
+  it('spells exact names as table ids', () => {
+    const tables = { include: ['"public"."c"', '"public"."a.b"', 'x.*'], exclude: ['x."y"'] };
+    expect(tableSelection(config([], { tables }))).toMatchObject({ include: ['public.c', 'public."a.b"', 'x.*'], exclude: ['x.y'] });
+  });
+
   it('gives keys and excluded columns by table id, as far as they are of exact names', () => {
     const settings = [
       { match: 'public."a.b"', key: ['x'] },

@@ -23,5 +23,7 @@ export function tableSelection({ tables }: PipelineConfig): PipelineSelection {
     }
     return out;
   };
-  return { include: tables.include, exclude: tables.exclude, keys: byTable((s) => s.key), excludedColumns: byTable((s) => s.columns.exclude) };
+  // One spelling per exact name: its table id, whatever quotes the file has.
+  const named = (entries: readonly string[]): string[] => entries.map((entry) => exactTableId(entry) ?? entry);
+  return { include: named(tables.include), exclude: named(tables.exclude), keys: byTable((s) => s.key), excludedColumns: byTable((s) => s.columns.exclude) };
 }
