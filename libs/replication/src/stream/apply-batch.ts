@@ -1,5 +1,5 @@
-import { failpoint, foldBatch, keyIdentity, keyOfRow, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type TableMapping } from '@elstream/core';
-import type { BatchWrite, RereadRows } from '@elstream/warehouse';
+import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type TableMapping } from '@elstream/core';
+import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
@@ -36,7 +36,7 @@ export async function applyBatch(context: ApplyContext, taken: TakenBatch): Prom
   const committedAtUs = newest(batch);
   const reread = new Map<string, RereadRows>();
   for (;;) {
-    const result = await pipeline.warehouse.applyBatch(batchWrite(taken, folded, { committedAtUs, reread }));
+    const result = await offer(context, taken, batchWrite(taken, folded, { committedAtUs, reread }));
     switch (result.outcome) {
       case 'applied':
         deps.observer.batchApplied(pipeline.name, {
@@ -57,6 +57,24 @@ export async function applyBatch(context: ApplyContext, taken: TakenBatch): Prom
       default:
         result satisfies never;
     }
+  }
+}
+
+/** A permanent error says at least which tables and positions it lies between, where the warehouse could not name the row. */
+async function offer({ pipeline }: ApplyContext, { batch }: TakenBatch, write: BatchWrite): Promise<BatchResult> {
+  try {
+    return await pipeline.warehouse.applyBatch(write);
+  } catch (error) {
+    if (recoveryOf(error) !== 'stop') throw error;
+    const known = error instanceof ElstreamError ? error.place : {};
+    const [first, last] = [batch.events[0], batch.events.at(-1)].map((event) => event?.tx.position.hex ?? batch.next.hex);
+    const place = {
+      pipeline: pipeline.name,
+      table: write.tables.map((t) => t.mapping.id).join(', '),
+      position: first === last ? (first ?? '') : `${first ?? ''} to ${last ?? ''}`,
+      ...known,
+    };
+    throw new ElstreamError(error instanceof ElstreamError ? error.code : 'BATCH_FAILED', 'stop', error instanceof Error ? error.message : String(error), { cause: error, place });
   }
 }
 

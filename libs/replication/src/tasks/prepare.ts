@@ -60,8 +60,6 @@ async function standCheckpoint({ deps, pipeline, logger }: TaskContext, mappings
   const { store } = deps;
   const { warehouse, name } = pipeline;
   const stream = await pipeline.stream();
-  // A slot whose log is gone stands in the way of a new one.
-  if ((await stream.status()).state === 'lost') await stream.drop();
   const start = await stream.prepare(mappings);
   await pipeline.setMappings(mappings);
   const record = await store.registerPipeline(name);
