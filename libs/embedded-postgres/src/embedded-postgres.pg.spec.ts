@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { canReach, isRoot } from './account';
 import { column, scratchFolder, start } from './embedded-postgres.fixture';
 import { discardDataFolder } from './index';
@@ -12,8 +13,8 @@ import { identify, isServerOf } from './processes';
 const register = path.join(__dirname, '..', '..', '..', 'tools', 'swc-register.cjs');
 
 /** A process of its own that starts a server in `dataDir`, prints `pid url` and waits to be killed. */
-async function startInOtherProcess(dataDir: string): Promise<{ kill(): Promise<void>; serverPid: number; url: string }> {
-  const script = `require(${JSON.stringify(path.join(__dirname, 'index.ts'))}).startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, durable: false })
+async function startInOtherProcess(dataDir: string, more = 'durable: false'): Promise<{ kill(): Promise<void>; serverPid: number; url: string }> {
+  const script = `require(${JSON.stringify(path.join(__dirname, 'index.ts'))}).startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, ${more} })
     .then((s) => { console.log(s.pid + ' ' + s.url); setInterval(() => {}, 1e6); })`;
   const child = spawn(process.execPath, ['-r', register, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
@@ -121,7 +122,17 @@ describe('what an earlier start left in the data folder', () => {
     expect(await column(server, 'SELECT n FROM kept')).toEqual([3]);
   });
 
-  it('discarding a folder ends the server a killed process left in it', async () => {
+  it('nothing, if its data was not to be kept, even when its starter was killed', async () => {
+    using folder = scratchFolder();
+    const dataDir = path.join(folder.path, 'own', 'data');
+    const other = await startInOtherProcess(dataDir, 'durable: false, persistent: false');
+    await other.kill();
+    for (const deadline = Date.now() + 30_000; existsSync(path.dirname(dataDir)) && Date.now() < deadline; ) await sleep(50);
+    expect(readdirSync(folder.path)).toEqual([]);
+    expect(identify(other.serverPid)).toBeUndefined();
+  });
+
+  it('a server that is discarded ends, with its folder', async () => {
     using folder = scratchFolder();
     const dataDir = path.join(folder.path, 'data');
     const other = await startInOtherProcess(dataDir);

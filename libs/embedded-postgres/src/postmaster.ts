@@ -1,6 +1,7 @@
 import { sleep } from '@elstream/core';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type Socket } from 'node:net';
 import path from 'node:path';
 import { type Account } from './account';
 import { serverEnvironment } from './data-folder';
@@ -61,8 +62,10 @@ export async function launchPostmaster(launch: Launch): Promise<Postmaster> {
   child.once('error', (error) => (spawnError = error));
   const { pid } = child;
   if (pid !== undefined) running.set(pid, launch);
+  const release = pid !== undefined && launch.deleteOnExit ? guard(launch.dataDir, pid) : undefined;
   const exited = ended.then(() => {
     if (pid !== undefined) running.delete(pid);
+    release?.();
   });
   let gone = false;
   void exited.then(() => (gone = true));
@@ -101,6 +104,24 @@ function spawnServer({ binary, dataDir, port, settings, account, logFile }: Laun
   } finally {
     closeSync(log);
   }
+}
+
+/**
+ * A server whose data nobody wants must not outlive us, even when we are killed (or run under jest, whose tests see no
+ * `exit` event): a shell waits for the end of a pipe that only we hold, then ends the server and removes the folder.
+ * Returns what calls the guard off.
+ */
+function guard(dataDir: string, pid: number): (() => void) | undefined {
+  if (process.platform === 'win32') return undefined;
+  const script = 'read -r _; kill -9 "$1" 2>/dev/null; sleep 1; rm -rf "$2" "$2.log"; rmdir "$(dirname "$2")" 2>/dev/null';
+  const shell = spawn('/bin/sh', ['-c', script, 'elstream-guard', String(pid), dataDir], { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  // Without a shell there is no guard; the exit handler still is.
+  shell.on('error', () => undefined);
+  shell.stdin.on('error', () => undefined);
+  shell.unref();
+  // Node's type says Writable; it is a socket, and would keep us alive.
+  (shell.stdin as Socket).unref();
+  return () => shell.kill('SIGKILL');
 }
 
 function refused(log: string): StartRefused {
