@@ -5,7 +5,8 @@ import { createGatewayApp } from './app';
 
 async function start(runtime: Runtime): Promise<RunningApplication> {
   const { httpHost, httpPort, apiToken } = loadServiceSettings(process.env);
-  const app = await createGatewayApp(runtime, { host: httpHost, port: httpPort, token: apiToken });
+  // The job queue does not leave this process: the services hand their own tasks to themselves.
+  const app = await createGatewayApp(runtime, { host: httpHost, port: httpPort, token: apiToken }, { planner: { queues: [] } });
   try {
     const address = await app.listen();
     runtime.logger.info({ address, docs: `${address}/api/docs` }, 'the gateway listens');

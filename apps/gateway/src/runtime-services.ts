@@ -13,8 +13,7 @@ export interface RuntimeServicesOptions {
 
 /** What the gateway needs of a runtime. */
 export function servicesOf(runtime: Runtime, { planner = {}, env = process.env }: RuntimeServicesOptions = {}): GatewayServices {
-  const { registry, store, bus, overview, metrics, health } = runtime;
-  const logger = runtime.logger.child({ service: 'gateway' });
+  const { registry, store, bus, overview, metrics, health, logger } = runtime;
   return {
     registry,
     store,
