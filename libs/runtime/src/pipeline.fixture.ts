@@ -51,12 +51,12 @@ export async function until<T>(probe: () => Promise<T | null | undefined>, optio
 
 const FAST = { pollMs: 200, backoff: { minMs: 50, maxMs: 500 }, guardMs: 200, graceMs: 1_000 };
 
-/** The whole product in this process, without HTTP. `more` is YAML below the tables of the pipeline file. */
-export async function startPipeline(databases: Databases, include: readonly string[], more = ''): Promise<RunningPipeline> {
+/** The whole product in this process, without HTTP. `more` is YAML below the tables of the pipeline file, `onSource` further source settings. */
+export async function startPipeline(databases: Databases, include: readonly string[], more = '', onSource = ''): Promise<RunningPipeline> {
   const name = databases.source.name.replaceAll('_', '-').slice(0, 40);
   const yaml = `
 name: ${name}
-source: { url: '${databases.source.url}' }
+source: { url: '${databases.source.url}'${onSource === '' ? '' : `, ${onSource}`} }
 warehouse: { url: '${databases.warehouse.url}' }
 stream: { counterIntervalMs: 300 }
 tables:

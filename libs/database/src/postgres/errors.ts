@@ -39,13 +39,14 @@ const NETWORK: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'the host cannot be reached',
 };
 
-/** Driver messages that carry no code (node-postgres); matched exactly as the driver spells them. */
-const DRIVER_BROKEN = ['Connection terminated', 'Client has encountered a connection error and is not queryable', 'timeout exceeded when trying to connect', 'Client was closed and is not queryable', 'Query read timeout'];
+/** Messages of node-postgres and TypeORM that carry no code, as they spell them. The last: TypeORM lets go of a runner whose connection broke. */
+const DRIVER_BROKEN = ['Connection terminated', 'Client has encountered a connection error and is not queryable', 'timeout exceeded when trying to connect', 'Client was closed and is not queryable', 'Query read timeout', 'Query runner already released'];
 
 /** Any error of the PostgreSQL driver or TypeORM → `ElstreamError` with code, recovery and remedy; by SQLSTATE, never by server text. */
 export function classifyPostgresError(error: unknown): ElstreamError {
   if (error instanceof ElstreamError) return error;
-  if (error instanceof AggregateError && error.errors.length > 0) return classifyPostgresError(error.errors[0]);
+  const several = isErrorLike(error) ? (error as { errors?: unknown }).errors : undefined;
+  if (Array.isArray(several) && several.length > 0) return classifyPostgresError(several[0]);
   const server = serverError(error);
   if (server !== null) {
     const known = KNOWN[server.code] ?? KNOWN[server.code.slice(0, 2)];
@@ -55,13 +56,18 @@ export function classifyPostgresError(error: unknown): ElstreamError {
     const column = server.column === undefined ? '' : ` (column ${server.column})`;
     return new ElstreamError(`DB_${server.code}`, 'stop', `${server.message}${column} [SQLSTATE ${server.code}]`, { cause: error });
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = isErrorLike(error) ? error.message : String(error);
   if (DRIVER_BROKEN.some((known) => message.startsWith(known))) return new ElstreamError('DB_CONNECTION', 'retry', message, { cause: error });
   return new ElstreamError('DB_UNKNOWN', 'stop', message, { cause: error });
 }
 
+/** By shape: an error made by Node itself is no `instanceof Error` of another realm (a test runner's, a VM's). */
+function isErrorLike(error: unknown): error is Error {
+  return typeof error === 'object' && error !== null && typeof (error as { message?: unknown }).message === 'string';
+}
+
 function serverError(error: unknown): ServerError | null {
-  for (let current: unknown = error, depth = 0; current instanceof Error && depth < 4; depth += 1) {
+  for (let current: unknown = error, depth = 0; isErrorLike(current) && depth < 4; depth += 1) {
     const candidate = current as Error & { code?: unknown; driverError?: unknown; table?: unknown; column?: unknown };
     if (typeof candidate.code === 'string') {
       return {
@@ -78,5 +84,5 @@ function serverError(error: unknown): ServerError | null {
 
 /** True for errors that come from server, driver or connection; false for our own signals that pass through a transaction. */
 export function isDatabaseError(error: unknown): boolean {
-  return serverError(error) !== null || (error instanceof Error && DRIVER_BROKEN.some((known) => error.message.startsWith(known)));
+  return serverError(error) !== null || (isErrorLike(error) && DRIVER_BROKEN.some((known) => error.message.startsWith(known)));
 }

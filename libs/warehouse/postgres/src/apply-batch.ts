@@ -60,6 +60,8 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
           rowsDeleted: outcome.counts.deleted,
         };
     }
+  } catch (error) {
+    throw isDatabaseError(error) ? classifyPostgresError(error) : error;
   } finally {
     await runner.release();
   }

@@ -1,5 +1,5 @@
 import { failpoint, ruleHolds, type TaskClaim } from '@elstream/core';
-import { inRunnerTransaction, type EntityDataSource, type Sql } from '@elstream/database';
+import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
 import type { ChunkResult, ChunkWrite } from '@elstream/warehouse';
 import { fillFromChunk } from './bulk-writes';
 import { lockTables, readLockedStates, readPartitions, requireState } from './control-state';
@@ -23,7 +23,8 @@ export async function loadChunk(dataSource: EntityDataSource, write: ChunkWrite,
     return { outcome: 'done', rowsRead: stage.rows, rowsFilled };
   } catch (error) {
     if (error instanceof Lost) return { outcome: 'lost' };
-    throw error;
+    // Staging stands before the transaction, whose gate classifies its own errors.
+    throw isDatabaseError(error) ? classifyPostgresError(error) : error;
   } finally {
     await runner.release();
   }
