@@ -64,9 +64,12 @@ async function carriedCells(sql: Sql, target: Target, row: Upsert['row'], epoch:
   return text === null ? row.cells : row.cells.map((cell, i) => (cell === undefined ? (text[i] ?? null) : cell));
 }
 
-/** A standing row's cells as text: the values go back to the same server, whose text form is lossless. */
+/**
+ * A standing row's cells as text: the values go back to the same server, whose text form is lossless. `concat` gives a
+ * type's own output; a cast to text would strip the blanks of `bpchar`.
+ */
 async function textOfCarried(sql: Sql, target: Target, key: readonly string[], epoch: number): Promise<(string | null)[] | null> {
-  const select = target.columns.map((c, i) => `t.${c.quoted}::text AS v${i}`).join(', ');
+  const select = target.columns.map((c, i) => `CASE WHEN t.${c.quoted} IS NOT NULL THEN concat(t.${c.quoted}) END AS v${i}`).join(', ');
   const where = target.key.map((c, i) => `t.${c.quoted} = $${i + 2}`).join(' AND ');
   const [found] = await sql.query<Record<string, string | null>>(`SELECT ${select} FROM ${target.sql} AS t WHERE ${where} AND t.${EPOCH_COLUMN} = $1`, [epoch, ...key]);
   return found === undefined ? null : target.columns.map((_, i) => found[`v${i}`] ?? null);

@@ -80,7 +80,7 @@ function entityOf(name: string, table: TableName, columns: readonly EntityColumn
   for (const column of columns) {
     properties[column.property] = {
       name: typeormName(column.name),
-      type: column.type as never,
+      type: typeormType(column.type) as never,
       nullable: column.nullable,
       primary: key.includes(column),
       ...(column.collation === null ? {} : { collation: column.collation }),
@@ -89,6 +89,14 @@ function entityOf(name: string, table: TableName, columns: readonly EntityColumn
   properties['epoch'] = { name: EPOCH_COLUMN, type: 'pg_catalog.int4' as never };
   properties['position'] = { name: POSITION_COLUMN, type: 'pg_catalog.bytea' as never, nullable: true };
   return new EntitySchema<EntityRow>({ name, schema: typeormName(table.schema), tableName: typeormName(table.name), columns: properties as never });
+}
+
+/**
+ * The column's type as its entity gives it. TypeORM knows types by their lower-case names and converts values of some
+ * (`timestamptz` through Date, `json` through JSON.stringify); cells are text already. PostgreSQL reads both spellings alike.
+ */
+function typeormType(type: string): string {
+  return type.includes('.') ? type : type.toUpperCase();
 }
 
 /** Types that take a COLLATE clause. */
