@@ -10,7 +10,7 @@ function selectList(mapping: TableMapping): string {
   return mapping.columns.map((c) => (c.mask?.kind === 'null' ? 'NULL::text' : `t.${quoteName(c.source)}`)).join(', ');
 }
 
-const columnOf = (key: KeyColumn): string => `t.${key.name}`;
+const columnOf = (key: KeyColumn): string => (key.comparedAs === null ? `t.${key.name}` : `t.${key.name}::${key.comparedAs}`);
 const operator = (key: KeyColumn, symbol: string): string => (key.operators === 'pg_catalog' ? symbol : `OPERATOR(${quoteName(key.operators)}.${symbol})`);
 
 /** `key <symbol> values` in key order. A row comparison can use a composite index, so it is used where operators allow. */

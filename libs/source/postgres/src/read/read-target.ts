@@ -5,6 +5,8 @@ import { resolvedTypes } from '../catalog/columns';
 export interface KeyColumn {
   /** Quoted. */
   readonly name: string;
+  /** Type the column is cast to in comparisons, where its own has no operators: the enum of a domain over one. */
+  readonly comparedAs: string | null;
   /** The column's exact type; literals are cast to it, so that comparison is the column's own. */
   readonly type: string;
   /** Schema of the operators its index sorts by; another than pg_catalog for types of extensions (citext). */
@@ -31,7 +33,7 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
     }
     return column.source;
   });
-  const rows = await sql.query<{ relkind: string; name: string | null; type: string; operators: string }>(TARGET, [mapping.source.schema, mapping.source.name, names]);
+  const rows = await sql.query<{ relkind: string; name: string | null; type: string; comparedAs: string | null; operators: string }>(TARGET, [mapping.source.schema, mapping.source.name, names]);
   const [found] = rows;
   if (found === undefined) {
     throw new ElstreamError('TABLE_NOT_FOUND', 'stop', `table ${mapping.id} is no longer in the source; take it out of the pipeline`, { place });
@@ -41,7 +43,7 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
     if (row === undefined) {
       throw new ElstreamError('COLUMN_NOT_FOUND', 'stop', `key column ${name} of table ${mapping.id} is no longer in the source; plan the pipeline again`, { place });
     }
-    return { name: quoteName(name), type: row.type, operators: row.operators };
+    return { name: quoteName(name), comparedAs: row.comparedAs, type: row.comparedAs ?? row.type, operators: row.operators };
   });
   // ONLY: rows of inheritance children are not this table's; a partitioned table has no rows of its own.
   return { from: `${found.relkind === 'p' ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key };
@@ -53,6 +55,7 @@ const TARGET = `
   found AS (SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),
   ${resolvedTypes('ARRAY(SELECT oid FROM found)')}
   SELECT f.relkind::text AS relkind, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
+    CASE WHEN a.atttypid <> r.typ AND NOT r.is_array AND r.typtype = 'e' THEN format_type(r.typ, NULL) END AS "comparedAs",
     coalesce(CASE WHEN NOT r.is_array AND r.typtype = 'b' AND r.typschema <> 'pg_catalog' THEN (
       SELECT n.nspname::text FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
         JOIN pg_amop o ON o.amopfamily = c.opcfamily AND o.amoplefttype = c.opcintype AND o.amoprighttype = c.opcintype AND o.amopstrategy = 1
