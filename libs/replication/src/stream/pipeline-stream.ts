@@ -3,6 +3,7 @@ import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { withRetries } from '../retry';
 import { applyBatch } from './apply-batch';
+import { readAhead } from './read-ahead';
 import { gapAtStart, streamReadiness } from './readiness';
 
 export interface StreamOptions {
@@ -138,7 +139,8 @@ export class PipelineStream implements Service {
       const stream = await this.pipeline.stream();
       this.logger.info({ position: from.next.hex, tables: mappings.size }, 'stream reads');
       let checkpoint = from;
-      for await (const batch of stream.read({ partition: 0, from: from.next, mappings: () => mappings, signal })) {
+      const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, signal });
+      for await (const batch of readAhead(batches, () => session.abort())) {
         if (signal.aborted) return;
         // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
         // events of that epoch. Otherwise such events, decoded without their mapping, would be passed over for ever.

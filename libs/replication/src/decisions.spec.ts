@@ -1,0 +1,152 @@
+import type { PipelineRecord, Run } from '@elstream/control';
+import { LogPosition, StreamOffset, type Checkpoint, type TableMapping } from '@elstream/core';
+import { judge, slices, unequalColumns } from './compare/compare-rows';
+import { lagMs, stageProgress } from './overview/create-overview';
+import { GAP_RETRY_MS, gapRunDue } from './plan/gap-run';
+import { gapAtStart, streamReadiness } from './stream/readiness';
+import { guardWal, type WalState } from './stream/wal-guard';
+import { queueOf } from './task-worker';
+import { gapBeforeCheckpoint } from './tasks/gap-reason';
+import { rangeOf, rangePayload } from './tasks/key-range';
+
+const at = (n: number): LogPosition => LogPosition.fromBigInt(BigInt(n), 8);
+const offset = (n: number, index = 0): StreamOffset => StreamOffset.direct(at(n), index);
+const identity = { system: '1', fork: '1' };
+const other = { system: '1', fork: '2' };
+const checkpoint: Checkpoint = { pipeline: 'shop', partition: 0, generation: 1, next: offset(100), highest: null };
+const record: PipelineRecord = { name: 'shop', paused: false, streamError: null, identity, gapReason: null };
+
+describe('a log gap before the checkpoint', () => {
+  const start = { created: false, identity };
+  it.each([
+    ['none while capture goes on below the checkpoint', { start, record, confirmed: offset(90), checkpoint }, null],
+    ['none where capture stands exactly at the checkpoint', { start, record, confirmed: offset(100), checkpoint }, null],
+    ['none for a first identity', { start, record: { ...record, identity: null }, confirmed: null, checkpoint }, null],
+    ['capture created under a standing checkpoint', { start: { ...start, created: true }, record, confirmed: offset(100), checkpoint }, /created again/],
+    ['capture created before a crash: it stands above', { start, record, confirmed: offset(101), checkpoint }, /above the checkpoint/],
+    ['another log', { start: { ...start, identity: other }, record, confirmed: offset(90), checkpoint }, /another one/],
+    ['one noted earlier keeps its reason', { start, record: { ...record, gapReason: 'slot dropped' }, confirmed: offset(90), checkpoint }, /^slot dropped$/],
+  ])('%s', (_name, found, expected) => {
+    const reason = gapBeforeCheckpoint(found);
+    if (expected === null) expect(reason).toBeNull();
+    else expect(reason).toMatch(expected);
+  });
+});
+
+describe('a log gap when reading begins', () => {
+  const status = { state: 'ready', retainedBytes: 1, confirmed: offset(100) } as const;
+  it.each([
+    ['none at the checkpoint', { recorded: identity, identity, status, checkpoint }, null],
+    ['none in the middle of a transaction', { recorded: identity, identity, status, checkpoint: { ...checkpoint, next: offset(100, 7) } }, null],
+    ['a slot that is gone', { recorded: identity, identity, status: { ...status, state: 'missing', confirmed: null } as const, checkpoint }, /gone/],
+    ['a slot the server invalidated', { recorded: identity, identity, status: { ...status, state: 'lost' } as const, checkpoint }, /lost its log/],
+    ['a slot somebody else moved', { recorded: identity, identity, status: { ...status, confirmed: offset(101) }, checkpoint }, /somebody else/],
+    ['another server', { recorded: identity, identity: other, status, checkpoint }, /another server/],
+  ])('%s', (_name, found, expected) => {
+    const reason = gapAtStart(found);
+    if (expected === null) expect(reason).toBeNull();
+    else expect(reason).toMatch(expected);
+  });
+});
+
+test.each([
+  ['a pipeline nobody knows', null, checkpoint, 'unprepared'],
+  ['one without a checkpoint', record, null, 'unprepared'],
+  ['a paused one', { ...record, paused: true }, checkpoint, 'paused'],
+  ['one with a gap, paused or not', { ...record, paused: true, gapReason: 'x' }, checkpoint, 'gap'],
+  ['one that stopped for an error', { ...record, streamError: 'x' }, checkpoint, 'halted'],
+  ['a prepared one', record, checkpoint, 'go'],
+] as const)('the stream of %s: %#', (_name, r, c, expected) => {
+  const ready = streamReadiness(r, c);
+  expect(ready.go ? 'go' : ready.because).toBe(expected);
+});
+
+describe('the guard of the retained log', () => {
+  const state: WalState = { retainedBytes: 100, limitBytes: 100, policy: 'resume', paused: false, exceededForMs: 0, graceMs: 60 };
+  it.each([
+    ['says nothing below half', { retainedBytes: 49 }, 'ok'],
+    ['says nothing where nothing is known', { retainedBytes: null }, 'ok'],
+    ['warns from half on', { retainedBytes: 50 }, 'warn'],
+    ['drops at the limit', { policy: 'drop' }, 'drop'],
+    ['drops at the limit while paused', { policy: 'drop', paused: true }, 'drop'],
+    ['lifts a pause first, if so wanted', { paused: true, exceededForMs: 1_000 }, 'resume'],
+    ['gives the resumed stream some time', { exceededForMs: 59 }, 'warn'],
+    ['drops after all when that did not help', { exceededForMs: 60 }, 'drop'],
+  ] as const)('%s', (_name, change, expected) => {
+    expect(guardWal({ ...state, ...change })).toBe(expected);
+  });
+});
+
+describe('a run for a log gap', () => {
+  const gap = { gapReason: 'slot gone', paused: false };
+  const run = (state: Run['state'], reason: Run['reason'], finishedAgoMs = 0): Run =>
+    ({ id: 'r', pipeline: 'shop', reason, state, tables: [], error: null, createdAt: new Date(0), startedAt: null, finishedAt: new Date(1_000_000 - finishedAgoMs) });
+  it.each([
+    ['none without a gap', { ...gap, gapReason: null }, null, false],
+    ['none while paused', { ...gap, paused: true }, null, false],
+    ['one after a finished run', gap, run('succeeded', 'initial'), true],
+    ['none beside an active run', gap, run('running', 'manual'), false],
+    ['one at once after a run that the gap overtook', gap, run('failed', 'initial'), true],
+    ['none at once after a failed one of its kind', gap, run('failed', 'log-gap', GAP_RETRY_MS - 1), false],
+    ['another a while after a failed one of its kind', gap, run('failed', 'log-gap', GAP_RETRY_MS), true],
+    ['none after one of its kind was cancelled', gap, run('cancelled', 'log-gap', GAP_RETRY_MS), false],
+  ])('%s', (_name, r, latest, expected) => {
+    expect(gapRunDue(r, latest, 1_000_000)).toBe(expected);
+  });
+});
+
+describe('a comparison', () => {
+  const column = (name: string) => ({ source: name, target: name.toUpperCase(), type: { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: true, mask: null }) as const;
+  const mapping: TableMapping = { id: 'public.t', source: { schema: 'public', name: 't' }, target: { schema: 'public', name: 't' }, columns: [column('id'), column('a'), column('b')], key: [0], chunkRows: 10 };
+  const a = at(50);
+  it.each([
+    ['absent on both sides is equal', undefined, undefined, { is: 'equal' }],
+    ['equal text is equal, whatever the version', ['1', 'x', null], { row: ['1', 'x', null], position: at(99) }, { is: 'equal' }],
+    ['NULL is not empty', ['1', 'x', null], { row: ['1', 'x', ''], position: null }, { is: 'difference', kind: 'unequal', columns: ['B'] }],
+    ['a row written at A was due in the read', ['1', 'x', 'y'], { row: ['1', 'z', 'y'], position: at(50) }, { is: 'difference', kind: 'unequal', columns: ['A'] }],
+    ['a row newer than A may be right', ['1', 'x', 'y'], { row: ['1', 'z', 'y'], position: at(51) }, { is: 'undecided', because: 'newer' }],
+    ['a preload row counts as old', ['1', 'x', 'y'], { row: ['1', 'z', 'y'], position: null }, { is: 'difference', kind: 'unequal', columns: ['A'] }],
+    ['absence has no version', ['1', 'x', 'y'], undefined, { is: 'undecided', because: 'absent' }],
+    ['an old row the source has not is extra', undefined, { row: ['1', 'z', 'y'], position: at(10) }, { is: 'difference', kind: 'extra', columns: [] }],
+    ['a new row the source has not may be right', undefined, { row: ['1', 'z', 'y'], position: at(60) }, { is: 'undecided', because: 'newer' }],
+  ])('%s', (_name, source, warehouse, expected) => {
+    expect(judge(mapping, source, warehouse, a)).toEqual(expected);
+  });
+
+  it('names the target columns that differ', () => {
+    expect(unequalColumns(mapping, ['1', 'x', 'y'], ['1', 'X', 'Y'])).toEqual(['A', 'B']);
+  });
+
+  it('is cut into pieces that together are the whole', () => {
+    expect(slices([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
+    expect(slices([], 2)).toEqual([]);
+  });
+});
+
+test('lag is computed when asked, and never negative', () => {
+  expect(lagMs(null, 5_000)).toBeNull();
+  expect(lagMs(2_000_000n, 5_000)).toBe(3_000);
+  expect(lagMs(9_000_000n, 5_000)).toBe(0);
+});
+
+test('progress counts done tasks of one stage and table', () => {
+  const summary = [
+    { table: 't', kind: 'preload-chunk', state: 'done', tasks: 3, rows: 300 },
+    { table: 't', kind: 'preload-chunk', state: 'running', tasks: 1, rows: 0 },
+    { table: 't', kind: 'preload-chunk', state: 'pending', tasks: 2, rows: 0 },
+    { table: 'u', kind: 'preload-chunk', state: 'done', tasks: 9, rows: 900 },
+    { table: 't', kind: 'open-table', state: 'done', tasks: 1, rows: 0 },
+  ] as const;
+  expect(stageProgress(summary, 'preload-chunk', 't')).toEqual({ done: 3, total: 6, rows: 300 });
+});
+
+test('a range survives a task payload, and anything else is refused', () => {
+  for (const range of [{ from: null, to: null }, { from: ['1', 'a'], to: null }, { from: null, to: ['z'] }]) {
+    expect(rangeOf(JSON.parse(JSON.stringify(rangePayload(range))))).toEqual(range);
+  }
+  expect(() => rangeOf({ from: 5, to: null })).toThrow(/no range of keys/);
+});
+
+test('validation has workers of its own', () => {
+  expect((['prepare', 'open-table', 'preload-chunk', 'finish-table', 'plan-validation', 'validate-chunk'] as const).map(queueOf)).toEqual(['preload', 'preload', 'preload', 'preload', 'validate', 'validate']);
+});
