@@ -97,7 +97,7 @@ export class PostgresStream implements ChangeStream {
     if (before !== null && !usable) {
       // Before anything else: a slot found with a publication is believed to have had it all along.
       this.logger.warn({ slot: slotName, lost: before.lost }, 'the slot cannot deliver without a gap and is made anew');
-      await dropSlot(this.dataSource, slotName, this.options.applicationName);
+      await dropSlot(this.dataSource, slotName);
     }
     const changed = await alignPublication(this.dataSource, publicationName, tables);
     if (changed.entered.length + changed.left.length > 0) {
@@ -141,10 +141,10 @@ export class PostgresStream implements ChangeStream {
   }
 
   async drop(): Promise<void> {
-    const { slotName, publicationName, applicationName } = this.options;
+    const { slotName, publicationName } = this.options;
     await this.reader?.close();
     const slot = await readSlot(this.dataSource, slotName);
-    if (slot?.ours === true) await dropSlot(this.dataSource, slotName, applicationName);
+    if (slot?.ours === true) await dropSlot(this.dataSource, slotName);
     await dropPublication(this.dataSource, publicationName);
   }
 

@@ -81,25 +81,25 @@ const DROP_WAIT_MS = 10_000;
  * Drops the slot if it exists, ending a reader of ours (by application name) that holds it.
  * @throws ElstreamError STREAM_BUSY (retry) if somebody else reads it
  */
-export async function dropSlot(dataSource: DataSource, slotName: string, applicationName: string): Promise<void> {
+export async function dropSlot(dataSource: DataSource, slotName: string): Promise<void> {
   for (const deadline = Date.now() + DROP_WAIT_MS; ; await sleep(50)) {
-    const outcome = await onPostgres(dataSource, (sql) => tryDrop(sql, slotName, applicationName));
+    const outcome = await onPostgres(dataSource, (sql) => tryDrop(sql, slotName));
     if (outcome === 'gone') return;
     if (outcome === 'foreign' || Date.now() > deadline) throw slotBusy(slotName, undefined);
   }
 }
 
-async function tryDrop(sql: Sql, slotName: string, applicationName: string): Promise<'gone' | 'busy' | 'foreign'> {
-  const rows = await sql.query<{ pid: number | null; application: string | null }>(
-    `SELECT s.active_pid AS pid, a.application_name AS application
+async function tryDrop(sql: Sql, slotName: string): Promise<'gone' | 'busy' | 'foreign'> {
+  // Compared with our own as the server spells it: it cuts names and escapes letters. A reader just ending has none any more.
+  const rows = await sql.query<{ pid: number | null; ours: boolean }>(
+    `SELECT s.active_pid AS pid, coalesce(a.application_name = current_setting('application_name'), true) AS ours
        FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.slot_name = $1`,
     [slotName],
   );
   const row = rows[0];
   if (row === undefined) return 'gone';
   if (row.pid !== null) {
-    // The server cuts names at 63 bytes. One that is just ending has none any more.
-    if (row.application !== null && row.application !== applicationName.slice(0, 63)) return 'foreign';
+    if (!row.ours) return 'foreign';
     await sql.query('SELECT pg_terminate_backend($1)', [row.pid]);
     return 'busy';
   }

@@ -40,7 +40,7 @@ export async function streamContext(given?: TestDatabase): Promise<StreamContext
     async stream(options = {}) {
       const stream = await PostgresStream.connect({
         url: db.url,
-        applicationName: `elstream ${db.name}`,
+        applicationName: `elstream größer ${db.name} ${'and longer than the server keeps '.repeat(2)}`,
         slotName: `s_${db.name}`,
         publicationName: `p.${db.name}`,
         counterPrefix: COUNTER_PREFIX,
