@@ -40,6 +40,7 @@ module.exports = {
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   moduleNameMapper: sourceEntries(),
   passWithNoTests: true,
+  setupFiles: [path.join(__dirname, 'tools', 'jest', 'realm.cjs')],
   reporters: ['default', path.join(__dirname, 'tools', 'jest', 'reporter.cjs')],
   // nx runs two projects at a time: half the cores each.
   maxWorkers: '50%',

@@ -6,10 +6,7 @@ export function failure(message: string, cause?: unknown): ElstreamError {
   return new ElstreamError('EMBEDDED_POSTGRES', 'stop', message, cause === undefined ? {} : { cause });
 }
 
-/**
- * The code of a system or database error (`EACCES`, `28P01` …). Not by `instanceof Error`: under jest Node's own errors
- * are of another realm.
- */
+/** The code of a system or database error (`EACCES`, `28P01` …). */
 export function errnoOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
