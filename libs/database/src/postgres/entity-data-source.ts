@@ -4,9 +4,25 @@ import { quoteName } from './sql';
 /** TypeORM splits table paths at dots; inside our entities a dot that belongs to a name is written as this character. */
 const DOT = '\uF8FE';
 
-/** Spells a database identifier so that TypeORM carries it through unharmed; undone by the data source's quoting. */
+/**
+ * TypeORM looks for words of its finished statement that are property or column names of the entity, and quotes them:
+ * inside quoted identifiers too (table `my name list` with a column `name`). This character stands in no statement.
+ */
+const OURS = '\uF8FD';
+
+/** Spells a schema or table name so that TypeORM carries it through unharmed; undone by the data source's quoting. */
 export function typeormName(name: string): string {
   return name.replaceAll('.', DOT);
+}
+
+/** The same for the name of a column. */
+export function typeormColumn(name: string): string {
+  return `${typeormName(name)}${OURS}`;
+}
+
+/** The name of an entity's property: TypeORM replaces it in statements, so no identifier may hold it as a word. */
+export function typeormProperty(name: string): string {
+  return `${OURS}${name}`;
 }
 
 /**
@@ -20,7 +36,7 @@ export class EntityDataSource extends DataSource {
   constructor(options: DataSourceOptions) {
     super(options);
     this.known = Array.isArray(options.entities) ? options.entities.filter((e): e is EntitySchema => e instanceof EntitySchema) : [];
-    this.driver.escape = (name) => quoteName(name.replaceAll(DOT, '.'));
+    this.driver.escape = (name) => quoteName((name.endsWith(OURS) ? name.slice(0, -1) : name).replaceAll(DOT, '.'));
   }
 
   /** Adds entities; one of the same name replaces the earlier one. Types the driver does not know by name are allowed. */

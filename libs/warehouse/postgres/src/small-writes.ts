@@ -11,7 +11,7 @@ import {
 import type { Sql } from '@elstream/database';
 import type { WriteCounts } from './bulk-writes';
 import type { LockedState } from './control-state';
-import { EPOCH_COLUMN, POSITION_COLUMN, type EntityRow, type Target } from './target';
+import { EPOCH_COLUMN, EPOCH_PROPERTY, POSITION_COLUMN, POSITION_PROPERTY, type EntityRow, type Target } from './target';
 
 /** Up to this many folded rows of a table (and bound values) go through TypeORM; above, set-based SQL is faster. */
 export const SMALL_ROWS = 200;
@@ -103,7 +103,7 @@ function versionOf(row: StandingRow): Extract<Standing, { is: 'row' }>['version'
 }
 
 function keyProperties(target: Target, key: readonly string[]): EntityRow {
-  return Object.fromEntries(target.key.map((c, i) => [c.property, key[i] ?? null]));
+  return Object.fromEntries(target.key.map((c, i) => [c.entityProperty, key[i] ?? null]));
 }
 
 async function deleteRows(sql: Sql, target: Target, rows: readonly FoldedRow[]): Promise<number> {
@@ -114,7 +114,7 @@ async function deleteRows(sql: Sql, target: Target, rows: readonly FoldedRow[]):
 
 async function insertMarkers(sql: Sql, target: Target, deletes: readonly FoldedRow[], epoch: number): Promise<void> {
   if (deletes.length === 0) return;
-  const values = deletes.map((d) => ({ ...keyProperties(target, d.key), epoch, position: d.position.toBytes() }));
+  const values = deletes.map((d) => ({ ...keyProperties(target, d.key), [EPOCH_PROPERTY]: epoch, [POSITION_PROPERTY]: d.position.toBytes() }));
   const names = target.key.map((c) => c.name);
   await sql.runner.manager.createQueryBuilder().insert().into(target.markers).values(values)
     .orUpdate([...names, EPOCH_COLUMN, POSITION_COLUMN], names).updateEntity(false).execute();
@@ -127,10 +127,10 @@ async function deleteMarkers(sql: Sql, target: Target, keys: readonly (readonly 
 
 async function upsertRows(sql: Sql, target: Target, upserts: readonly Upsert[], epoch: number): Promise<void> {
   const values = (u: Upsert): EntityRow => {
-    const row: EntityRow = { epoch, position: u.row.position.toBytes() };
+    const row: EntityRow = { [EPOCH_PROPERTY]: epoch, [POSITION_PROPERTY]: u.row.position.toBytes() };
     for (const [i, column] of target.columns.entries()) {
       const cell = u.cells[i];
-      if (cell !== undefined) row[column.property] = cell;
+      if (cell !== undefined) row[column.entityProperty] = cell;
     }
     return row;
   };

@@ -1,19 +1,24 @@
 import { createHash } from 'node:crypto';
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 import type { TableMapping, TableName } from '@elstream/core';
-import { CONTROL_SCHEMA, quoteName, quoteTable, typeormName } from '@elstream/database';
+import { CONTROL_SCHEMA, quoteName, quoteTable, typeormColumn, typeormName, typeormProperty } from '@elstream/database';
 
 /** A row's version (R5) in the target itself. Position NULL: kind *preload*; bytes: kind *stream*, empty is the lowest. */
 export const EPOCH_COLUMN = '__elstream_epoch';
 export const POSITION_COLUMN = '__elstream_position';
 
-/** One value of a row as TypeORM writes it: by property name `c0`, `c1`, … plus `epoch` and `position`. */
+export const EPOCH_PROPERTY = typeormProperty('epoch');
+export const POSITION_PROPERTY = typeormProperty('position');
+
+/** One row as TypeORM writes it: values by the columns' entity properties, plus epoch and position. */
 export type EntityRow = Record<string, string | number | Buffer | null>;
 
 /** A column of a target or marker table, as its entity says it. */
 export interface EntityColumn {
-  /** Property name in the entity and column name in staging tables. */
+  /** Column name in staging tables: `c0`, `c1`, … */
   readonly property: string;
+  /** Property name in the entity. */
+  readonly entityProperty: string;
   readonly name: string;
   readonly quoted: string;
   readonly type: string;
@@ -46,6 +51,7 @@ export function buildTarget(pipeline: string, mapping: TableMapping): Target {
     const isKey = keySet.has(index);
     return {
       property: `c${index}`,
+      entityProperty: typeormProperty(`c${index}`),
       name: column.target,
       quoted: quoteName(column.target),
       type: column.targetType,
@@ -78,16 +84,16 @@ export function buildTarget(pipeline: string, mapping: TableMapping): Target {
 function entityOf(name: string, table: TableName, columns: readonly EntityColumn[], key: readonly EntityColumn[]): EntitySchema<EntityRow> {
   const properties: Record<string, EntitySchemaColumnOptions> = {};
   for (const column of columns) {
-    properties[column.property] = {
-      name: typeormName(column.name),
+    properties[column.entityProperty] = {
+      name: typeormColumn(column.name),
       type: typeormType(column.type) as never,
       nullable: column.nullable,
       primary: key.includes(column),
       ...(column.collation === null ? {} : { collation: column.collation }),
     };
   }
-  properties['epoch'] = { name: EPOCH_COLUMN, type: 'pg_catalog.int4' as never };
-  properties['position'] = { name: POSITION_COLUMN, type: 'pg_catalog.bytea' as never, nullable: true };
+  properties[EPOCH_PROPERTY] = { name: typeormColumn(EPOCH_COLUMN), type: 'pg_catalog.int4' as never };
+  properties[POSITION_PROPERTY] = { name: typeormColumn(POSITION_COLUMN), type: 'pg_catalog.bytea' as never, nullable: true };
   return new EntitySchema<EntityRow>({ name, schema: typeormName(table.schema), tableName: typeormName(table.name), columns: properties as never });
 }
 
