@@ -92,7 +92,7 @@ export async function dropSlot(dataSource: DataSource, slotName: string): Promis
 async function tryDrop(sql: Sql, slotName: string): Promise<'gone' | 'busy' | 'foreign'> {
   // Compared with our own as the server spells it: it cuts names and escapes letters. A reader just ending has none any more.
   const rows = await sql.query<{ pid: number | null; ours: boolean }>(
-    `SELECT s.active_pid AS pid, coalesce(a.application_name = current_setting('application_name'), true) AS ours
+    `SELECT s.active_pid AS pid, coalesce(a.application_name = (SELECT own.application_name FROM pg_stat_activity own WHERE own.pid = pg_backend_pid()), true) AS ours
        FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.slot_name = $1`,
     [slotName],
   );
