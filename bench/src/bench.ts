@@ -1,0 +1,42 @@
+import path from 'node:path';
+import { type BenchOptions } from './options';
+import { Product } from './product';
+import { type Servers } from './servers';
+import { withClient } from './sql';
+
+/** What every part works with. */
+export interface Bench {
+  readonly servers: Servers;
+  readonly options: BenchOptions;
+  /** A line for people on stderr. */
+  say(line: string): void;
+  /** A fresh installation of the product: empty target, no control tables, no slot. Removed again afterwards. */
+  withProduct<T>(work: (product: Product) => Promise<T>): Promise<T>;
+}
+
+export function createBench(servers: Servers, options: BenchOptions, say: (line: string) => void): Bench {
+  const entry = ['--enable-source-maps', path.join(__dirname, 'product-process.js')];
+  return {
+    servers,
+    options,
+    say,
+    withProduct: async (work) => {
+      await removeProduct(servers);
+      const product = await Product.start({ ...servers, ...options, entry });
+      try {
+        return await work(product);
+      } finally {
+        await product[Symbol.asyncDispose]();
+        await removeProduct(servers);
+      }
+    },
+  };
+}
+
+async function removeProduct({ sourceUrl, warehouseUrl }: Servers): Promise<void> {
+  await withClient(warehouseUrl, (client) => client.query('DROP SCHEMA IF EXISTS elstream CASCADE; DROP SCHEMA IF EXISTS product CASCADE'));
+  await withClient(sourceUrl, async (client) => {
+    await client.query(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'elstream%'`);
+    await client.query('DROP PUBLICATION IF EXISTS elstream_bench');
+  });
+}
