@@ -56,6 +56,21 @@ describe('the log retained at the source', () => {
   });
 });
 
+describe('capture that vanishes under a running stream (R3 b)', () => {
+  it('a dropped publication, which newer servers only warn of, is a log gap and ends in a new preload', async () => {
+    await using databases = await twoDatabases({ source: server });
+    await createItems(databases.source, 100);
+    await using pipeline = await startPipeline(databases, ['public.item'], '');
+    await pipeline.runEnds((await pipeline.startRun()).id);
+    const [{ pubname } = { pubname: '' }] = await databases.source.query<{ pubname: string }>('SELECT pubname FROM pg_publication');
+    await databases.source.query(`DROP PUBLICATION "${pubname}"`);
+    await databases.source.query(`UPDATE item SET name = 'not published'`);
+    const run = await until(async () => (await pipeline.runtime.store.readRuns({ limit: 1 })).find((r) => r.reason === 'log-gap'));
+    await pipeline.runEnds(run.id);
+    await becomesEqual(databases, 'public.item', ITEM);
+  });
+});
+
 async function restart(which: OwnServer): Promise<void> {
   await which.restart();
 }

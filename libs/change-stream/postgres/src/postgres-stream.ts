@@ -136,7 +136,9 @@ export class PostgresStream implements ChangeStream {
 
   async status(): Promise<CaptureStatus> {
     const slot = await readSlot(this.dataSource, this.options.slotName);
-    if (slot === null || !slot.ours) return { state: 'missing', retainedBytes: null, confirmed: null };
+    // From 18 on a server goes on without a publication and only warns: changes would be missing in silence.
+    const captured = slot?.ours === true && (await hasPublication(this.dataSource, this.options.publicationName));
+    if (slot === null || !captured) return { state: 'missing', retainedBytes: null, confirmed: null };
     return { state: slot.lost ? 'lost' : 'ready', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed === null ? null : StreamOffset.direct(slot.confirmed, 0) };
   }
 

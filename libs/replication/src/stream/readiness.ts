@@ -28,7 +28,7 @@ export function gapAtStart(found: {
   if (recorded !== null && !sameIdentity(recorded, identity)) return 'the source is another server, or was restored or promoted: its log has another identity';
   switch (status.state) {
     case 'missing':
-      return 'the replication slot at the source is gone';
+      return 'the replication slot or the publication at the source is gone';
     case 'lost':
       return 'the replication slot at the source has lost its log (the server removed it)';
     case 'ready':

@@ -12,8 +12,8 @@ export interface GuardOptions {
 }
 
 /**
- * Two small duties towards the source, paused or not: its retained log stays below the limit (R14), and while the stream
- * runs a counter moves an idle log on (R4), so that lag stays small and the slot's position advances.
+ * Three small duties towards the source, paused or not: its retained log stays below the limit (R14), capture that vanished
+ * is noticed (R3 b), and while the stream runs a counter moves an idle log on (R4), so that the slot's position advances.
  */
 export class SourceGuard implements Service {
   private readonly stopping = new AbortController();
@@ -68,7 +68,12 @@ export class SourceGuard implements Service {
     if (record === null || (await this.pipeline.warehouse.readCheckpoint(name, 0)) === null) return;
     const stream = await this.pipeline.stream();
     const { state, retainedBytes } = await stream.status();
-    if (state !== 'ready' || retainedBytes === null) return;
+    if (state !== 'ready') {
+      // R3 (b): capture that vanished under a running stream need not break its connection; a new start finds the gap.
+      if (this.stream.reading) this.stream.interrupt();
+      return;
+    }
+    if (retainedBytes === null) return;
     this.deps.observer.retainedLog(name, retainedBytes);
     const exceeded = retainedBytes >= settings.walLimitBytes && !record.paused;
     this.exceededSince = exceeded ? (this.exceededSince ?? clock()) : null;
