@@ -15,6 +15,7 @@ const FIT: ServerFacts = {
   database: 'db',
   mayReplicate: true,
   mayCreate: true,
+  encoding: 'UTF8',
 };
 
 describe('the check of a source server', () => {
@@ -23,6 +24,7 @@ describe('the check of a source server', () => {
     ['an old server is to be upgraded', { version: 130_010, versionText: '13.10' }, ['PostgreSQL 13.10; upgrade it to 14']],
     ['a standby is refused', { inRecovery: true }, ['point the connection URL at the primary']],
     ['wal_level must be logical', { walLevel: 'replica' }, [`ALTER SYSTEM SET wal_level = 'logical'`]],
+    ['an encoding without meaning is refused, others are converted', { encoding: 'SQL_ASCII' }, ['restore it into one of encoding UTF8']],
     ['a slot must be free', { usedSlots: 10 }, ['raise max_replication_slots']],
     ['our own slot needs no free one', { usedSlots: 10, slotExists: true }, []],
     ['a sender must be free', { usedSenders: 10 }, ['raise max_wal_senders']],

@@ -14,6 +14,7 @@ export interface ServerFacts {
   readonly slotActive: boolean;
   readonly role: string;
   readonly database: string;
+  readonly encoding: string;
   readonly mayReplicate: boolean;
   readonly mayCreate: boolean;
 }
@@ -27,7 +28,7 @@ export async function readServerFacts(sql: Sql, slotName: string | null): Promis
        current_setting('max_wal_senders')::int AS "maxSenders", (SELECT count(*)::int FROM pg_stat_replication) AS "usedSenders",
        EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1::text) AS "slotExists",
        EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1::text AND active) AS "slotActive",
-       current_user::text AS role, current_database()::text AS database,
+       current_user::text AS role, current_database()::text AS database, current_setting('server_encoding') AS encoding,
        r.rolreplication OR r.rolsuper OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname = 'rds_replication' AND pg_has_role(r.oid, m.oid, 'MEMBER')) AS "mayReplicate",
        has_database_privilege(current_database(), 'CREATE') AS "mayCreate"
      FROM pg_roles r WHERE r.rolname = current_user`,
@@ -43,6 +44,8 @@ export function serverProblems(facts: ServerFacts): string[] {
   const problems: string[] = [];
   if (facts.version < 140_000) problems.push(`the source is PostgreSQL ${facts.versionText}; upgrade it to 14 or later`);
   if (facts.inRecovery) problems.push('the source is a standby in recovery; point the connection URL at the primary');
+  // The one encoding the server cannot convert: its bytes mean nothing certain, and reading them as UTF-8 would mangle them.
+  if (facts.encoding === 'SQL_ASCII') problems.push(`database ${database} has encoding SQL_ASCII, whose texts cannot be carried without loss; dump it and restore it into one of encoding UTF8`);
   if (facts.walLevel !== 'logical') {
     problems.push(`wal_level of the source is ${facts.walLevel}; run ALTER SYSTEM SET wal_level = 'logical' (managed services: set rds.logical_replication or its like) and restart the server`);
   }
