@@ -86,6 +86,21 @@ describe('runs', () => {
     expect(await startRun({ tables: ['public."a.b"', 'public."a.b"'] })).toMatchObject({ tables: ['public."a.b"'] });
   });
 
+  test('validation alone can be asked for, of all tables or some, once the pipeline was prepared', async () => {
+    const ask = (body: object) => http().post('/api/v1/pipelines/shop/runs').send({ stages: ['validate'], ...body });
+    expect((await ask({}).expect(422)).body).toMatchObject({ code: 'PIPELINE_UNPREPARED', pipeline: 'shop' });
+    await gateway.services.store.saveMappings('shop', [table('public.orders'), table('public.items')]);
+    const run = shaped<{ id: string }>('Run', (await ask({}).expect(201)).body);
+    expect(run).toMatchObject({ stages: ['validate'], tables: ['public.orders', 'public.items'] });
+    expect(await gateway.services.store.readTasks(run.id, { limit: 10 })).toEqual([]);
+    await gateway.services.store.endRun(run.id, 'succeeded', null);
+    expect((await ask({ tables: ['public.items'] }).expect(201)).body).toMatchObject({ tables: ['public.items'] });
+  });
+
+  test.each([[[]], [['preload']], [['validate', 'validate']], [['validate', 'preload', 'prepare']], [['repair']]])('stages %j are refused by name', async (stages) => {
+    expect((await http().post('/api/v1/pipelines/shop/runs').send({ stages }).expect(400)).body).toMatchObject({ code: 'REQUEST_INVALID', errors: [{ path: expect.stringContaining('stages') }] });
+  });
+
   test('are listed newest first, by pipeline and state', async () => {
     const first = await startRun();
     await http().post(`/api/v1/runs/${first.id}/cancel`).expect(200);

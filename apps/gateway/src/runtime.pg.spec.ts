@@ -80,6 +80,13 @@ test('a pipeline driven through the API alone is preloaded, streamed, validated,
   expect((await http().get('/metrics')).text).toContain('elstream_table_phase{pipeline="shop",table="public.orders",phase="live"} 1');
   await http().get('/health/ready').expect(200);
 
+  await warehouse.query("UPDATE dwh.orders SET note = 'damaged' WHERE id = 7");
+  const { body: again } = await http().post('/api/v1/pipelines/shop/runs').send({ stages: ['validate'] }).expect(201);
+  const compared = await endOf(again.id as string);
+  expect(compared).toMatchObject({ state: 'succeeded', stages: ['validate'], differences: 1, unverified: 0, rowsCompared: 2501 });
+  expect(compared.progress.every(({ phase, preload }) => phase === 'live' && preload.total === 0)).toBe(true);
+  expect((await http().get(`/api/v1/runs/${compared.id}/differences`)).body).toEqual([{ table: 'public.orders', key: 'id=7', kind: 'unequal', columns: ['note'] }]);
+
   await http().post('/api/v1/pipelines/shop/pause').expect(200);
   await http().delete('/api/v1/pipelines/shop?confirm=shop').expect(204);
   expect(await source.query('SELECT slot_name FROM pg_replication_slots WHERE database = current_database()')).toEqual([]);

@@ -1,5 +1,5 @@
 import type { SourceIdentity, TableMapping, TaskClaim } from '@elstream/core';
-import type { NewTask, Run, RunEvent, RunState, Task, TaskSummary } from './run';
+import type { NewTask, Run, RunEvent, RunStage, RunState, Task, TaskSummary } from './run';
 
 export interface PipelineRecord {
   readonly name: string;
@@ -39,8 +39,8 @@ export interface ControlStore {
   saveMappings(pipeline: string, mappings: readonly StoredMapping[]): Promise<void>;
   readMappings(pipeline: string): Promise<readonly StoredMapping[]>;
 
-  /** Creates a run with its `prepare` task. Refused (`RUN_ACTIVE`) while another run of the pipeline has not ended. */
-  createRun(run: { readonly pipeline: string; readonly reason: Run['reason']; readonly tables: readonly string[] }): Promise<Run>;
+  /** Creates a run (of all stages by default) with its `prepare` task if it has that stage. Refused (`RUN_ACTIVE`) while another run of the pipeline has not ended. */
+  createRun(run: { readonly pipeline: string; readonly reason: Run['reason']; readonly tables: readonly string[]; readonly stages?: readonly RunStage[] }): Promise<Run>;
   readRun(id: string): Promise<Run | null>;
   /** Newest first. */
   readRuns(filter: { readonly pipeline?: string; readonly states?: readonly RunState[]; readonly limit: number }): Promise<readonly Run[]>;

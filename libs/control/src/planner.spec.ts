@@ -1,11 +1,12 @@
 import { planNext, type PlanAction, type RunView } from './planner';
-import type { NewTask, Run, TaskKind, TaskState, TaskSummary } from './run';
+import { RUN_STAGES, type NewTask, type Run, type TaskKind, type TaskState, type TaskSummary } from './run';
 
 const run: Run = {
   id: 'r1',
   pipeline: 'p',
   reason: 'initial',
   state: 'running',
+  stages: RUN_STAGES,
   tables: ['a', 'b'],
   error: null,
   createdAt: new Date(0),
@@ -29,6 +30,7 @@ const opened = ['prepare - done', 'open-table a done', 'open-table b done'];
 const copied = [...opened, 'preload-chunk a done', 'preload-chunk b done'];
 const finished = [...copied, 'finish-table a done', 'finish-table b done'];
 const planned = [...finished, 'plan-validation a done', 'plan-validation b done'];
+const comparing: Partial<Run> = { stages: ['validate'] };
 const live = { a: phase('live'), b: phase('live') };
 
 const cases: readonly [behaviour: string, view: RunView, actions: readonly PlanAction[]][] = [
@@ -50,6 +52,10 @@ const cases: readonly [behaviour: string, view: RunView, actions: readonly PlanA
   ['waits for the ranges compared', view([...planned, 'validate-chunk a done', 'validate-chunk b running'], live), []],
   ['succeeds when every table is live and validated', view([...planned, 'validate-chunk a done', 'validate-chunk b done'], live), [{ do: 'end', state: 'succeeded', error: null }]],
   ['succeeds with tables that had nothing to compare', view(planned, live), [{ do: 'end', state: 'succeeded', error: null }]],
+  ['compares live tables of an earlier run, for their epoch, when validation is the only stage', view([], { a: phase('live', 3, 'r0'), b: phase('live', 4, 'r0') }, comparing), [{ do: 'add-tasks', tasks: [add('plan-validation', 'a', 3), add('plan-validation', 'b', 4)] }]],
+  ['waits, when validation is the only stage, for a table that an earlier run left catching up', view(['plan-validation b running'], { a: phase('catching-up', 3, 'r0'), b: phase('live', 4, 'r0') }, comparing), []],
+  ['fails, when validation is the only stage, over a table that nothing will make live', view([], { a: phase('preloading', 3, 'r0'), b: phase('live', 4, 'r0') }, comparing), [{ do: 'end', state: 'failed', error: 'table a is not live, so there is nothing to compare; start a run of all stages' }]],
+  ['succeeds, when validation is the only stage, once every range was compared', view(['plan-validation a done', 'plan-validation b done', 'validate-chunk a done'], { a: phase('live', 3, 'r0'), b: phase('live', 4, 'r0') }, comparing), [{ do: 'end', state: 'succeeded', error: null }]],
   ['succeeds at once without tables', view(['prepare - done'], {}, { tables: [] }), [{ do: 'end', state: 'succeeded', error: null }]],
   ['fails with the first error as soon as a task has failed, whatever else is under way', view([...opened, 'preload-chunk a failed', 'preload-chunk b running']), [{ do: 'end', state: 'failed', error: 'no key' }]],
 ];

@@ -20,6 +20,8 @@ export type PlanAction =
  * after any crash. A task is added once (`ControlStore.addTasks` is idempotent per kind and table).
  *
  * prepare → per table: open-table → preload-chunk… → finish-table → (live) → plan-validation → validate-chunk… → end
+ *
+ * A run of the stage `validate` alone begins at (live).
  */
 export function planNext(view: RunView): readonly PlanAction[] {
   const { run } = view;
@@ -28,9 +30,15 @@ export function planNext(view: RunView): readonly PlanAction[] {
   if (view.tasks.some((t) => t.state === 'failed' && t.tasks > 0)) {
     return [{ do: 'end', state: 'failed', error: view.firstError }];
   }
-  const prepare = stage(view, null, 'prepare');
-  if (prepare === 'absent') return [{ do: 'add-tasks', tasks: [{ kind: 'prepare', table: null, epoch: null, payload: {} }] }];
-  if (prepare === 'open') return [];
+  if (run.stages.includes('preload')) {
+    const prepare = stage(view, null, 'prepare');
+    if (prepare === 'absent') return [{ do: 'add-tasks', tasks: [{ kind: 'prepare', table: null, epoch: null, payload: {} }] }];
+    if (prepare === 'open') return [];
+  } else {
+    // Nothing in this run would ever make such a table live.
+    const never = run.tables.find((table) => !['live', 'catching-up'].includes(view.phases.get(table)?.phase ?? 'new'));
+    if (never !== undefined) return [{ do: 'end', state: 'failed', error: `table ${never} is not live, so there is nothing to compare; start a run of all stages` }];
+  }
   const next = run.tables.map((table) => nextOfTable(view, table));
   const tasks = next.filter((n): n is NewTask => typeof n === 'object');
   if (tasks.length > 0) return [{ do: 'add-tasks', tasks }];
@@ -38,6 +46,7 @@ export function planNext(view: RunView): readonly PlanAction[] {
 }
 
 function nextOfTable(view: RunView, table: string): NewTask | 'working' | 'finished' {
+  if (!view.run.stages.includes('preload')) return nextOfValidation(view, table);
   const state = view.phases.get(table);
   const task = (kind: TaskKind): NewTask => ({ kind, table, epoch: state?.runId === view.run.id ? state.epoch : null, payload: {} });
   const open = stage(view, table, 'open-table');
@@ -46,9 +55,14 @@ function nextOfTable(view: RunView, table: string): NewTask | 'working' | 'finis
   if (stage(view, table, 'preload-chunk') === 'open') return 'working';
   const finish = stage(view, table, 'finish-table');
   if (finish !== 'done') return finish === 'absent' ? task('finish-table') : 'working';
+  return nextOfValidation(view, table);
+}
+
+function nextOfValidation(view: RunView, table: string): NewTask | 'working' | 'finished' {
+  const state = view.phases.get(table);
   if (state?.phase !== 'live') return 'working';
   const plan = stage(view, table, 'plan-validation');
-  if (plan !== 'done') return plan === 'absent' ? task('plan-validation') : 'working';
+  if (plan !== 'done') return plan === 'absent' ? { kind: 'plan-validation', table, epoch: state.epoch, payload: {} } : 'working';
   return stage(view, table, 'validate-chunk') === 'open' ? 'working' : 'finished';
 }
 

@@ -1,3 +1,7 @@
+/** What a run may consist of, in this order. */
+export const RUN_STAGES = ['prepare', 'preload', 'validate'] as const;
+export type RunStage = (typeof RUN_STAGES)[number];
+
 /** One execution of a pipeline's stages: prepare → preload → validate (DESIGN.md, Words). */
 export interface Run {
   readonly id: string;
@@ -5,6 +9,8 @@ export interface Run {
   /** Why it was started. `log-gap`: by itself, after changes were lost from the log (R3). */
   readonly reason: 'initial' | 'manual' | 'log-gap';
   readonly state: RunState;
+  /** All of them, or `validate` alone: then live tables are compared and nothing else is done. */
+  readonly stages: readonly RunStage[];
   /** Table ids the run works on. */
   readonly tables: readonly string[];
   readonly error: string | null;

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { type Run } from '@elstream/control';
+import { RUN_STAGES, type Run, type RunStage } from '@elstream/control';
 import { ElstreamError } from '@elstream/core';
 import { type z } from 'zod';
 import { type Response } from '../http/messages';
@@ -18,7 +18,7 @@ export class RunsController {
   constructor(@Inject(GATEWAY_SERVICES) private readonly services: GatewayServices) {}
 
   @Post('pipelines/:name/runs')
-  @Documented({ summary: 'Starts a run: preload, then validation', description: 'Refused with 409 while a run of the pipeline has not ended; the problem names it in runId.', answer: 'Run', status: 201 }, 'name')
+  @Documented({ summary: 'Starts a run: preload, then validation; or validation alone', description: 'Refused with 409 while a run of the pipeline has not ended; the problem names it in runId.', answer: 'Run', status: 201 }, 'name')
   @DocumentedBody(startRunBody, { required: false })
   async start(
     @Param('name') name: string,
@@ -27,8 +27,9 @@ export class RunsController {
   ): Promise<Dto<'Run'>> {
     const { registry, bus } = this.services;
     registry.get(name);
-    const tables = await this.tablesOf(name, body.tables);
-    const run = await this.create(name, tables);
+    const stages = body.stages ?? RUN_STAGES;
+    const tables = await this.tablesOf(name, body.tables, stages);
+    const run = await this.create(name, tables, stages);
     await bus.publish({ type: 'run-changed', pipeline: name, runId: run.id });
     res.setHeader('Location', `/api/v1/runs/${run.id}`);
     return runView(run);
@@ -83,20 +84,23 @@ export class RunsController {
   }
 
   /** The wanted tables, each known; empty: all, which `prepare` finds out. */
-  private async tablesOf(pipeline: string, wanted: readonly string[] | undefined): Promise<readonly string[]> {
-    if (wanted === undefined) return [];
+  private async tablesOf(pipeline: string, wanted: readonly string[] | undefined, stages: readonly RunStage[]): Promise<readonly string[]> {
+    const prepared = !stages.includes('prepare');
+    if (wanted === undefined && !prepared) return [];
     const known = new Set((await this.services.store.readMappings(pipeline)).map((mapping) => mapping.id));
+    if (prepared && known.size === 0) throw new HttpProblem(422, 'PIPELINE_UNPREPARED', 'the pipeline was never prepared, so there is nothing to compare; start a run of all stages first', { place: { pipeline } });
+    if (wanted === undefined) return [...known];
     const unknown = wanted.find((table) => !known.has(table));
     if (unknown === undefined) return [...new Set(wanted)];
     const remedy = known.size === 0 ? 'the pipeline was never prepared; start a run of all tables first' : `GET /api/v1/pipelines/${encodeURIComponent(pipeline)} lists its tables`;
     throw new HttpProblem(422, 'TABLE_UNKNOWN', `the pipeline has no table '${unknown}': ${remedy}`, { place: { pipeline, table: unknown } });
   }
 
-  private async create(pipeline: string, tables: readonly string[]): Promise<Run> {
+  private async create(pipeline: string, tables: readonly string[], stages: readonly RunStage[]): Promise<Run> {
     const { store } = this.services;
     const before = await store.readRuns({ pipeline, limit: 1 });
     try {
-      return await store.createRun({ pipeline, reason: before.length === 0 ? 'initial' : 'manual', tables });
+      return await store.createRun({ pipeline, reason: before.length === 0 ? 'initial' : 'manual', tables, stages });
     } catch (error) {
       if (!(error instanceof ElstreamError) || error.code !== 'RUN_ACTIVE') throw error;
       const active = await activeRun(this.services, pipeline);

@@ -1,3 +1,4 @@
+import { RUN_STAGES } from '@elstream/control';
 import { z } from 'zod';
 
 /** Shapes of the API: one schema gives the type, the validation and the OpenAPI component of its name. */
@@ -46,6 +47,7 @@ const run = z.object({
   pipeline: z.string(),
   reason: z.enum(['initial', 'manual', 'log-gap']),
   state: runState,
+  stages: z.array(z.enum(RUN_STAGES)).describe('What the run consists of, in order'),
   tables: z.array(z.string()),
   error: z.string().nullable(),
   createdAt: time('When it was asked for'),
@@ -162,6 +164,11 @@ const flag = z.enum(['true', 'false']).default('false').transform((text) => text
 /** What requests may carry; anything else is refused by name. */
 export const startRunBody = z.strictObject({
   tables: z.array(z.string().min(1).max(500)).min(1).max(10_000).optional().describe('Table ids; default: all tables of the pipeline'),
+  stages: z
+    .array(z.enum(RUN_STAGES))
+    .refine((stages) => stages.join() === RUN_STAGES.join() || stages.join() === 'validate', { error: `must be ${JSON.stringify(RUN_STAGES)} or ["validate"]` })
+    .optional()
+    .describe('Default: all. ["validate"] compares tables that are live and copies nothing'),
 });
 export const checkBody = z.union([z.string(), z.strictObject({ yaml: z.string().describe('Text of the pipeline file') }).transform(({ yaml }) => yaml)]);
 export const checkQuery = z.strictObject({ connect: flag.describe('true: connect to both databases and check every table') });

@@ -42,6 +42,7 @@ export function runView(run: Run): Dto<'Run'> {
     pipeline: run.pipeline,
     reason: run.reason,
     state: run.state,
+    stages: [...run.stages],
     tables: [...run.tables],
     error: run.error,
     createdAt: run.createdAt.toISOString(),

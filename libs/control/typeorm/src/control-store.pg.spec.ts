@@ -125,7 +125,7 @@ describe('the control store on PostgreSQL', () => {
   describe('runs', () => {
     it('creates a run with its prepare task, which may be claimed once the run is started', async () => {
       const run = await store.createRun({ pipeline, reason: 'manual', tables: ['t'] });
-      expect(run).toMatchObject({ pipeline, reason: 'manual', state: 'pending', tables: ['t'], error: null, startedAt: null, finishedAt: null });
+      expect(run).toMatchObject({ pipeline, reason: 'manual', state: 'pending', stages: ['prepare', 'preload', 'validate'], tables: ['t'], error: null, startedAt: null, finishedAt: null });
       const [task] = await store.readTasks(run.id, { limit: 10 });
       expect(task).toMatchObject({ runId: run.id, pipeline, kind: 'prepare', table: null, state: 'pending', attempt: 0, epoch: null });
       expect(await store.claim(task!.id, 'w')).toBeNull();
@@ -134,6 +134,12 @@ describe('the control store on PostgreSQL', () => {
       expect((await store.pendingTasks(1_000)).map((t) => t.id)).toContain(task!.id);
       expect((await store.readRun(run.id))?.startedAt).toBeInstanceOf(Date);
       expect(await store.claim(task!.id, 'w')).not.toBeNull();
+    });
+
+    it('creates a run of validation alone without a task: the planner adds what it needs', async () => {
+      const run = await store.createRun({ pipeline, reason: 'manual', tables: ['t'], stages: ['validate'] });
+      expect(await store.readRun(run.id)).toMatchObject({ stages: ['validate'], tables: ['t'] });
+      expect(await store.readTasks(run.id, { limit: 10 })).toEqual([]);
     });
 
     it('refuses a second run while one has not ended, naming it; of ten at once one is created', async () => {

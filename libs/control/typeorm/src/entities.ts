@@ -29,6 +29,7 @@ export interface RunRow {
   pipeline: string;
   reason: string;
   state: string;
+  stages: string[];
   tables: string[];
   error: string | null;
   createdAt: Date;
@@ -87,6 +88,7 @@ export const runEntity = new EntitySchema<RunRow>({
     pipeline: text,
     reason: text,
     state: { ...text, default: 'pending' },
+    stages: { type: 'jsonb' },
     tables: { type: 'jsonb' },
     error: nullableText,
     createdAt: { ...now, name: 'created_at' },

@@ -2,6 +2,7 @@ import { silentLogger } from '@elstream/core';
 import { connectPostgres } from '@elstream/database';
 import { createTestDatabase, type TestDatabase } from '@elstream/testing';
 import type { DataSource } from 'typeorm';
+import { controlMigrations } from './migrate';
 import { controlDataSourceOptions, controlEntities, createControlStore } from './index';
 import { connectionTo } from './test-connection.fixture';
 
@@ -13,7 +14,7 @@ describe('migrating the control tables', () => {
     const stores = await Promise.all(Array.from({ length: 4 }, () => createControlStore({ connection: connectionTo(db), logger: silentLogger })));
     await Promise.all(stores.map((s) => s.migrate()));
     await stores[0]!.migrate();
-    expect(await db.query('SELECT name FROM elstream.migration')).toEqual([{ name: 'ControlTables1763800000000' }]);
+    expect(await db.query('SELECT name FROM elstream.migration ORDER BY timestamp')).toEqual([{ name: 'ControlTables1763800000000' }, { name: 'RunStages1763900000000' }]);
     expect((await stores[3]!.registerPipeline('p')).name).toBe('p');
     await Promise.all(stores.map((s) => s.close()));
   });
@@ -78,7 +79,7 @@ describe('migrating the control tables', () => {
     const dataSource = await open(db);
     const store = await createControlStore({ dataSource, logger: silentLogger });
     await store.migrate();
-    await dataSource.undoLastMigration();
+    for (const _migration of controlMigrations) await dataSource.undoLastMigration();
     expect(await db.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'elstream'")).toEqual([{ table_name: 'migration' }]);
     await store.migrate();
     await dataSource.destroy();

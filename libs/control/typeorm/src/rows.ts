@@ -1,4 +1,4 @@
-import type { PipelineRecord, Run, RunEvent, Task } from '@elstream/control';
+import type { PipelineRecord, Run, RunEvent, RunStage, Task } from '@elstream/control';
 import type { TaskRow } from '@elstream/database';
 import type { PipelineRow, RunEventRow, RunRow } from './entities';
 
@@ -13,6 +13,7 @@ export function toRun(row: RunRow): Run {
     pipeline: row.pipeline,
     reason: row.reason as Run['reason'],
     state: row.state as Run['state'],
+    stages: row.stages as RunStage[],
     tables: row.tables,
     error: row.error,
     createdAt: row.createdAt,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ElstreamError } from '@elstream/core';
-import type { ControlStore, Run, RunEvent, RunState } from '@elstream/control';
+import { RUN_STAGES, type ControlStore, type Run, type RunEvent, type RunState } from '@elstream/control';
 import { inTransaction, onPostgres, taskEntity } from '@elstream/database';
 import { In, MoreThan, type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { runEntity, runEventEntity, type RunEventRow, type RunRow } from './entities';
@@ -21,15 +21,16 @@ export async function createRun(db: DataSource, run: Parameters<ControlStore['cr
       });
     }
     const id = randomUUID();
+    const stages = [...(run.stages ?? RUN_STAGES)];
     await manager
       .createQueryBuilder()
       .insert()
       .into(runEntity)
-      .values({ id, pipeline: run.pipeline, reason: run.reason, tables: [...run.tables] })
+      .values({ id, pipeline: run.pipeline, reason: run.reason, stages, tables: [...run.tables] })
       .updateEntity(false)
       .execute();
     const row = await manager.findOneByOrFail(runEntity, { id });
-    await insertTasks(manager, row, [{ kind: 'prepare', table: null, epoch: null, payload: {} }]);
+    if (stages.includes('prepare')) await insertTasks(manager, row, [{ kind: 'prepare', table: null, epoch: null, payload: {} }]);
     return toRun(row);
   });
 }

@@ -99,7 +99,8 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
     const state = states.find((s) => s.table === table);
     return {
       table,
-      phase: state?.runId === runId ? state.phase : 'new',
+      // What an earlier preload left says nothing of a run that has yet to open the table.
+      phase: state !== undefined && (state.runId === runId || !run.stages.includes('preload')) ? state.phase : 'new',
       estimatedRows: estimates[table] ?? null,
       preload: stageProgress(summary, 'preload-chunk', table),
       validate: stageProgress(summary, 'validate-chunk', table),

@@ -121,6 +121,7 @@ class PlannerService implements Service {
    */
   private async overtaken(run: Run): Promise<boolean> {
     if (run.state !== 'running') return false;
+    if (!run.stages.includes('prepare')) return true;
     return (await this.deps.store.summarize(run.id)).some((t) => t.kind === 'prepare' && t.state === 'done' && t.tasks > 0);
   }
 
