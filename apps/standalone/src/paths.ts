@@ -1,0 +1,8 @@
+import path from 'node:path';
+
+/** The repository: this file is apps/standalone/{src,dist}/paths. */
+const root = path.join(__dirname, '..', '..', '..');
+
+export const inventoryPipeline = path.join(root, 'pipelines', 'inventory.yaml');
+export const inventorySql = path.join(root, 'sql', 'postgres', 'inventory.sql');
+export const generatorSql = path.join(root, 'sql', 'postgres', 'generate-inventory.sql');
