@@ -1,4 +1,4 @@
-import { type PipelineConfig } from '@elstream/config';
+import { type Environment, type PipelineConfig } from '@elstream/config';
 import { type Logger } from '@elstream/core';
 import { createGatewayApp, type HttpSettings } from '@elstream/gateway';
 import { PreloaderModule } from '@elstream/preloader';
@@ -11,6 +11,8 @@ export interface StandaloneOptions {
   readonly pipelines: readonly PipelineConfig[];
   readonly http: HttpSettings;
   readonly logger: Logger;
+  /** Where references of pipeline files given to the API are looked up; default: the process's environment. */
+  readonly env?: Environment;
   /** Gives up waiting for databases that do not answer. */
   readonly signal?: AbortSignal;
 }
@@ -30,11 +32,11 @@ export interface Standalone {
  *
  * @throws ElstreamError what `createRuntime` and the gateway refuse; nothing is left running then
  */
-export async function startStandalone({ pipelines, http, logger, signal }: StandaloneOptions): Promise<Standalone> {
+export async function startStandalone({ pipelines, http, logger, env, signal }: StandaloneOptions): Promise<Standalone> {
   const runtime = await createRuntime({ pipelines, logger, ...(signal === undefined ? {} : { signal }) });
   try {
     const modules = [PreloaderModule.forRuntime(runtime), StreamerModule.forRuntime(runtime), ValidatorModule.forRuntime(runtime)];
-    const app = await createGatewayApp(runtime, http, { planner: { alone: true }, modules });
+    const app = await createGatewayApp(runtime, http, { planner: { alone: true }, modules, ...(env === undefined ? {} : { env }) });
     try {
       const url = await app.listen();
       let closed: Promise<void> | undefined;
