@@ -135,6 +135,17 @@ export class SimSource {
     return this.captured === this.log.length;
   }
 
+  /** Nothing that commits later lies at or below it. */
+  get endOfLog(): LogPosition {
+    return LogPosition.fromBigInt(BigInt(this.transactions * 10 + 5), 8);
+  }
+
+  /** Whether a reader at `offset` of the partition has had every event up to `position`. */
+  hasPassed(offset: number, position: LogPosition): boolean {
+    const ahead = [...this.partition.slice(offset), ...this.log.slice(this.captured)];
+    return !ahead.some(({ tx }) => tx.position.compare(position) <= 0);
+  }
+
   read(from: number, to: number): Cell[][] {
     return [...this.visible.values()].filter((row) => Number(row[0]) >= from && Number(row[0]) < to).map((row) => [...row]);
   }

@@ -1,4 +1,4 @@
-import { encodeRow, foldBatch, LogPosition, silentLogger, StreamOffset, type Cell, type TableMapping } from '@elstream/core';
+import { encodeRow, foldBatch, silentLogger, StreamOffset, type Cell, type TableMapping } from '@elstream/core';
 import type { ControlStore } from '@elstream/control';
 import { controlDataSourceOptions, controlEntities, createControlStore } from '@elstream/control-typeorm';
 import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, type EntityDataSource } from '@elstream/database';
@@ -70,7 +70,7 @@ export class Stage {
     await onPostgres(this.dataSource, async (sql) => {
       const markers = await sql.query<{ t: string }>(`SELECT format('elstream.%I', tablename) AS t FROM pg_tables WHERE schemaname = 'elstream' AND tablename LIKE 'marker%'`);
       await sql.query(`DELETE FROM public.items; DELETE FROM elstream.task; DELETE FROM elstream.run_event; DELETE FROM elstream.run; DELETE FROM elstream.checkpoint;
-        UPDATE elstream.table_state SET epoch = 0, phase = 'new', run_id = NULL, truncate_epoch = NULL, truncate_position = NULL, live_at = NULL; ${markers.map((m) => `DELETE FROM ${m.t}`).join(';')}`);
+        UPDATE elstream.table_state SET epoch = 0, phase = 'new', run_id = NULL, truncate_epoch = NULL, truncate_position = NULL, live_at = NULL, reread_until = NULL; ${markers.map((m) => `DELETE FROM ${m.t}`).join(';')}`);
     });
     await this.warehouse.createCheckpoint(PIPELINE, 0, StreamOffset.kafka(0n));
   }
@@ -233,11 +233,15 @@ export class World {
         counter: null,
         reread,
       });
+      if (result.outcome === 'applied') {
+        const { next } = result.checkpoint;
+        await warehouse.promoteLive(PIPELINE, (liveAt) => this.source.hasPassed(Number.parseInt(next.hex, 16), liveAt));
+      }
       if (result.outcome !== 'reread') return true;
       const keys = result.keys.get(mapping.id) ?? [];
       await this.waitForHidden();
       const rows = this.source.readByKeys(keys);
-      reread = new Map([[mapping.id, { rows, absent: keys.filter((key) => !rows.some((row) => row[0] === key[0])) }]]);
+      reread = new Map([[mapping.id, { rows, absent: keys.filter((key) => !rows.some((row) => row[0] === key[0])), readUntil: this.source.endOfLog }]]);
     }
   }
 
@@ -290,8 +294,7 @@ export class World {
     await gateHere();
     const { outcome } = await warehouse.finishPreload(PIPELINE, mapping, claimed.claim);
     if (outcome === 'lost') return;
-    await warehouse.setLiveAt(PIPELINE, mapping.id, run.epoch, LogPosition.ZERO);
-    await warehouse.promoteLive(PIPELINE, () => true);
+    await warehouse.setLiveAt(PIPELINE, mapping.id, run.epoch, this.source.endOfLog);
     await store.complete(claimed.claim, {});
     await store.endRun(run.id, 'succeeded', null);
     this.run = null;

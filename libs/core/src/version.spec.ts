@@ -1,6 +1,6 @@
 import { at } from './core.fixture';
 import { LogPosition } from './position';
-import { compareVersions, decide, isReemission, isSwept, leavesMarker, mayFill, mayKeepUnknown, type Standing, type TruncateMemory, type Version } from './version';
+import { compareVersions, decide, isReemission, isSwept, leavesMarker, mayCarry, mayFill, mayKeepUnknown, type Standing, type TruncateMemory, type Version } from './version';
 
 /** Every version over epochs 1..3, both kinds and three positions; preload rows also with a position, which must count for nothing. */
 const versions: Version[] = [1, 2, 3].flatMap((epoch) =>
@@ -98,6 +98,16 @@ describe('the other decisions', () => {
     [true, 2, true],
   ])('preloading %p with %i open uses: a delete leaves a marker: %p', (preloading, openUses, leaves) => {
     expect(leavesMarker({ preloading, openUses })).toBe(leaves);
+  });
+
+  it.each([
+    ['a table that is not live may hold rows read later than the move', false, null, 10, false],
+    ['a live one holds what stood there', true, null, 10, true],
+    ['rows were read by key, and the move lies before', true, 20, 10, false],
+    ['the move may have been seen by those reads', true, 10, 10, false],
+    ['all that was read by key is passed', true, 10, 20, true],
+  ])('a moved row carries unknown columns: %s', (_what, live, rereadUntil, position, expected) => {
+    expect(mayCarry({ live, rereadUntil: rereadUntil === null ? null : at(rereadUntil) }, at(position))).toBe(expected);
   });
 
   it.each([

@@ -55,6 +55,16 @@ export function mayKeepUnknown(standing: Standing, epoch: number): boolean {
   return standing.is === 'row' && standing.version.epoch === epoch;
 }
 
+/**
+ * R6: a moved row's unknown columns may come from the row that stands at its old key only where that row is exactly what
+ * stood there when it moved. A preload row, or one read again by key, was read later than the move may lie: it can be
+ * another row that took the key since. That is over when the table is live and the stream has passed `rereadUntil`,
+ * the log position noted after the last such read; until then the new key is read again instead.
+ */
+export function mayCarry(table: { readonly live: boolean; readonly rereadUntil: LogPosition | null }, position: LogPosition): boolean {
+  return table.live && (table.rereadUntil === null || table.rereadUntil.isBelow(position));
+}
+
 /** R4: the sweep at the end of a preload takes rows of older epochs, judged in that transaction. */
 export function isSwept(version: Version, epoch: number): boolean {
   return version.epoch < epoch;

@@ -31,6 +31,8 @@ export interface TableStateRow {
   truncateEpoch: number | null;
   truncatePosition: string | null;
   liveAt: string | null;
+  /** Log position noted after the last re-read by key of this epoch (R6). */
+  rereadUntil: string | null;
   rowsPreloaded: string;
   eventsApplied: string;
   /** Open validations, repairs and dead letters: while above 0 deletes leave markers (R5). */
@@ -97,6 +99,7 @@ export const tableStateEntity = new EntitySchema<TableStateRow>({
     truncateEpoch: { type: 'int', nullable: true, name: 'truncate_epoch' },
     truncatePosition: { ...nullableText, name: 'truncate_position' },
     liveAt: { ...nullableText, name: 'live_at' },
+    rereadUntil: { ...nullableText, name: 'reread_until' },
     rowsPreloaded: { ...counter, name: 'rows_preloaded' },
     eventsApplied: { ...counter, name: 'events_applied' },
     openUses: { type: 'int', default: 0, name: 'open_uses' },

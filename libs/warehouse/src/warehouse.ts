@@ -20,6 +20,8 @@ export interface BatchWrite {
 export interface RereadRows {
   readonly rows: readonly Cell[][];
   readonly absent: readonly (readonly string[])[];
+  /** End of the source's log after the last of these reads: from there on the rows are what the log says they are. */
+  readonly readUntil: LogPosition;
 }
 
 export type BatchResult =

@@ -101,6 +101,7 @@ async function readAgain(
 ): Promise<void> {
   const source = await pipeline.source();
   await awaitTransactions({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, waitMs: pipeline.settings.transactionWaitMs });
+  const answers = new Map<string, Omit<RereadRows, 'readUntil'>>();
   for (const [table, keys] of wanted) {
     const mapping = mappings.get(table);
     if (mapping === undefined) continue;
@@ -115,8 +116,10 @@ async function readAgain(
       const row = found.get(keyIdentity(mapping, key));
       return row === undefined ? [] : [underKey(mapping, row, key)];
     });
-    reread.set(table, { rows: [...kept, ...now], absent: [...before.absent, ...absent] });
+    answers.set(table, { rows: [...kept, ...now], absent: [...before.absent, ...absent] });
   }
+  const readUntil = await source.endOfLog();
+  for (const [table, answer] of answers) reread.set(table, { ...answer, readUntil });
 }
 
 /** The row under the key as it was asked for: the source may spell an equal key otherwise by now (1.0, 1.00), which a later event brings. */

@@ -1,3 +1,4 @@
+import { LogPosition } from '@elstream/core';
 import { event, mappingOf, WarehouseFixture } from './warehouse.fixture';
 
 /** Small writes go through TypeORM, large ones by staged SQL: both are held to the same sentences. */
@@ -20,6 +21,7 @@ describe.each([
       ['2', 'two', 'b2'],
       ['3', 'three', null],
     ]);
+    await fx.finish(items, runId, epoch);
   });
   afterEach(async () => {
     await fx.drop();
@@ -50,12 +52,28 @@ describe.each([
     expect(await rows()).toEqual([['1', 'two', 'b2'], ['2', 'one', 'b1'], ['3', 'three', null]]);
   });
 
+  it('does not carry what a preload read: another row may have taken the old key since; the new key is read again', async () => {
+    const { runId, epoch } = await fx.beginPreload(items);
+    // At the source row 1 moved to 9, then another row 1 was inserted, then the chunk was read.
+    await fx.loadChunk(items, await fx.claimTask(runId, items, epoch), [['1', 'another', 'b-other']]);
+    const events = [...padded(50), event.update(items, 50, ['9', 'one', undefined], ['1'])];
+    expect(await fx.apply(items, events)).toEqual({ outcome: 'reread', keys: new Map([[items.id, [['9']]]]) });
+    const readUntil = LogPosition.fromBigInt(60n, 8);
+    await fx.apply(items, events, new Map([[items.id, { rows: [['9', 'one', 'b1']], absent: [], readUntil }]]));
+    await fx.finish(items, runId, epoch);
+    expect(await rows()).toEqual([['9', 'one', 'b1']]);
+    // Live, but not beyond what was read by key: row 9 might be another as well.
+    expect(await fx.apply(items, [...padded(60), event.update(items, 60, ['8', 'one', undefined], ['9'])])).toMatchObject({ outcome: 'reread' });
+    expect(await fx.apply(items, [...padded(61), event.update(items, 61, ['8', 'one', undefined], ['9'])])).toMatchObject({ outcome: 'applied' });
+    expect(await rows()).toEqual([['8', 'one', 'b1']]);
+  });
+
   it('asks for unknown columns of a row that is not of this epoch, then writes what was read again', async () => {
     const events = [...padded(10), event.update(items, 10, ['7', 'seven', undefined]), event.update(items, 10, ['8', 'eight', undefined])];
     const result = await fx.apply(items, events);
     expect(result).toEqual({ outcome: 'reread', keys: new Map([[items.id, [['7'], ['8']]]]) });
     expect(await rows()).toHaveLength(3);
-    const again = await fx.apply(items, events, new Map([[items.id, { rows: [['7', 'later', 'b7']], absent: [['8']] }]]));
+    const again = await fx.apply(items, events, new Map([[items.id, { rows: [['7', 'later', 'b7']], absent: [['8']], readUntil: LogPosition.fromBigInt(40n, 8) }]]));
     expect(again.outcome).toBe('applied');
     expect(await rows()).toContainEqual(['7', 'seven', 'b7']);
     expect(await rows()).toHaveLength(4);

@@ -11,6 +11,7 @@ import type { Target } from './target';
 /** One table's share of a batch, ready for the transaction. */
 interface TableWork {
   readonly target: Target;
+  readonly reread: RereadRows | undefined;
   readonly fold: FoldedTable;
   readonly rows: readonly FoldedRow[];
   /** Present where the rows go by set-based SQL. */
@@ -39,8 +40,9 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
     const work: TableWork[] = [];
     for (const { mapping, fold } of write.tables) {
       const target = targetOf(mapping.id);
-      const rows = fillReread(target, fold.rows, write.reread.get(mapping.id));
-      work.push({ target, fold, rows, staged: isSmall(target, rows) ? null : await staged(runner, target, rows) });
+      const reread = write.reread.get(mapping.id);
+      const rows = fillReread(target, fold.rows, reread);
+      work.push({ target, reread, fold, rows, staged: isSmall(target, rows) ? null : await staged(runner, target, rows) });
     }
     await failpoint('batch:staged');
     const outcome = await inRunnerTransaction(runner, async (sql) => writeAll(sql, write, work)).catch((error: unknown) => {
@@ -112,8 +114,9 @@ async function writeTable(sql: Sql, pipeline: string, table: TableWork, locked: 
   const result = rows.length === 0 ? { written: 0, deleted: 0 } : await writeRows(sql, table, state);
   if (!('written' in result)) return result;
   await sql.execute(
-    `UPDATE elstream.table_state SET events_applied = events_applied + $3::int8, truncate_epoch = $4, truncate_position = $5, updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
-    [pipeline, target.mapping.id, fold.events, state.truncated?.epoch ?? null, state.truncated?.position.hex ?? null],
+    `UPDATE elstream.table_state SET events_applied = events_applied + $3::int8, truncate_epoch = $4, truncate_position = $5,
+            reread_until = greatest(reread_until, $6::text), updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
+    [pipeline, target.mapping.id, fold.events, state.truncated?.epoch ?? null, state.truncated?.position.hex ?? null, table.reread?.readUntil.hex ?? null],
   );
   return { written: result.written, deleted: result.deleted + deleted };
 }

@@ -29,17 +29,20 @@ export async function truncateTarget(sql: Sql, target: Target, epoch: number, po
 }
 
 /**
- * Fills unknown cells of moved rows from the row that moved (R6), where it is of the current epoch; they become plain
+ * Fills unknown cells of moved rows from the row that moved (R6), where it is of the current epoch and may be trusted; they become plain
  * upserts. Before any delete, since the old row is about to go.
  */
-async function fillCarried(sql: Sql, target: Target, staged: StagedBatch, epoch: number): Promise<void> {
+async function fillCarried(sql: Sql, target: Target, staged: StagedBatch, state: LockedState): Promise<void> {
+  // `mayCarry`
+  if (state.phase !== 'live') return;
+  const above = state.rereadUntil?.toBytes() ?? Buffer.alloc(0);
   const from = target.key.map((c, i) => `t.${c.quoted} = s.k${i}`).join(' AND ');
   for (const [group, unknown] of staged.unknownGroups.entries()) {
     const columns = columnsAt(target, unknown);
     await sql.execute(
       `UPDATE ${staged.sql} AS s SET op = ${STAGED.upsert}, ${columns.map((c) => `${c.property} = t.${c.quoted}`).join(', ')}
-         FROM ${target.sql} AS t WHERE s.op = ${STAGED.partial} AND s.grp = $2 AND s.k0 IS NOT NULL AND ${from} AND t.${EPOCH_COLUMN} = $1`,
-      [epoch, group],
+         FROM ${target.sql} AS t WHERE s.op = ${STAGED.partial} AND s.grp = $2 AND s.k0 IS NOT NULL AND ${from} AND t.${EPOCH_COLUMN} = $1 AND s.pos > $3`,
+      [state.epoch, group, above],
     );
   }
 }
@@ -63,7 +66,7 @@ export async function applyStaged(sql: Sql, target: Target, staged: StagedBatch,
   if (state.truncated?.epoch === epoch) await sql.execute(`DELETE FROM ${staged.sql} WHERE pos < $1`, [state.truncated.position.toBytes()]);
   const partials = staged.unknownGroups.length > 0;
   if (partials) {
-    if (staged.carried > 0) await fillCarried(sql, target, staged, epoch);
+    if (staged.carried > 0) await fillCarried(sql, target, staged, state);
     const unresolved = await unresolvedRows(sql, target, staged, epoch);
     if (unresolved.length > 0) return unresolved;
   }

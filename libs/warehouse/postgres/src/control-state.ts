@@ -11,6 +11,7 @@ export interface LockedState {
   readonly runId: string | null;
   readonly openUses: number;
   readonly truncated: TruncateMemory;
+  readonly rereadUntil: LogPosition | null;
 }
 
 /** What is locked: every listed table in every listed partition. */
@@ -54,13 +55,14 @@ interface StateRow {
   truncate_epoch: number | null;
   truncate_position: string | null;
   live_at: string | null;
+  reread_until: string | null;
   rows_preloaded: string;
   events_applied: string;
   open_uses: number;
   error: string | null;
 }
 
-const STATE_COLUMNS = 'table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, open_uses, error';
+const STATE_COLUMNS = 'table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, open_uses, error';
 
 async function readStateRows(sql: Sql, pipeline: string, tables: readonly string[] | null): Promise<StateRow[]> {
   return sql.query<StateRow>(
@@ -82,6 +84,7 @@ export async function readLockedStates(sql: Sql, pipeline: string, tables: reado
         runId: row.run_id,
         openUses: row.open_uses,
         truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
+        rereadUntil: row.reread_until === null ? null : LogPosition.parse(row.reread_until),
       },
     ]),
   );

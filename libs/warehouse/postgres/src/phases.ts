@@ -18,7 +18,7 @@ export async function beginPreload(dataSource: EntityDataSource, pipeline: strin
     const epoch = state.epoch + 1;
     await sql.execute(
       `UPDATE elstream.table_state SET epoch = $3, phase = 'preloading', run_id = $4, truncate_epoch = NULL, truncate_position = NULL,
-              live_at = NULL, rows_preloaded = 0, error = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
+              live_at = NULL, reread_until = NULL, rows_preloaded = 0, error = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
       [pipeline, table, epoch, runId],
     );
     // markers of older epochs compare below everything written now; open uses go by (epoch, position) and see the raise
@@ -109,7 +109,7 @@ export async function declareGap(dataSource: EntityDataSource, gap: GapDeclarati
       [pipeline, partition, gap.next.hex],
     );
     await sql.execute(
-      `UPDATE elstream.table_state SET epoch = epoch + 1, phase = 'new', run_id = NULL, live_at = NULL, truncate_epoch = NULL, truncate_position = NULL, error = $3, updated_at = now()
+      `UPDATE elstream.table_state SET epoch = epoch + 1, phase = 'new', run_id = NULL, live_at = NULL, reread_until = NULL, truncate_epoch = NULL, truncate_position = NULL, error = $3, updated_at = now()
         WHERE pipeline = $1 AND table_id = ANY ($2::text[])`,
       [pipeline, tables, `log gap: ${gap.reason}`],
     );

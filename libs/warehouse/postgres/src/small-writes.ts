@@ -2,6 +2,7 @@ import {
   decide,
   leavesMarker,
   LogPosition,
+  mayCarry,
   mayKeepUnknown,
   ruleHolds,
   type EventCell,
@@ -44,7 +45,8 @@ export async function applySmall(sql: Sql, target: Target, rows: readonly Folded
       deletes.push(row);
       continue;
     }
-    const cells = await carriedCells(sql, target, row, epoch);
+    const carry = mayCarry({ live: state.phase === 'live', rereadUntil: state.rereadUntil }, row.position);
+    const cells = carry ? await carriedCells(sql, target, row, epoch) : row.cells;
     if (cells.includes(undefined) && (row.carryFrom !== null || !mayKeepUnknown(stands, epoch))) unresolved.push(index);
     else upserts.push({ row, cells });
   }

@@ -59,6 +59,7 @@ describe('a value of any type', () => {
       const { runId, epoch } = await fx.beginPreload(table(way));
       if (way === 'chunk') await fx.loadChunk(table(way), await fx.claimTask(runId, table(way), epoch), rows.first);
       else await fx.apply(table(way), [...rows.first.map((row) => event.insert(table(way), 10, row)), ...pad(way, 10)]);
+      await fx.finish(table(way), runId, epoch);
     }
   });
   afterAll(async () => {

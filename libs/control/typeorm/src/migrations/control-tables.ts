@@ -41,6 +41,7 @@ const statements = [
     truncate_epoch int,
     truncate_position text,
     live_at text,
+    reread_until text,
     rows_preloaded bigint NOT NULL DEFAULT 0,
     events_applied bigint NOT NULL DEFAULT 0,
     open_uses int NOT NULL DEFAULT 0,
