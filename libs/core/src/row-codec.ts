@@ -32,15 +32,15 @@ export async function* decodeRows(chunks: AsyncIterable<Uint8Array>): AsyncGener
   let rest: Buffer[] = [];
   for await (const chunk of chunks) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    let start = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-      rest.push(bytes.subarray(start, end));
-      yield decodeRow(Buffer.concat(rest).toString('utf8'));
+    const end = bytes.lastIndexOf(10);
+    // Text is made once per chunk, not per line; a newline byte is never part of another character.
+    if (end >= 0) {
+      const text = rest.length === 0 ? bytes.toString('utf8', 0, end) : Buffer.concat([...rest, bytes.subarray(0, end)]).toString('utf8');
       rest = [];
-      start = end + 1;
+      for (const line of text.split('\n')) yield decodeRow(line);
     }
     // copied: the producer may reuse its buffer
-    if (start < bytes.length) rest.push(Buffer.from(bytes.subarray(start)));
+    if (end + 1 < bytes.length) rest.push(Buffer.from(bytes.subarray(end + 1)));
   }
   if (rest.length > 0) yield decodeRow(Buffer.concat(rest).toString('utf8'));
 }

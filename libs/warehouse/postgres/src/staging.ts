@@ -23,6 +23,9 @@ export interface StagedBatch {
   readonly carried: number;
 }
 
+/** About the size of what is handed to the driver at once. */
+const PIECE_CHARS = 64 * 1024;
+
 /** Which staging tables a connection has; a pool hands connections round. */
 const made = new WeakMap<object, Set<string>>();
 
@@ -68,16 +71,26 @@ export async function stageBatch(runner: QueryRunner, target: Target, rows: read
   const sql = `pg_temp.${quoteName(name)}`;
   const groups = new UnknownGroups();
   const counts = { deletes: 0, upserts: 0, carried: 0 };
-  const lines: string[] = [];
-  for (const [ord, row] of rows.entries()) {
+  for (const row of rows) {
     if (row.op === 'delete') counts.deletes += 1;
-    else if (row.carryFrom === null && !row.cells.includes(undefined)) counts.upserts += 1;
     else if (row.carryFrom !== null) counts.carried += 1;
-    lines.push(encodeRow(stagedCells(target, row, ord, groups)));
+    else if (!row.cells.includes(undefined)) counts.upserts += 1;
   }
   const columns = ['ord', 'op', 'grp', 'pos', ...target.columns.map((c) => c.property), ...target.key.map((_, i) => `k${i}`)];
-  await copyIn(runner, `COPY ${sql} (${columns.join(', ')}) FROM STDIN`, joined(lines));
+  await copyIn(runner, `COPY ${sql} (${columns.join(', ')}) FROM STDIN`, encoded(target, rows, groups));
   return { sql, rows, unknownGroups: groups.list, ...counts };
+}
+
+/** Lines are made as the server takes them: neither does it wait for the last, nor is the batch held a second time. */
+function* encoded(target: Target, rows: readonly FoldedRow[], groups: UnknownGroups): Generator<Buffer> {
+  let piece = '';
+  for (const [ord, row] of rows.entries()) {
+    piece += encodeRow(stagedCells(target, row, ord, groups));
+    if (piece.length < PIECE_CHARS) continue;
+    yield Buffer.from(piece, 'utf8');
+    piece = '';
+  }
+  if (piece !== '') yield Buffer.from(piece, 'utf8');
 }
 
 function stagedCells(target: Target, row: FoldedRow, ord: number, groups: UnknownGroups): Cell[] {
@@ -107,11 +120,6 @@ class UnknownGroups {
     }
     return group;
   }
-}
-
-/** Lines joined to pieces, so that one string of the whole batch is never built. */
-function* joined(lines: readonly string[]): Generator<Buffer> {
-  for (let i = 0; i < lines.length; i += 500) yield Buffer.from(lines.slice(i, i + 500).join(''), 'utf8');
 }
 
 /** `a.k = b.k AND …` over the key columns, given how each side spells a column. */
