@@ -11,6 +11,7 @@ import { createOverview, type StreamProgress } from '@elstream/replication';
 import { createPostgresWarehouse } from '@elstream/warehouse-postgres';
 import { connectSource, connectStream, connectWarehouse } from './adapters';
 import { connectPatiently } from './connect';
+import { boundHeapGrowth } from './heap';
 import { metricsObserver, refreshGauges } from './metrics-observer';
 import { BoundPipeline } from './pipeline-handle';
 import { BoundRegistry } from './registry';
@@ -26,6 +27,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
   const { logger, clock = systemClock, pipelines: configs } = settings;
   const workerId = settings.workerId ?? `${os.hostname()}:${String(process.pid)}:${randomBytes(3).toString('hex')}`;
   assertOneWarehouse(configs);
+  boundHeapGrowth();
   const patience = { logger, ...(settings.signal === undefined ? {} : { signal: settings.signal }) };
   const dataSource = await connectPatiently('the warehouse', () => connectWarehouse(configs, logger), patience);
   try {
