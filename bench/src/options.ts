@@ -36,7 +36,7 @@ export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory]    
   --memory-rows N   rows preloaded in the memory part (2000000)
   --transaction N   rows of its one transaction (1000000)
   --no-peers        the product alone
-  --node-options S  options of the product's Node process, e.g. "--cpu-prof --cpu-prof-dir=var/prof"
+  --node-options=S  options of the product's Node process, e.g. --node-options="--cpu-prof --cpu-prof-dir=var/prof"
   --pipeline YAML   further settings of the pipeline file, e.g. "preload: { workers: 2 }"
   --verbose         the product's log on stderr
 `;

@@ -111,11 +111,14 @@ export class Product implements AsyncDisposable {
   }
 }
 
-async function addressOf(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('the product has no stdout');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const said = JSON.parse(line) as { address?: string };
-    if (said.address !== undefined) return said.address;
-  }
-  throw new Error('the product said no address');
+/** The first line of stdout that holds an address; what else comes (`--trace-gc`) goes to stderr. */
+function addressOf(child: ChildProcess): Promise<string> {
+  const { stdout } = child;
+  if (stdout === null) throw new Error('the product has no stdout');
+  return new Promise((resolve) => {
+    createInterface({ input: stdout }).on('line', (line) => {
+      if (line.startsWith('{"address":')) resolve((JSON.parse(line) as { address: string }).address);
+      else process.stderr.write(`${line}\n`);
+    });
+  });
 }

@@ -1,0 +1,15 @@
+import { parseOptions } from './options';
+
+describe('options', () => {
+  it('measure everything but memory by default', () => {
+    expect(parseOptions([])).toMatchObject({ parts: ['preload', 'stream', 'latency'], rows: 1_000_000, changes: 200_000, transactionRows: [1, 10, 1000], peers: true });
+  });
+
+  it('name parts and sizes', () => {
+    expect(parseOptions(['memory', '--memory-rows', '10_000', '--no-peers'])).toMatchObject({ parts: ['memory'], memoryRows: 10_000, peers: false });
+  });
+
+  it.each([[['speed'], 'there is no part speed'], [['--rows', 'many'], '--rows must be a whole number above 0, not many'], [['--rows=0'], 'above 0'], [['--transaction-rows=1,x'], 'not x']])('%j is refused', (args, message) => {
+    expect(() => parseOptions(args)).toThrow(message);
+  });
+});
