@@ -42,6 +42,24 @@ const NETWORK: Readonly<Record<string, string>> = {
 /** Messages of node-postgres and TypeORM that carry no code, as they spell them. The last: TypeORM lets go of a runner whose connection broke. */
 const DRIVER_BROKEN = ['Connection terminated', 'Client has encountered a connection error and is not queryable', 'timeout exceeded when trying to connect', 'Client was closed and is not queryable', 'Query read timeout', 'Query runner already released'];
 
+/** Data exceptions (class 22) and broken constraints (23): the server's own text quotes the value, so it is never passed on (R10). */
+const VALUE_ERRORS: Readonly<Record<string, string>> = {
+  '22001': 'a text is too long for its column',
+  '22003': 'a number is out of range',
+  '22007': 'a date or time is not one',
+  '22008': 'a date or time is out of range',
+  '22021': 'a text has a character the database encoding lacks',
+  '22P02': 'a text is no value of the column’s type',
+  '22P03': 'a binary value is malformed',
+  '22P04': 'a row of a COPY is malformed',
+  '22P05': 'a character cannot be translated to the database encoding',
+  '23502': 'a column that is NOT NULL got NULL',
+  '23503': 'a foreign key is violated',
+  '23505': 'a unique constraint is violated',
+  '23514': 'a CHECK constraint is violated',
+  '23P01': 'an exclusion constraint is violated',
+};
+
 /** Any error of the PostgreSQL driver or TypeORM → `ElstreamError` with code, recovery and remedy; by SQLSTATE, never by server text. */
 export function classifyPostgresError(error: unknown): ElstreamError {
   if (error instanceof ElstreamError) return error;
@@ -54,6 +72,11 @@ export function classifyPostgresError(error: unknown): ElstreamError {
     const network = NETWORK[server.code];
     if (network !== undefined) return new ElstreamError('DB_CONNECTION', 'retry', `${server.message}: ${network}`, { cause: error });
     const column = server.column === undefined ? '' : ` (column ${server.column})`;
+    if (/^2[23]/.test(server.code)) {
+      // without the cause: its message and detail hold the value
+      const table = server.table === undefined ? '' : ` in ${server.table}`;
+      return new ElstreamError(`DB_${server.code}`, 'stop', `${VALUE_ERRORS[server.code] ?? 'the database refuses a value'}${table}${column} [SQLSTATE ${server.code}]`);
+    }
     return new ElstreamError(`DB_${server.code}`, 'stop', `${server.message}${column} [SQLSTATE ${server.code}]`, { cause: error });
   }
   const message = isErrorLike(error) ? error.message : String(error);
