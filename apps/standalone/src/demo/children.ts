@@ -3,6 +3,9 @@ import path from 'node:path';
 import { type Comparison } from './compare-main';
 import { type WriterOrder, type WriterReport } from './writer-main';
 
+/** An entry beside this file, whether we run compiled or, in tests, from our sources. */
+const entry = (name: string): string => path.join(__dirname, `${name}${path.extname(__filename)}`);
+
 export type WriterTally = Extract<WriterReport, { is: 'ended' }>;
 
 /** The writer's process. */
@@ -28,7 +31,7 @@ export class Writer {
 
   /** Resolves when it writes. */
   static async start(sourceUrl: string): Promise<Writer> {
-    const child = fork(path.join(__dirname, 'writer-main.js'), [], { env: { ...process.env, SOURCE_URL: sourceUrl }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(entry('writer-main'), [], { env: { ...process.env, SOURCE_URL: sourceUrl }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     const writing = new Promise<void>((resolve) => child.on('message', (report: WriterReport) => report.is === 'writing' && resolve()));
     const writer = new Writer(child, writing);
     await Promise.race([writing, writer.ended]);
@@ -63,7 +66,7 @@ export class Writer {
 export function compareSides(sourceUrl: string, warehouseUrl: string, signal: AbortSignal): Promise<Comparison> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, SOURCE_URL: sourceUrl, WAREHOUSE_URL: warehouseUrl };
-    execFile(process.execPath, [path.join(__dirname, 'compare-main.js')], { env, signal, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...process.execArgv, entry('compare-main')], { env, signal, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
       // 0 and 1 are answers; everything else is none.
       if (error !== null && error.code !== 1) reject(new Error(`the two sides could not be compared: ${stderr.trim() || error.message}`, { cause: error }));
       else resolve(JSON.parse(stdout) as Comparison);

@@ -1,3 +1,4 @@
+import { RUN_STAGES } from '@elstream/control';
 import { CONTROL_SCHEMA, sharedControlEntities } from '@elstream/database';
 import type { SourceIdentity, TableMapping } from '@elstream/core';
 import { EntitySchema } from 'typeorm';
@@ -88,7 +89,7 @@ export const runEntity = new EntitySchema<RunRow>({
     pipeline: text,
     reason: text,
     state: { ...text, default: 'pending' },
-    stages: { type: 'jsonb' },
+    stages: { type: 'jsonb', default: [...RUN_STAGES] },
     tables: { type: 'jsonb' },
     error: nullableText,
     createdAt: { ...now, name: 'created_at' },

@@ -7,7 +7,6 @@ export class RunStages implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`ALTER TABLE ${S}.run ADD COLUMN stages jsonb NOT NULL DEFAULT '["prepare", "preload", "validate"]'`);
-    await runner.query(`ALTER TABLE ${S}.run ALTER COLUMN stages DROP DEFAULT`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
