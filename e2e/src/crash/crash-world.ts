@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FailpointName } from '@elstream/core';
 import { createTestDatabase, eventually, expectSameRows, type OwnServer, type SeededRandom, type TestDatabase } from '@elstream/testing';
 import { PipelineProcess } from './child-process';
@@ -114,7 +115,17 @@ export class CrashWorld implements AsyncDisposable {
     this.options.report?.(`stopped at ${failpoint}, went on beside others`);
   }
 
-  /** The writer stops, a last process runs until nothing is left to do, then both sides and both counts are compared. */
+  /** Does something to the databases under a working process, which has to bear it and to end well when told to. */
+  async disturb(what: string, action: () => Promise<void>): Promise<void> {
+    const child = this.start(null, true);
+    await eventually(() => child.log.includes('stream reads'), { timeoutMs: PATIENCE_MS, describe: 'a process reading the stream', unlessFails: this.writing });
+    await action();
+    await sleep(this.options.random.int(500, 3_000));
+    await child.stop();
+    this.options.report?.(what);
+  }
+
+  /** The writer stops, a last process runs until nothing is left to do, then both sides and both counts are compared. Throws at any difference. */
   async settle(): Promise<Verdict> {
     await this.writer?.stop();
     const last = this.start(null);
@@ -124,7 +135,9 @@ export class CrashWorld implements AsyncDisposable {
     for (const { table, columns } of TABLES) {
       rows += await expectSameRows({ url: this.source.url, table, columns }, { url: this.warehouse.url, table, columns });
     }
-    return { rows, eventsInLog: await countLoggedEvents(this.source, PUBLICATION), transactions: this.writer?.transactions ?? 0, ...(await this.booked()) };
+    const verdict = { rows, eventsInLog: await countLoggedEvents(this.source, PUBLICATION), transactions: this.writer?.transactions ?? 0, ...(await this.booked()) };
+    if (verdict.eventsApplied !== verdict.eventsInLog) throw new Error(`${String(verdict.eventsApplied)} events were applied, the second slot counted ${String(verdict.eventsInLog)}`);
+    return verdict;
   }
 
   /** No run is active and the checkpoint is above everything written. */
@@ -153,9 +166,9 @@ export class CrashWorld implements AsyncDisposable {
     return { eventsApplied: Number(events.n), runs: runs?.n ?? 0 };
   }
 
-  private start(ambush: Ambush | null): PipelineProcess {
+  private start(ambush: Ambush | null, keepRunning = ambush !== null): PipelineProcess {
     const n = this.children.length;
-    const child = new PipelineProcess({ yaml: this.yaml(), ambush, keepRunning: ambush !== null, marker: path.join(this.folder, `${String(n)}.mark`), logFile: path.join(this.folder, `${String(n)}.log`) });
+    const child = new PipelineProcess({ yaml: this.yaml(), ambush, keepRunning, marker: path.join(this.folder, `${String(n)}.mark`), logFile: path.join(this.folder, `${String(n)}.log`) });
     this.children.push(child);
     this.writer?.hurry(HASTE);
     return child;

@@ -24,7 +24,7 @@ const ROUND: readonly FailpointName[] = [
 describe('processes that die or stop anywhere', () => {
   it('lose and double nothing: killed at least twice inside every failpoint, stopped inside batch and chunk, while a writer changes everything', async () => {
     const random = new SeededRandom(process.env['ELSTREAM_TEST_SEED'] ?? 'crash');
-    await using world = await CrashWorld.open({ random, report: (l) => { process.stderr.write(`${new Date().toISOString()} ${l}\n`); } });
+    await using world = await CrashWorld.open({ random });
     for (const failpoint of ROUND) await world.killAt(failpoint, failpoint.startsWith('preload:') ? 1 : random.int(1, 3));
     await world.stopAt('batch:before-commit', ['chunk:staged', 'batch:taken']);
     await world.stopAt('chunk:before-commit', ['batch:staged', 'chunk:staged']);

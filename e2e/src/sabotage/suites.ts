@@ -1,0 +1,21 @@
+import type { Rule } from '@elstream/core';
+
+/** A spec file of a project, relative to the workspace. */
+export interface Suite {
+  readonly project: string;
+  readonly file: string;
+}
+
+const core = (file: string): Suite => ({ project: 'libs/core', file: `src/${file}` });
+const warehouse = (file: string): Suite => ({ project: 'libs/warehouse/postgres', file: `src/${file}` });
+
+/** For each rule the fastest suite that turns red, every time, when the rule is switched off. The record makes the compiler notice a new rule. */
+export const SUITES: Readonly<Record<Rule, Suite>> = {
+  'R2-checkpoint-condition': warehouse('apply-batch.pg.spec.ts'),
+  'R3-reemission-skip': core('fold.spec.ts'),
+  'R4-task-condition': warehouse('preload.pg.spec.ts'),
+  'R4-exclusion': warehouse('exclusion.pg.spec.ts'),
+  'R5-epoch-in-transaction': warehouse('preload.pg.spec.ts'),
+  'R5-delete-markers': warehouse('preload.pg.spec.ts'),
+  'R6-fold': core('fold.spec.ts'),
+};
