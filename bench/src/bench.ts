@@ -15,7 +15,7 @@ export interface Bench {
 }
 
 export function createBench(servers: Servers, options: BenchOptions, say: (line: string) => void): Bench {
-  const entry = ['--enable-source-maps', path.join(__dirname, 'product-process.js')];
+  const entry = ['--enable-source-maps', path.join(path.dirname(require.resolve('@elstream/standalone')), 'main.js')];
   return {
     servers,
     options,

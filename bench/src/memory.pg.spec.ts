@@ -18,7 +18,8 @@ test(`a run over ${String(ROWS)} rows and a transaction of ${String(TRANSACTION)
   try {
     await withClient(source.url, (client) => createEvents(client, ROWS));
     // From sources, so that no build is needed.
-    const entry = ['-r', path.join(__dirname, '..', '..', 'tools', 'swc-register.cjs'), path.join(__dirname, 'product-process.ts')];
+    const root = path.join(__dirname, '..', '..');
+    const entry = ['-r', path.join(root, 'tools', 'swc-register.cjs'), path.join(root, 'apps', 'standalone', 'src', 'main.ts')];
     const urls = { sourceUrl: source.url, warehouseUrl: warehouse.url };
     const product = await Product.start({ ...urls, folder, entry, pipeline: '', nodeOptions: '', verbose: false });
     try {

@@ -15,7 +15,7 @@ export interface ProductOptions {
   readonly pipeline: string;
   readonly nodeOptions: string;
   readonly verbose: boolean;
-  /** Node arguments and the script that starts the process. */
+  /** Node arguments and the script of the standalone program. */
   readonly entry: readonly string[];
 }
 
@@ -47,15 +47,15 @@ export class Product implements AsyncDisposable {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: '0',
       API_TOKEN: '',
-      LOG_LEVEL: options.verbose ? 'debug' : 'warn',
+      LOG_LEVEL: options.verbose ? 'debug' : 'info',
     };
-    const child = spawn(process.execPath, [...options.nodeOptions.split(' ').filter((o) => o !== ''), ...options.entry], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...options.nodeOptions.split(' ').filter((o) => o !== ''), ...options.entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const ended = new Promise<never>((_resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) => reject(new Error(`the product's process ended with ${String(code ?? signal)}`)));
     });
     ended.catch(() => undefined);
-    return new Product(child, await Promise.race([addressOf(child), ended]), ended);
+    return new Product(child, await Promise.race([addressOf(child, options.verbose), ended]), ended);
   }
 
   /** A run from start to its end; returns its id, throws if it did not succeed. */
@@ -111,14 +111,15 @@ export class Product implements AsyncDisposable {
   }
 }
 
-/** The first line of stdout that holds an address; what else comes (`--trace-gc`) goes to stderr. */
-function addressOf(child: ChildProcess): Promise<string> {
-  const { stdout } = child;
-  if (stdout === null) throw new Error('the product has no stdout');
+/** The address of the API, from the first log line that holds one. Warnings, and with `verbose` all lines, go to stderr. */
+function addressOf({ stdout, stderr }: ChildProcess, verbose: boolean): Promise<string> {
+  if (stdout === null || stderr === null) throw new Error('the product has no output');
+  createInterface({ input: stdout }).on('line', (line) => void process.stderr.write(`${line}\n`));
   return new Promise((resolve) => {
-    createInterface({ input: stdout }).on('line', (line) => {
-      if (line.startsWith('{"address":')) resolve((JSON.parse(line) as { address: string }).address);
-      else process.stderr.write(`${line}\n`);
+    createInterface({ input: stderr }).on('line', (line) => {
+      const said = line.startsWith('{') ? (JSON.parse(line) as { level?: string; address?: string }) : {};
+      if (said.address !== undefined) resolve(said.address);
+      if (verbose || said.level !== 'info') process.stderr.write(`${line}\n`);
     });
   });
 }
