@@ -1,4 +1,4 @@
-import { backoffMs, describeError, failpoint, recoveryOf, sleep, type Checkpoint, type Logger, type Service } from '@elstream/core';
+import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, type Checkpoint, type Logger, type Service } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { withRetries } from '../retry';
@@ -15,6 +15,15 @@ export interface StreamOptions {
 const RECORDING = { minMs: 500, maxMs: 5_000, tries: 20 };
 /** After the checkpoint was moved by another process: it is at work, so there is no hurry. */
 const AFTER_LOST_MS = 1_000;
+
+/**
+ * A reader that finds its log gone beyond the checkpoint it was given decides nothing: another process may have moved
+ * checkpoint and slot meanwhile (a zombie's last batch). The loop begins again from the stored checkpoint, and `findGap`
+ * declares the gap if there is one.
+ */
+function saysGap(error: unknown): boolean {
+  return error instanceof ElstreamError && (error.code === 'STREAM_LOG_GAP' || error.code === 'STREAM_SLOT_LOST');
+}
 
 /**
  * The stream of one pipeline: waits until it may run, reads from the stored checkpoint, applies batch by batch, strictly
@@ -188,7 +197,7 @@ export class PipelineStream implements Service {
     const recovery = recoveryOf(error);
     const message = describeError(error);
     this.deps.observer.streamFailed(this.pipeline.name, recovery);
-    if (recovery === 'retry' || recovery === 'lost') {
+    if (recovery === 'retry' || recovery === 'lost' || saysGap(error)) {
       this.failures += 1;
       const ms = backoffMs(this.failures, this.options.backoff);
       this.logger[this.failures < 3 ? 'info' : 'warn']({ error: message, failures: this.failures, ms }, 'stream will try again');
