@@ -1,4 +1,5 @@
-import { loadPipelineFile } from '@elstream/config';
+import { readFileSync } from 'node:fs';
+import { loadPipelineText } from '@elstream/config';
 import { type Logger, sleep } from '@elstream/core';
 import { type Client } from 'pg';
 import { startEmbeddedDatabases, withClient } from '../embedded';
@@ -14,6 +15,8 @@ import { type Output, whole } from './output';
 import { type DifferenceLine, Rest, type RunDetail } from './rest';
 
 const PIPELINE = 'inventory';
+/** Nobody wants to wait ten seconds for the counter that shows that an idle source has nothing left. */
+const SETTINGS = '\nstream: { counterIntervalMs: 500ms }\n';
 const POLL_MS = 150;
 /** The stream follows the writer when it is no further behind than this. */
 const FOLLOWS_MS = 1_500;
@@ -47,7 +50,8 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
   const urls = await startDatabases(context);
   const audit = await openAudit(urls.source, context);
 
-  const pipelines = [loadPipelineFile(inventoryPipeline, { SOURCE_URL: urls.source, WAREHOUSE_URL: urls.warehouse }).config];
+  const yaml = `${readFileSync(inventoryPipeline, 'utf8')}${SETTINGS}`;
+  const pipelines = [loadPipelineText(yaml, { SOURCE_URL: urls.source, WAREHOUSE_URL: urls.warehouse }).config];
   const writer = await Writer.start(urls.source);
   cleanup.add(async () => writer.kill());
   const writingSince = performance.now();

@@ -13,8 +13,10 @@ export type WriterReport =
   | { readonly is: 'failed'; readonly error: string };
 
 const SESSIONS = 3;
-/** Pause after a transaction, milliseconds: a source that is busy but not at its limit, later a calm one. */
-const PAUSE_MS = { busy: 4, calm: 60 };
+/** Pause after a transaction, milliseconds: a source at its limit while it is copied, later a calm one. */
+const PAUSE_MS = { busy: 0, calm: 150 };
+/** How long the lasting transactions stay open. */
+const LASTING_MS = 1_000;
 /** Two writers in each other's way: rolled back by the server, as in life. */
 const CONFLICTS = new Set(['40P01', '40001', '23505', '23503', '55P03']);
 
@@ -36,7 +38,7 @@ async function several(hand: op.Hand): Promise<void> {
 /** Open for a while: a preload has to wait for it, or it would miss what commits late. */
 async function lasting(hand: op.Hand): Promise<void> {
   await op.redateOrders(hand);
-  await sleep(400);
+  await sleep(LASTING_MS);
   await op.insertCustomers(hand);
 }
 
@@ -53,16 +55,18 @@ async function rolledBack(hand: op.Hand): Promise<void> {
 const TRANSACTIONS: readonly Transaction[] = [
   op.updateOrders, op.insertOrders, several, op.moveOrdersToEnd, op.updateCustomers, op.stockProducts, op.updateOrders, op.deleteOrders, op.moveCustomers,
   several, op.insertOrders, op.updateProducts, op.swapOrders, op.moveProducts, op.updateOrders, rolledBack, op.replaceOrders, op.insertCustomers, several,
-  op.moveOrdersToBeginning, op.deleteCustomers, op.redateOrders, op.insertProducts, op.updateOrders, lasting,
+  op.moveOrdersToBeginning, op.deleteCustomers, op.redateOrders, op.insertProducts, op.updateOrders,
 ];
 
 const tally = { committed: 0, rolledBack: 0, conflicts: 0 };
 let stopping = false;
 let pauseMs = PAUSE_MS.busy;
 
+/** The last session keeps a lasting transaction open all the time, the others take turns. */
 async function session(client: Client, ground: op.Ground, offset: number): Promise<void> {
-  for (let n = offset; !stopping; n += SESSIONS) {
-    const work = TRANSACTIONS[Math.floor(n / SESSIONS + offset * 8) % TRANSACTIONS.length] ?? op.updateOrders;
+  for (let n = offset; !stopping; n += SESSIONS + 1) {
+    const turn = Math.floor(n / (SESSIONS + 1)) + offset * 8;
+    const work = offset === SESSIONS ? lasting : (TRANSACTIONS[turn % TRANSACTIONS.length] ?? op.updateOrders);
     await client.query('BEGIN');
     try {
       await work({ client, ground, n });
@@ -79,7 +83,7 @@ async function session(client: Client, ground: op.Ground, offset: number): Promi
 }
 
 async function write(url: string): Promise<void> {
-  const clients = Array.from({ length: SESSIONS }, () => new Client({ connectionString: url, application_name: 'elstream demo writer' }));
+  const clients = Array.from({ length: SESSIONS + 1 }, () => new Client({ connectionString: url, application_name: 'elstream demo writer' }));
   await Promise.all(clients.map((client) => client.connect()));
   const [first] = clients;
   if (first === undefined) return;
