@@ -1,0 +1,81 @@
+import type { ChangeStream, CaptureStatus } from '@elstream/change-stream';
+import type { ControlStore, PipelineRecord } from '@elstream/control';
+import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint } from '@elstream/core';
+import type { ReplicationDeps } from '../deps';
+import { silentObserver } from '../observer';
+import type { PipelineHandle } from '../pipeline';
+import { PipelineStream } from './pipeline-stream';
+
+const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
+const identity = { system: '1', fork: '1' };
+
+/** Control tables, warehouse and capture as a stream sees them; `read` is the test's. */
+function world(read: (from: StreamOffset, turn: number) => void) {
+  const state = { checkpoint: 100, confirmed: 100, turns: 0, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
+  const stream: Partial<ChangeStream> = {
+    status: () => Promise.resolve({ state: 'ready', retainedBytes: 0, confirmed: offset(state.confirmed) } satisfies CaptureStatus),
+    read: async function* ({ from, signal }) {
+      state.turns += 1;
+      read(from, state.turns);
+      await sleep(60_000, signal);
+      yield* [];
+    },
+  };
+  const store: Partial<ControlStore> = {
+    readPipeline: () => Promise.resolve({ ...state.record }),
+    readRuns: () => Promise.resolve([]),
+    setStreamError: (_name, error) => Promise.resolve(void (state.record.streamError = error)),
+    setGap: (_name, reason) => Promise.resolve(void (state.record.gapReason = reason)),
+  };
+  const pipeline = {
+    name: 'shop',
+    warehouse: { readCheckpoint: () => Promise.resolve({ pipeline: 'shop', partition: 0, generation: 1, next: offset(state.checkpoint), highest: null } satisfies Checkpoint) },
+    source: () => Promise.resolve({ identity: () => Promise.resolve(identity) }),
+    stream: () => Promise.resolve(stream),
+    mappings: () => Promise.resolve(new Map()),
+  } as unknown as PipelineHandle;
+  const deps = { store, logger: silentLogger, observer: silentObserver, clock: Date.now } as unknown as ReplicationDeps;
+  return { state, service: new PipelineStream(deps, pipeline, { pollMs: 1, backoff: { minMs: 1, maxMs: 2 } }) };
+}
+
+async function runsUntil(service: PipelineStream, condition: () => boolean): Promise<void> {
+  const running = service.run();
+  while (!condition()) await sleep(1);
+  await service.stop();
+  await running;
+}
+
+describe('a stream whose reader finds the log gone above the checkpoint it was given', () => {
+  it.each(['STREAM_LOG_GAP', 'STREAM_SLOT_LOST'])('goes on where another process has moved the checkpoint meanwhile (%s)', async (code) => {
+    const read: number[] = [];
+    const { state, service } = world((from, turn) => {
+      read.push(Number(from.splitDirect().position.toBigInt()));
+      if (turn > 1) return;
+      // The last batch of a process that was taken for dead: committed and acknowledged after our look.
+      [state.checkpoint, state.confirmed] = [120, 120];
+      throw new ElstreamError(code, 'stop', 'the log begins above');
+    });
+    await runsUntil(service, () => state.turns === 2);
+    expect(read).toEqual([100, 120]);
+    expect(state.record).toMatchObject({ streamError: null, gapReason: null });
+  });
+
+  it('declares a log gap where nobody moved the checkpoint, instead of waiting for a person', async () => {
+    const { state, service } = world(() => {
+      state.confirmed = 120;
+      throw new ElstreamError('STREAM_LOG_GAP', 'stop', 'the log begins above');
+    });
+    await runsUntil(service, () => state.record.gapReason !== null);
+    expect(state.record.gapReason).toMatch(/somebody else read from our replication slot/);
+    expect(state.record.streamError).toBeNull();
+  });
+
+  it('still stops for a person at any other permanent error', async () => {
+    const { state, service } = world(() => {
+      throw new ElstreamError('EVENT_UNREADABLE', 'stop', 'cannot be decoded');
+    });
+    await runsUntil(service, () => state.record.streamError !== null);
+    expect(state.record.streamError).toMatch(/cannot be decoded/);
+    expect(state.turns).toBe(1);
+  });
+});
