@@ -38,7 +38,7 @@ describe('npm run demo', () => {
     expect((await program.exited).code).toBe(1);
     expect(lastLine(program)).toMatchObject({ demo: 'failed', differences: 1 });
     expect(program.stdout).toMatch(/✘ customers/);
-    expect(program.stdout).toMatch(/own comparison .* 1 differences, 0 unsettled\n\s+unequal inventory\.customers id=\d+ \(last_name\)/);
+    expect(program.stdout).toMatch(/own comparison .* 1 difference, 0 unsettled\n\s+unequal inventory\.customers id=\d+ \(last_name\)/);
     expect(logsOnly(dir.folder)).toBe(true);
   }, 120_000);
 

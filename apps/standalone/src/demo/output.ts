@@ -38,7 +38,7 @@ type TableRow = RunDetail['progress'][number];
 const nameOf = (table: string): string => table.replace(/^.*\./, '');
 
 class Bars implements Progress {
-  private readonly bars = new Map<string, { readonly bar: SingleBar; readonly since: number; last: string }>();
+  private readonly bars = new Map<string, { readonly bar: SingleBar; since: number | null; shown: string; rate: string }>();
   private readonly multi = new MultiBar({
     format: '  {table} {bar} {percentage}% | {rows} rows | {rate} rows/s | {eta_formatted} {phase}',
     barsize: 28,
@@ -54,18 +54,28 @@ class Bars implements Progress {
   show(run: RunDetail): void {
     for (const row of run.progress) {
       const { done, total, rows } = row[this.stage];
-      const known = this.bars.get(row.table) ?? { bar: this.multi.create(total, 0, { table: nameOf(row.table).padEnd(16), rows: '0', rate: '0', phase: '' }), since: performance.now(), last: '' };
-      this.bars.set(row.table, known);
+      const known = this.bars.get(row.table) ?? this.open(row.table);
       const text = `${String(done)}/${String(total)} ${row.phase}`;
-      if (known.last === text) continue;
-      known.last = text;
+      if (known.shown === text) continue;
+      const countsChanged = !known.shown.startsWith(`${String(done)}/${String(total)} `);
+      known.shown = text;
+      // A rate counts from the moment the table's ranges were known, and stands when the last of them is done.
+      if (total > 0) known.since ??= performance.now();
+      if (countsChanged && known.since !== null) known.rate = whole((rows * 1000) / Math.max(1, performance.now() - known.since));
       known.bar.setTotal(Math.max(1, total));
-      known.bar.update(total === 0 ? 0 : done, { rows: whole(rows).padStart(9), rate: whole((rows * 1000) / Math.max(1, performance.now() - known.since)).padStart(7), phase: row.phase });
+      known.bar.update(done, { rows: whole(rows).padStart(9), rate: known.rate.padStart(7), phase: row.phase });
     }
   }
 
   end(): void {
     this.multi.stop();
+  }
+
+  private open(table: string) {
+    const bar = this.multi.create(1, 0, { table: nameOf(table).padEnd(16), rows: '0', rate: '0', phase: '' });
+    const opened = { bar, since: null, shown: '', rate: '0' };
+    this.bars.set(table, opened);
+    return opened;
   }
 }
 

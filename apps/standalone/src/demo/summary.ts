@@ -23,6 +23,8 @@ export function resultLine(result: DemoResult, seconds: number): string {
   });
 }
 
+const plural = (n: number, thing: string): string => `${whole(n)} ${thing}${n === 1 ? '' : 's'}`;
+
 /** What happened, for a person. */
 export function summary(result: DemoResult): string[] {
   const { comparison, own, preload, duringPreload, total, writer } = result;
@@ -43,10 +45,10 @@ export function summary(result: DemoResult): string[] {
     `  meanwhile          ${whole(duringPreload.changes)} changes committed at the source, ${whole(duringPreload.keyMoves)} of them moved a key`,
     `  the writer         ${whole(total.changes)} changes in ${whole(writer.committed)} transactions; ${whole(writer.rolledBack + writer.conflicts)} transactions rolled back`,
     `  the stream         ${whole(result.changesApplied)} changes applied, the last of them ${result.catchUpMs.toFixed(0)} ms after the writer's end at most`,
-    `  own comparison     ${whole(own.rows)} rows: ${whole(own.differences)} differences, ${whole(own.unverified)} unsettled`,
+    `  own comparison     ${whole(own.rows)} rows: ${plural(own.differences, 'difference')}, ${whole(own.unverified)} unsettled`,
     ...own.examples.map((d) => `    ${d.kind} ${d.table} ${d.key}${d.columns.length > 0 ? ` (${d.columns.join(', ')})` : ''}`),
     '',
-    differences === 0 ? '  Both sides are equal, row by row.' : `  THE SIDES DIFFER: ${whole(differences)} keys.${exampleKeys(result)}`,
+    differences === 0 ? '  Both sides are equal, row by row.' : `  THE SIDES DIFFER: ${plural(differences, 'key')}.${exampleKeys(result)}`,
     '',
   ];
 }
