@@ -22,13 +22,13 @@ export async function createEvents(client: Client, rows: number): Promise<void> 
  */
 export async function createWriter(client: Client, { rows, deletable }: { readonly rows: number; readonly deletable: number }): Promise<void> {
   await client.query(`CREATE OR REPLACE PROCEDURE public.write_changes(first bigint, n bigint, per_tx int) LANGUAGE plpgsql AS $$
-    DECLARE i bigint; new_id bigint;
+    DECLARE new_id bigint;
     BEGIN
       FOR i IN first .. first + n - 1 LOOP
         CASE i % 3
           WHEN 0 THEN new_id := 1000000000 + i; INSERT INTO public.event SELECT ${values('new_id')};
           WHEN 1 THEN UPDATE public.event SET amount = amount + 1, note = 'change ' || i, happened = happened + interval '1 s'
-            WHERE id = ${String(deletable)} + 1 + (i * 7919) % ${String(rows - deletable)};
+            WHERE id = ${String(deletable)} + 1 + (i::bigint * 7919) % ${String(rows - deletable)};
           ELSE DELETE FROM public.event WHERE id = i / 3 + 1;
         END CASE;
         IF (i - first + 1) % per_tx = 0 THEN COMMIT; END IF;
