@@ -101,13 +101,13 @@ describe('the other decisions', () => {
   });
 
   it.each([
-    ['a table that is not live may hold rows read later than the move', false, null, 10, false],
-    ['a live one holds what stood there', true, null, 10, true],
-    ['rows were read by key, and the move lies before', true, 20, 10, false],
-    ['the move may have been seen by those reads', true, 10, 10, false],
-    ['all that was read by key is passed', true, 10, 20, true],
-  ])('a moved row carries unknown columns: %s', (_what, live, rereadUntil, position, expected) => {
-    expect(mayCarry({ live, rereadUntil: rereadUntil === null ? null : at(rereadUntil) }, at(position))).toBe(expected);
+    { what: 'a table that is not live may hold rows read later than the move', live: false, rereadUntil: null, position: 10, carries: false },
+    { what: 'a live one holds what stood there', live: true, rereadUntil: null, position: 10, carries: true },
+    { what: 'rows were read by key, and the move lies before', live: true, rereadUntil: 20, position: 10, carries: false },
+    { what: 'the move may have been seen by those reads', live: true, rereadUntil: 10, position: 10, carries: false },
+    { what: 'all that was read by key is passed', live: true, rereadUntil: 10, position: 20, carries: true },
+  ])('a moved row carries unknown columns: $what', ({ live, rereadUntil, position, carries }) => {
+    expect(mayCarry({ live, rereadUntil: rereadUntil === null ? null : at(rereadUntil) }, at(position))).toBe(carries);
   });
 
   it.each([
