@@ -59,11 +59,10 @@ async function fill(batch: BatchBuilder, lastBatchAt: number, { source, assemble
       const lookup = assembler.handle(frame, batch);
       if (lookup !== undefined) await lookup;
       if (source.isClosed) return false;
-      // What has come already goes in, however late it is: under load few large batches are cheaper than many small ones.
-      continue;
     }
     const dueAt = dueTime(batch, lastBatchAt, { source, assembler, limits });
     if (dueAt !== null && clock() >= dueAt) return true;
+    if (frame !== undefined) continue;
     await source.wait(dueAt === null ? null : Math.max(1, dueAt - clock()));
     if (source.isClosed) return false;
   }

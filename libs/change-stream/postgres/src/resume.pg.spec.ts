@@ -13,7 +13,7 @@ describe('reading on after a break', () => {
     await using context = await streamContext();
     const { db } = context;
     await db.query('CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE noise (id int PRIMARY KEY)');
-    const stream = await context.stream({ maxBatchEvents: 4, lingerMs: 1 });
+    const stream = await context.stream({ maxBatchEvents: 7, lingerMs: 1 });
     const start = first(await stream.prepare([t, mappingOf('noise', ['id'], ['id'])]));
     for (let i = 0; i < 12; i += 1) {
       await db.query(`BEGIN; INSERT INTO t SELECT g, 'a' FROM generate_series(${i * 100}, ${i * 100 + 20}) g; INSERT INTO noise SELECT g FROM generate_series(${i * 10}, ${i * 10 + 3}) g;
