@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Client } from 'pg';
 import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
 import { ElstreamError, type Logger } from '@elstream/core';
 import { classifyPostgresError, isDatabaseError } from './errors';
@@ -59,6 +60,17 @@ export function clientOptions(connection: PostgresConnection): Record<string, un
   };
 }
 
+/**
+ * A pooled connection between two owners has no error listener for a moment (the pool takes its own away before TypeORM
+ * adds another); a server that shuts down at that moment would end the process with an unhandled 'error'.
+ */
+class PooledClient extends Client {
+  constructor(config?: ConstructorParameters<typeof Client>[0]) {
+    super(config);
+    this.on('error', () => undefined); // whoever uses the connection next is told by its query
+  }
+}
+
 /** A TypeORM DataSource over PostgreSQL, initialised. Throws a classified `ElstreamError` that names the remedy. */
 export async function connectPostgres(connection: PostgresConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<EntityDataSource> {
   const dataSource = new EntityDataSource({
@@ -72,7 +84,7 @@ export async function connectPostgres(connection: PostgresConnection, entities: 
     poolErrorHandler: (error: unknown) => {
       connection.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'idle database connection lost');
     },
-    extra: { ...clientOptions(connection), max: connection.maxConnections },
+    extra: { ...clientOptions(connection), max: connection.maxConnections, Client: PooledClient },
     ...extra,
   });
   try {
