@@ -20,7 +20,8 @@ export async function readSourceIdentity(dataSource: DataSource, connection: Pos
   return identifySystem(connection);
 }
 
-async function identifySystem(connection: PostgresConnection): Promise<SourceIdentity> {
+/** The same through the replication protocol, which asks for no privilege but REPLICATION. */
+export async function identifySystem(connection: PostgresConnection): Promise<SourceIdentity> {
   const config: ClientConfig & { replication: 'database' } = { ...clientOptions(connection), replication: 'database' };
   const client = new Client(config);
   // The awaited call reports it.

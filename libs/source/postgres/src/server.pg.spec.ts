@@ -1,6 +1,5 @@
 import { createPostgresSource } from './postgres-source';
-import { identifySystem } from './identity';
-import { DEFAULT_TIMEOUTS } from '@elstream/database';
+import { DEFAULT_TIMEOUTS, identifySystem } from '@elstream/database';
 import { silentLogger } from '@elstream/core';
 import { eventually } from '@elstream/testing';
 import { openSource } from './source-fixture.fixture';
