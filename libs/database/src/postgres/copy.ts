@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
-import type { ClientBase } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import type { QueryRunner } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { classifyPostgresError, isDatabaseError } from './errors';
 
 /** The driver's connection under a query runner: COPY is the one thing TypeORM has no call for. */
@@ -24,24 +24,48 @@ export async function copyIn(runner: QueryRunner, sql: string, chunks: AsyncIter
   return stream.rowCount ?? 0;
 }
 
-/** A running `COPY … TO STDOUT`. */
-export interface CopyOut extends AsyncIterable<Uint8Array> {
-  /** Rows sent; valid once the iteration has ended. */
-  rowCount(): number;
+/** A `COPY … TO STDOUT`: pieces end anywhere; `count` is the rows sent, valid once `rows` has ended. */
+export interface CopyOut {
+  readonly rows: AsyncIterable<Uint8Array>;
+  readonly count: () => number;
 }
 
-/** `COPY … TO STDOUT`: chunks end anywhere. The connection is busy until the iteration ends; errors arrive classified. */
-export async function copyOut(runner: QueryRunner, sql: string): Promise<CopyOut> {
-  const client = await driverConnection(runner);
-  const stream = client.query(copyTo(sql));
-  return {
-    rowCount: () => stream.rowCount,
-    async *[Symbol.asyncIterator]() {
-      try {
-        yield* stream as AsyncIterable<Uint8Array>;
-      } catch (error) {
-        throw classifyPostgresError(error);
-      }
-    },
-  };
+/**
+ * Runs a COPY … TO STDOUT when `rows` is first asked, on a connection of the pool; a reader that is slow slows the
+ * server down, as the socket is not read ahead. A read given up half-way (abort, error, early return) ends its
+ * connection: whoever gets it next must not find the rest of the rows there.
+ */
+export function copyOut(dataSource: DataSource, statement: string, signal?: AbortSignal): CopyOut {
+  let count = 0;
+  async function* rows(): AsyncGenerator<Uint8Array> {
+    signal?.throwIfAborted();
+    const runner = dataSource.createQueryRunner();
+    let client: PoolClient | null = null;
+    const end = (): void => {
+      // with a statement under way the driver closes the socket at once; a failure means that it is closed
+      client?.end().catch(() => undefined);
+    };
+    let whole = false;
+    try {
+      client = (await runner.connect()) as PoolClient;
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', end, { once: true });
+      const copy = client.query(copyTo(statement));
+      // The driver reports errors by emitting; destroying makes them reach the loop below, whenever it reads next.
+      copy.on('error', (error: Error) => copy.destroy(error));
+      for await (const piece of copy as AsyncIterable<Buffer>) yield piece;
+      // The stream ends at CopyDone; the command tag with the row count comes after it, before the next statement's answer.
+      await client.query('SELECT 1');
+      count = copy.rowCount;
+      whole = true;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw classifyPostgresError(error);
+    } finally {
+      signal?.removeEventListener('abort', end);
+      if (!whole) end();
+      await runner.release();
+    }
+  }
+  return { rows: { [Symbol.asyncIterator]: rows }, count: () => count };
 }

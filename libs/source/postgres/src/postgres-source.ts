@@ -1,10 +1,9 @@
 import { type DataSource } from 'typeorm';
 import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type Cell, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
-import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, parseLsn, type PostgresConnection, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
+import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, onPostgres, parseLsn, type PostgresConnection, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
 import { type ChunkRead, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
 import { describeTables } from './catalog/describe';
 import { readServerFacts, serverProblems } from './check';
-import { copyOut } from './read/copy-out';
 import { planChunks } from './read/plan-chunks';
 import { copyKeys, copyRange } from './read/read-sql';
 import { lookUpTarget, type ReadTarget } from './read/read-target';

@@ -1,5 +1,5 @@
 import { decodeRows, LogPosition, type Cell, type KeyRange } from '@elstream/core';
-import { copyOut, onPostgres, quoteLiteral, rowOf, type EntityDataSource, type Sql } from '@elstream/database';
+import { copyOut, onPostgres, quoteLiteral, rowOf, type EntityDataSource } from '@elstream/database';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from './target';
 
 const keyList = (target: Target, alias: string): string => target.key.map((c) => `${alias}.${c.quoted}`).join(', ');
@@ -12,10 +12,10 @@ function inRange(target: Target, range: KeyRange): string {
   return conditions.length === 0 ? 'true' : conditions.join(' AND ');
 }
 
-async function rowsOf(sql: Sql, query: string): Promise<Cell[][]> {
+async function rowsOf(dataSource: EntityDataSource, query: string): Promise<Cell[][]> {
   const rows: Cell[][] = [];
   // COPY's text is the canonical text; `::text` casts are not (they strip char(n) padding and spell booleans out)
-  for await (const row of decodeRows(await copyOut(sql.runner, `COPY (${query}) TO STDOUT`))) rows.push(row);
+  for await (const row of decodeRows(copyOut(dataSource, `COPY (${query}) TO STDOUT`).rows)) rows.push(row);
   return rows;
 }
 
@@ -24,9 +24,7 @@ export async function* planChunks(dataSource: EntityDataSource, target: Target, 
   let from: string[] | null = null;
   while (!signal.aborted) {
     const where = inRange(target, { from, to: null });
-    const next: Cell[][] = await onPostgres(dataSource, async (sql) =>
-      rowsOf(sql, `SELECT ${keyList(target, 't')} FROM ${target.sql} AS t WHERE ${where} ORDER BY ${keyList(target, 't')} OFFSET ${target.mapping.chunkRows} LIMIT 1`),
-    );
+    const next: Cell[][] = await rowsOf(dataSource, `SELECT ${keyList(target, 't')} FROM ${target.sql} AS t WHERE ${where} ORDER BY ${keyList(target, 't')} OFFSET ${target.mapping.chunkRows} LIMIT 1`);
     const to: string[] | null = next[0] === undefined ? null : next[0].map((c) => c ?? '');
     yield { from, to };
     if (to === null) return;
@@ -35,9 +33,7 @@ export async function* planChunks(dataSource: EntityDataSource, target: Target, 
 }
 
 export async function readKeys(dataSource: EntityDataSource, target: Target, range: KeyRange): Promise<string[][]> {
-  const rows = await onPostgres(dataSource, async (sql) =>
-    rowsOf(sql, `SELECT ${keyList(target, 't')} FROM ${target.sql} AS t WHERE ${inRange(target, range)} ORDER BY ${keyList(target, 't')}`),
-  );
+  const rows = await rowsOf(dataSource, `SELECT ${keyList(target, 't')} FROM ${target.sql} AS t WHERE ${inRange(target, range)} ORDER BY ${keyList(target, 't')}`);
   return rows.map((row) => row.map((cell) => cell ?? ''));
 }
 
@@ -56,7 +52,7 @@ export async function readByKeys(dataSource: EntityDataSource, target: Target, k
     const values = keys.slice(start, start + KEYS_PER_STATEMENT).map((key) => `(${target.key.map((c, i) => `${quoteLiteral(key[i] ?? '')}::${c.type}`).join(', ')})`);
     const query = `SELECT ${target.columns.map((c) => `t.${c.quoted}`).join(', ')}, t.${EPOCH_COLUMN}, t.${POSITION_COLUMN} FROM (VALUES ${values.join(', ')}) AS u(${names.join(', ')})
       JOIN ${target.sql} AS t ON ${target.key.map((c, i) => `t.${c.quoted} = u.k${i}`).join(' AND ')}`;
-    for (const cells of await onPostgres(dataSource, async (sql) => rowsOf(sql, query))) {
+    for (const cells of await rowsOf(dataSource, query)) {
       const position = cells.pop() ?? null;
       const epoch = Number(cells.pop());
       found.push({ row: cells, epoch, position: position === null ? null : LogPosition.parse(position.slice(2)) });
