@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { FailpointName } from '@elstream/core';
 import { SeededRandom, startOwnServer, type OwnServer } from '@elstream/testing';
+import { runMain, say } from '../command-line';
 import { FAILPOINTS } from '../crash/child-settings';
 import { CrashWorld } from '../crash/crash-world';
 
@@ -111,16 +112,4 @@ async function restart(world: CrashWorld, servers: Servers, { random, tally }: {
   tally.other(`${side} restarted`);
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    process.exitCode = 1;
-  },
-);
+runMain(main);

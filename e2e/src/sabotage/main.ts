@@ -1,4 +1,5 @@
 import type { Rule } from '@elstream/core';
+import { runMain, say } from '../command-line';
 import { runSuite, type Outcome } from './run-suite';
 import { SUITES, type Suite } from './suites';
 
@@ -52,16 +53,4 @@ function table(lines: readonly (readonly string[])[]): string {
   return lines.map((line) => line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    process.exitCode = 1;
-  },
-);
+runMain(main);
