@@ -10,7 +10,7 @@ export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..'
 const allowed = {
   core: [],
   base: ['core'],
-  support: ['core', 'base'],
+  support: ['core', 'base', 'support'],
   port: ['core'],
   adapter: ['core', 'base', 'support'],
   replication: ['core', 'base', 'port'],

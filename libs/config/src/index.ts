@@ -7,5 +7,6 @@ export { pipelineSchema, type PipelineConfig, type TableSetting } from './pipeli
 export { ConfigError, describeProblem, type ConfigProblem } from './problem';
 export type { Environment } from './references';
 export { tableSelection, type PipelineSelection } from './selection';
+export type { RedisSettings } from './redis-settings';
 export { loadServiceSettings, type ServiceSettings } from './service-settings';
 export { matchesTable } from './table-pattern';

@@ -10,4 +10,5 @@ export * from './mask';
 export * from './position';
 export * from './row-codec';
 export * from './table';
+export * from './tracer';
 export * from './version';

@@ -20,12 +20,16 @@ export interface WorkOptions {
   readonly concurrency: number;
   /** Back-off between tries of a job whose handler threw a `retry` error; without limit of tries (R7). */
   readonly backoff: { readonly minMs: number; readonly maxMs: number };
+  /** At most so many jobs begun per time, over all workers of the queue in all processes; default no limit. */
+  readonly rate?: { readonly jobs: number; readonly perMs: number };
 }
 
 /** Works one job. `signal` aborts when the worker closes: finish or give up soon (R12). */
 export type JobHandler = (job: Job, signal: AbortSignal) => Promise<void>;
 
 export interface JobWorker {
+  /** False once its loop has ended by itself: then it takes no job any more, and the process should be started again. A queue server that is away is no such case. */
+  healthy(): boolean;
   /** Takes no more jobs and waits for those in hand (their signal is aborted). */
   close(): Promise<void>;
 }

@@ -49,12 +49,23 @@ export interface PipelineHandle {
   setMappings(mappings: readonly TableMapping[]): Promise<void>;
 }
 
-/** The pipelines this process was configured with. */
+/** A pipeline in use: its connections stay open until `release`, also if its configuration changes meanwhile. */
+export interface HeldPipeline {
+  readonly pipeline: PipelineHandle;
+  /** Idempotent. */
+  release(): void;
+}
+
+/** The pipelines this process is configured with; the pipeline files are read again while it lives. */
 export interface PipelineRegistry {
   names(): readonly string[];
-  /** Throws `PIPELINE_UNKNOWN` (refuse). */
+  /** For a short use, at once: a changed configuration has a new handle. Throws `PIPELINE_UNKNOWN` (refuse). */
   get(name: string): PipelineHandle;
+  /** For a use that lasts: a task, a stream. Throws `PIPELINE_UNKNOWN` (refuse). */
+  hold(name: string): HeldPipeline;
   has(name: string): boolean;
+  /** Calls `listener` after a pipeline was added, taken away or configured anew (then `get` gives another handle). Returns the function that ends it. */
+  onChange(listener: () => void): () => void;
   /** Removes what is ours at the source (slot, publication), then forgets the pipeline in the control tables. Target tables stay. */
   remove(name: string): Promise<void>;
 }

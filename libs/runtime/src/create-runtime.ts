@@ -3,7 +3,7 @@ import os from 'node:os';
 import { databaseOf, type PipelineConfig } from '@elstream/config';
 import { createInProcessBus } from '@elstream/control-in-process';
 import { createControlStore } from '@elstream/control-typeorm';
-import { ElstreamError, systemClock, type Logger } from '@elstream/core';
+import { ElstreamError, silentTracer, systemClock, type Logger } from '@elstream/core';
 import { checkpointEntity, onPostgres, type EntityDataSource } from '@elstream/database';
 import { createInProcessQueue } from '@elstream/jobs-in-process';
 import { createMetrics, HealthRegistry } from '@elstream/observability';
@@ -58,7 +58,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
       await store.close();
       if (dataSource.isInitialized) await dataSource.destroy();
     };
-    const deps = { registry, store, bus, queue, logger, observer: metricsObserver(metrics, health), clock, workerId };
+    const deps = { registry, store, bus, queue, logger, observer: metricsObserver(metrics, health), tracer: silentTracer, clock, workerId, leaseMs: 15_000 };
     return { configs, registry, store, bus, queue, overview, metrics, health, logger, workerId, deps, close: () => (closing ??= close()) };
   } catch (error) {
     await dataSource.destroy();

@@ -1,6 +1,6 @@
 import type { ControlBus, ControlStore } from '@elstream/control';
 import { backoffMs, ElstreamError, recoveryOf, sleep } from '@elstream/core';
-import type { PipelineHandle, PipelineRegistry } from '@elstream/replication';
+import type { HeldPipeline, PipelineHandle, PipelineRegistry } from '@elstream/replication';
 import type { BoundPipeline } from './pipeline-handle';
 
 const DROP_TRIES = 10;
@@ -27,6 +27,14 @@ export class BoundRegistry implements PipelineRegistry {
 
   get(name: string): PipelineHandle {
     return this.bound(name);
+  }
+
+  hold(name: string): HeldPipeline {
+    return { pipeline: this.bound(name), release: () => undefined };
+  }
+
+  onChange(): () => void {
+    return () => undefined;
   }
 
   async remove(name: string): Promise<void> {

@@ -49,7 +49,7 @@ export class Lane {
     const worker: LaneWorker = { options, handler, stop: new AbortController(), inHand: new Set() };
     this.workers.add(worker);
     this.hand();
-    return { close: () => this.closeWorker(worker) };
+    return { healthy: () => this.workers.has(worker), close: () => this.closeWorker(worker) };
   }
 
   counts(): { readonly waiting: number; readonly active: number } {

@@ -26,7 +26,7 @@ export class Repeats {
     const sameName = this.byName.get(name) ?? [];
     this.byName.set(name, [...sameName, repeat]);
     this.loops.set(repeat, this.loop(repeat));
-    return { close: () => this.closeOne(repeat) };
+    return { healthy: () => this.loops.has(repeat), close: () => this.closeOne(repeat) };
   }
 
   async close(): Promise<void> {
