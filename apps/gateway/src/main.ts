@@ -1,10 +1,9 @@
 import 'reflect-metadata';
-import { loadServiceSettings } from '@elstream/config';
+import { type ServiceSettings } from '@elstream/config';
 import { type RunningApplication, type Runtime, serviceMain } from '@elstream/runtime';
 import { createGatewayApp } from './app';
 
-async function start(runtime: Runtime): Promise<RunningApplication> {
-  const { httpHost, httpPort, apiToken } = loadServiceSettings(process.env);
+async function start(runtime: Runtime, { httpHost, httpPort, apiToken }: ServiceSettings): Promise<RunningApplication> {
   // The job queue does not leave this process: the services hand their own tasks to themselves.
   const app = await createGatewayApp(runtime, { host: httpHost, port: httpPort, token: apiToken }, { planner: { queues: [] } });
   try {

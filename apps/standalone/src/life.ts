@@ -44,7 +44,7 @@ export async function live(argv: readonly string[], options: LifeOptions = {}): 
   let logger = createLogger({ level: 'warn', fields: { service: 'standalone' } });
   const opened: Opened = { setup: null, standalone: null };
   try {
-    const settings = loadServiceSettings(process.env);
+    const settings = loadServiceSettings(process.env, 'standalone');
     const level = process.env['LOG_LEVEL'] ? settings.logLevel : (options.logLevel ?? settings.logLevel);
     logger = createLogger({ level, fields: { service: 'standalone' } });
     await run({ args: { ...args, run: args.run || options.run === true }, settings, logger, opened, signal: stopping.signal, ...(options.up ? { up: options.up } : {}) });

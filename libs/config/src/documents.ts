@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pipelineSchema } from './pipeline-schema';
-import { serviceSchema } from './service-settings';
+import { serviceSchema } from './service-schema';
 
 /** The part of JSON Schema our settings use. */
 interface Node {
@@ -21,6 +21,7 @@ interface Node {
   'x-kind'?: string;
   'x-min'?: number;
   'x-max'?: number;
+  'x-services'?: readonly string[];
 }
 
 /** Everything made from the schema: file below `docs/` → its text. A test holds the committed files equal to it. */
@@ -72,7 +73,9 @@ function settingsPage(): string {
     '',
     '## Environment of a service',
     '',
-    ...table(rows('', jsonSchema(serviceSchema), true)),
+    'Read at the start; unset and empty are the same. Nothing else is read, but for what pipeline files refer to.',
+    '',
+    ...table(rows('', jsonSchema(serviceSchema), true), true),
     '',
   ].join('\n');
 }
@@ -82,11 +85,15 @@ interface SettingRow {
   readonly fallback: string;
   readonly unit: string;
   readonly help: string;
+  /** Which programs read it; empty where all are meant. */
+  readonly services: readonly string[];
 }
 
-function table(lines: readonly SettingRow[]): string[] {
-  const cell = (text: string): string => text.replaceAll('|', '\\|');
-  return ['| setting | default | unit | meaning |', '|---|---|---|---|', ...lines.map((l) => `| \`${l.name}\` | ${cell(l.fallback)} | ${cell(l.unit)} | ${cell(l.help)} |`)];
+function table(lines: readonly SettingRow[], withServices = false): string[] {
+  const row = (cells: readonly string[]): string => `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
+  const more = (text: string): string[] => (withServices ? [text] : []);
+  const head = ['setting', 'default', 'unit', 'meaning', ...more('read by')];
+  return [row(head), `|${'---|'.repeat(head.length)}`, ...lines.map((l) => row([`\`${l.name}\``, l.fallback, l.unit, l.help, ...more(l.services.join(', '))]))];
 }
 
 /** A group becomes its settings, a list of groups `name[].setting`; everything else is one row. */
@@ -97,7 +104,7 @@ function rows(name: string, node: Node, required: boolean): SettingRow[] {
     const needed = new Set(inner.required ?? []);
     return Object.entries(inner.properties ?? {}).flatMap(([key, child]) => rows(prefix + key, child, needed.has(key)));
   }
-  return [{ name, fallback: fallbackOf(node, required), unit: unitOf(node), help: node.description ?? '' }];
+  return [{ name, fallback: fallbackOf(node, required), unit: unitOf(node), help: node.description ?? '', services: node['x-services'] ?? [] }];
 }
 
 function fallbackOf(node: Node, required: boolean): string {

@@ -8,5 +8,6 @@ export { ConfigError, describeProblem, type ConfigProblem } from './problem';
 export type { Environment } from './references';
 export { tableSelection, type PipelineSelection } from './selection';
 export type { RedisSettings } from './redis-settings';
-export { loadServiceSettings, type ServiceSettings } from './service-settings';
+export { DEFAULT_PORTS, SERVICES, type ServiceName } from './service-schema';
+export { environmentOf, loadServiceSettings, type ServiceSettings } from './service-settings';
 export { matchesTable } from './table-pattern';

@@ -1,48 +1,61 @@
-import { z } from 'zod';
 import { isLoopback } from './connection-url';
 import { validate, type SettingProblem } from './issues';
 import { ConfigError } from './problem';
+import { redisProblems, redisSettings, type RedisSettings } from './redis-settings';
 import type { Environment } from './references';
-import { choice, integer, text, unset } from './setting';
-
-const filled = (value: string): boolean => value.trim() !== '';
-
-/** What a service process reads from its environment. Unset and empty are the same. */
-export const serviceSchema = z.object({
-  PIPELINES_DIR: text('Folder of the pipeline files.', 'a path', filled).default('./pipelines').meta({ description: 'Folder of the pipeline files.' }),
-  VAR_DIR: text('Folder of data.', 'a path', filled).default('./var').meta({ description: 'Folder of what the standalone process keeps: the data of embedded databases.' }),
-  HTTP_HOST: text('Address.', 'a host name or address', filled).default('127.0.0.1').meta({ description: 'Address the API listens on; any other than loopback needs API_TOKEN.' }),
-  HTTP_PORT: integer({ min: 0, max: 65_535, default: 8400, unit: 'port', help: 'Port the API listens on; 0 takes any free one.' }),
-  API_TOKEN: unset(z.string(), 'Bearer token that API requests must carry; without it the API listens on loopback only.', 'none'),
-  LOG_LEVEL: choice(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'Log lines below this level are dropped.'),
-});
+import { DEFAULT_PORTS, serviceSchema, servicesOf, type ServiceName } from './service-schema';
 
 export interface ServiceSettings {
   readonly pipelinesDir: string;
+  /** Standalone only; elsewhere its default. */
   readonly varDir: string;
   readonly httpHost: string;
   readonly httpPort: number;
-  /** Null: no token; then `httpHost` is loopback. */
+  /** Null: no token; then the API's `httpHost` is loopback. Null also where no API is served. */
   readonly apiToken: string | null;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** How long a process may be silent before others take over what it had in hand, milliseconds. */
+  readonly leaseMs: number;
+  /** Between readings of the pipeline files, milliseconds; 0: never again after the start. */
+  readonly reloadMs: number;
+  /** Null: the service uses none (standalone, migrate). */
+  readonly redis: RedisSettings | null;
 }
 
-/** Throws `ConfigError` with everything that is wrong. */
-export function loadServiceSettings(env: Environment): ServiceSettings {
-  const given = Object.fromEntries(Object.keys(serviceSchema.shape).flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])));
+type VariableName = keyof typeof serviceSchema.shape;
+
+/** Names of the environment variables this service reads; no other service's and nothing else (but what pipeline files refer to). */
+export function environmentOf(service: ServiceName): readonly string[] {
+  return Object.keys(serviceSchema.shape).filter((name) => servicesOf(serviceSchema.shape[name as VariableName]).includes(service));
+}
+
+/** Unset and empty are the same; variables of other services do not matter. Throws `ConfigError` with everything that is wrong. */
+export function loadServiceSettings(env: Environment, service: ServiceName): ServiceSettings {
+  const names = environmentOf(service);
+  const given = Object.fromEntries(names.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])));
   const result = validate(serviceSchema, given);
-  if (!result.ok) throw refusal(result.problems);
-  const { data } = result;
-  if (data.API_TOKEN === undefined && !isLoopback(data.HTTP_HOST)) {
-    throw refusal([{ path: ['API_TOKEN'], message: `is missing, while HTTP_HOST is ${data.HTTP_HOST}, which others can reach; set API_TOKEN or HTTP_HOST=127.0.0.1` }]);
+  const problems: SettingProblem[] = result.ok ? [] : [...result.problems];
+  if (names.includes('REDIS_URL') && given['REDIS_URL'] === undefined) {
+    problems.push({ path: ['REDIS_URL'], message: `is missing: the ${service} shares its work with other processes through Redis; set it, or use \`npm start\` for one process that needs none` });
   }
+  if (!result.ok || problems.length > 0) throw refusal(problems);
+  const { data } = result;
+  if (names.includes('API_TOKEN') && data.API_TOKEN === undefined && !isLoopback(data.HTTP_HOST)) {
+    problems.push({ path: ['API_TOKEN'], message: `is missing, while HTTP_HOST is ${data.HTTP_HOST}, which others can reach; set API_TOKEN or HTTP_HOST=127.0.0.1` });
+  }
+  const redis = data.REDIS_URL === undefined ? null : { ...data, REDIS_URL: data.REDIS_URL };
+  if (redis !== null) problems.push(...redisProblems(redis));
+  if (problems.length > 0) throw refusal(problems);
   return {
     pipelinesDir: data.PIPELINES_DIR,
     varDir: data.VAR_DIR,
     httpHost: data.HTTP_HOST,
-    httpPort: data.HTTP_PORT,
+    httpPort: data.HTTP_PORT ?? DEFAULT_PORTS[service],
     apiToken: data.API_TOKEN ?? null,
     logLevel: data.LOG_LEVEL,
+    leaseMs: data.LEASE_DURATION,
+    reloadMs: data.RELOAD_INTERVAL,
+    redis: redis === null ? null : redisSettings(redis),
   };
 }
 

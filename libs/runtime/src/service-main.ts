@@ -1,4 +1,4 @@
-import { loadPipelineDirectory, loadServiceSettings } from '@elstream/config';
+import { loadPipelineDirectory, loadServiceSettings, type ServiceName, type ServiceSettings } from '@elstream/config';
 import { describeError, sleep } from '@elstream/core';
 import { createLogger } from '@elstream/observability';
 import { createRuntime } from './create-runtime';
@@ -15,17 +15,17 @@ export interface RunningApplication {
  * The life of a service process: settings from the environment, runtime, application, then SIGTERM or SIGINT.
  * Resolves to the exit code: 0 after a signal, 1 if it could not start (the reason is logged).
  */
-export async function serviceMain(service: string, start: (runtime: Runtime) => Promise<RunningApplication>): Promise<number> {
+export async function serviceMain(service: ServiceName, start: (runtime: Runtime, settings: ServiceSettings) => Promise<RunningApplication>): Promise<number> {
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.abort());
   let logger = createLogger({ fields: { service } });
   let runtime: Runtime | null = null;
   try {
-    const settings = loadServiceSettings(process.env);
+    const settings = loadServiceSettings(process.env, service);
     logger = createLogger({ level: settings.logLevel, fields: { service } });
     const pipelines = loadPipelineDirectory(settings.pipelinesDir, process.env).map((p) => p.config);
     runtime = await createRuntime({ pipelines, logger, signal: stopping.signal });
-    const application = await start(runtime);
+    const application = await start(runtime, settings);
     while (!stopping.signal.aborted) await sleep(3_600_000, stopping.signal);
     logger.info({}, 'stopping');
     await settleWithin(STOP_MS, async () => {

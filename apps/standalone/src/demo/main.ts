@@ -57,7 +57,7 @@ async function main(): Promise<number> {
 
 /** A folder of this run alone, and a log beside it that outlives a failure. */
 function openFrame(): Frame {
-  const { varDir } = loadServiceSettings(process.env);
+  const { varDir } = loadServiceSettings(process.env, 'standalone');
   mkdirSync(varDir, { recursive: true });
   const folder = mkdtempSync(path.join(path.resolve(varDir), 'demo-'));
   const stopping = new AbortController();
