@@ -1,0 +1,122 @@
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { unpackDebianPackages } from './debian-packages';
+import { failure, messageOf } from './failure';
+import { run } from './run';
+
+/** The oldest release that libs/redis accepts. */
+const OLDEST = [6, 2] as const;
+
+export interface FindOptions {
+  /** Search path, as in the environment variable. Default: PATH. */
+  readonly searchPath?: string;
+  /** Folder that holds what was fetched. Default: `elstream` in the user's cache folder. */
+  readonly cacheDir?: string;
+  /** false: only look. Default true. */
+  readonly fetch?: boolean;
+}
+
+let found: Promise<string> | undefined;
+
+/**
+ * The path of a redis-server that runs here: from PATH, from what an earlier call fetched, or fetched now from Debian's
+ * package (unpacked into the user's cache folder, nothing is installed or started).
+ *
+ * @throws ElstreamError `SERVERS` that says what was tried and what to do
+ */
+export function findRedisServer(options?: FindOptions): Promise<string> {
+  if (options) return search(options);
+  return (found ??= search({}).catch((error: unknown) => {
+    found = undefined;
+    throw error;
+  }));
+}
+
+async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defaultCacheDir(), fetch = true }: FindOptions): Promise<string> {
+  const tried: string[] = [];
+  for (const candidate of [...onPath('redis-server', searchPath), path.join(cacheDir, folderName, 'redis-server')]) {
+    const verdict = await judge(candidate);
+    if (verdict === undefined) return candidate;
+    if (exists(candidate)) tried.push(`${candidate}: ${verdict}`);
+  }
+  if (fetch) {
+    try {
+      return await fetchInto(cacheDir);
+    } catch (error) {
+      tried.push(messageOf(error));
+    }
+  }
+  const why = tried.length === 0 ? '' : ` (${tried.join('; ')})`;
+  throw failure(`no redis-server ${OLDEST.join('.')} or newer${why}: install Redis so that redis-server is on PATH (Debian and Ubuntu: the package redis-server), or name a running Redis in REDIS_URL`);
+}
+
+const folderName = `redis-${process.platform}-${process.arch}`;
+
+function defaultCacheDir(): string {
+  const base = process.env['XDG_CACHE_HOME'];
+  return path.join(base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), '.cache'), 'elstream');
+}
+
+function onPath(name: string, searchPath: string): string[] {
+  return searchPath
+    .split(path.delimiter)
+    .filter((folder) => path.isAbsolute(folder))
+    .map((folder) => path.join(folder, name))
+    .filter((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+const exists = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+
+/** Undefined: runs and is new enough; else why not. Tried, not concluded from its being there: libraries may be missing. */
+async function judge(binary: string): Promise<string | undefined> {
+  const { code, stdout, stderr } = await run(binary, ['--version'], { timeoutMs: 10_000 });
+  const version = /\bv=(\d+)\.(\d+)/.exec(stdout);
+  if (code !== 0 || !version) return stderr.trim() || 'does not tell its version';
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  const enough = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+  return enough ? undefined : `version ${String(major)}.${String(minor)} is too old`;
+}
+
+/** Made beside its place and renamed there when it runs: nobody finds a half one, of two who fetch at once one wins. */
+async function fetchInto(cacheDir: string): Promise<string> {
+  mkdirSync(cacheDir, { recursive: true });
+  const target = path.join(cacheDir, folderName);
+  const draft = mkdtempSync(path.join(cacheDir, `${folderName}.draft-`));
+  const downloads = mkdtempSync(path.join(os.tmpdir(), 'elstream-apt-'));
+  try {
+    const root = path.join(draft, 'root');
+    // redis-tools holds the program itself; redis-server a link to it under this name, which the program looks at.
+    await unpackDebianPackages(['redis-server', 'redis-tools'], root, downloads);
+    chmodSync(draft, 0o755);
+    writeWrapper(draft);
+    const verdict = await judge(path.join(draft, 'redis-server'));
+    if (verdict !== undefined) throw failure(`the fetched redis-server does not run: ${verdict}`);
+    const binary = path.join(target, 'redis-server');
+    if ((await judge(binary)) === undefined) return binary;
+    rmSync(target, { recursive: true, force: true });
+    renameSync(draft, target);
+    return binary;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+    rmSync(downloads, { recursive: true, force: true });
+  }
+}
+
+/** A start script that gives the program its libraries; `exec` keeps the process id that our caller knows. */
+function writeWrapper(folder: string): void {
+  const root = path.join(folder, 'root');
+  const libraries = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => /\.so(\.|$)/.test(entry.name))
+    .map((entry) => path.relative(folder, entry.parentPath));
+  const search = [...new Set(libraries)].map((at) => `$here/${at}`).join(':');
+  const script = `#!/bin/sh\nhere=$(dirname "$0")\nLD_LIBRARY_PATH="${search}" exec "$here/root/usr/bin/redis-server" "$@"\n`;
+  writeFileSync(path.join(folder, 'redis-server'), script, { mode: 0o755 });
+}
