@@ -7,6 +7,7 @@ export interface Suite {
 }
 
 const core = (file: string): Suite => ({ project: 'libs/core', file: `src/${file}` });
+const replication = (file: string): Suite => ({ project: 'libs/replication', file: `src/${file}` });
 const warehouse = (file: string): Suite => ({ project: 'libs/warehouse/postgres', file: `src/${file}` });
 
 /** For each rule the fastest suite that turns red, every time, when the rule is switched off. The record makes the compiler notice a new rule. */
@@ -18,4 +19,6 @@ export const SUITES: Readonly<Record<Rule, Suite>> = {
   'R5-epoch-in-transaction': warehouse('preload.pg.spec.ts'),
   'R5-delete-markers': warehouse('preload.pg.spec.ts'),
   'R6-fold': core('fold.spec.ts'),
+  'claim-attempt': warehouse('preload.pg.spec.ts'),
+  reconciler: replication('plan/reconciler.spec.ts'),
 };

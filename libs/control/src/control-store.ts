@@ -65,6 +65,16 @@ export interface ControlStore {
   complete(claim: TaskClaim, result: Readonly<Record<string, unknown>>, follow?: readonly NewTask[]): Promise<boolean>;
   /** running → failed (`final`) or back to pending, under the claim. */
   fail(claim: TaskClaim, error: string, final: boolean): Promise<boolean>;
+  /**
+   * Takes or renews the lead of `role` for `forMs` from now, by the server's clock: true if `holder` has it then. It falls
+   * to another holder only once it has run out, was resigned, or is stolen (`steal`: the caller knows that no other lives).
+   * One conditional statement. A holder counts its time from *before* the call, so that it never believes longer than the
+   * server does; what it does as leader must bear a second leader all the same (a process may stand still after looking).
+   */
+  lead(role: string, holder: string, forMs: number, options?: { readonly steal?: boolean }): Promise<boolean>;
+  /** Gives the lead up, so that another need not wait until it runs out; nothing if `holder` has it not. */
+  resign(role: string, holder: string): Promise<void>;
+
   /** Running tasks not renewed for `olderThanMs` (0: all of other workers than `except`) go back to pending; returns how many. */
   releaseAbandoned(filter: { readonly olderThanMs: number; readonly except?: string }): Promise<number>;
 

@@ -40,7 +40,9 @@ export type Rule =
   | 'R4-exclusion'
   | 'R5-epoch-in-transaction'
   | 'R5-delete-markers'
-  | 'R6-fold';
+  | 'R6-fold'
+  | 'claim-attempt'
+  | 'reconciler';
 
 const sabotaged = new Set<Rule>((process.env['NODE_ENV'] === 'test' ? (process.env['ELSTREAM_SABOTAGE'] ?? '') : '').split(',').filter((s) => s !== '') as Rule[]);
 

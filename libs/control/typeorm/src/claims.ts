@@ -1,4 +1,4 @@
-import type { TaskClaim } from '@elstream/core';
+import { ruleHolds, type TaskClaim } from '@elstream/core';
 import type { ControlStore, NewTask, Task } from '@elstream/control';
 import { inTransaction, onPostgres, quoteTable, CONTROL_SCHEMA, taskEntity, type TaskRow } from '@elstream/database';
 import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
@@ -72,15 +72,14 @@ export async function releaseAbandoned(db: DataSource, filter: Parameters<Contro
 
 /** Changes the task only while the claim holds: task, attempt, run and epoch (R4), and still running. */
 async function updateHeld(manager: EntityManager, held: TaskClaim, values: QueryDeepPartialEntity<TaskRow>): Promise<boolean> {
-  const result = await manager
+  const update = manager
     .createQueryBuilder()
     .update(taskEntity)
     .set(values)
     .where('id = :id', { id: held.taskId })
     .andWhere("state = 'running'")
-    .andWhere('attempt = :attempt', { attempt: held.attempt })
     .andWhere('run_id = :runId', { runId: held.runId })
-    .andWhere('epoch IS NOT DISTINCT FROM :epoch', { epoch: held.epoch })
-    .execute();
-  return result.affected !== 0;
+    .andWhere('epoch IS NOT DISTINCT FROM :epoch', { epoch: held.epoch });
+  if (ruleHolds('claim-attempt')) update.andWhere('attempt = :attempt', { attempt: held.attempt });
+  return (await update.execute()).affected !== 0;
 }

@@ -4,6 +4,7 @@ import { connectPostgres, type PostgresConnection } from '@elstream/database';
 import type { DataSource } from 'typeorm';
 import * as claims from './claims';
 import { controlEntities } from './entities';
+import * as leases from './leases';
 import { controlDataSourceOptions, migrateControlTables } from './migrate';
 import * as pipelines from './pipelines';
 import * as runs from './runs';
@@ -55,6 +56,8 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
     complete: on(claims.complete),
     fail: on(claims.fail),
     releaseAbandoned: on(claims.releaseAbandoned),
+    lead: on(leases.lead),
+    resign: on(leases.resign),
     addEvent: on(runs.addEvent),
     readEvents: on(runs.readEvents),
     close: async () => {

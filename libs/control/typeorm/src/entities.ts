@@ -47,6 +47,13 @@ export interface RunEventRow {
   detail: Record<string, unknown>;
 }
 
+/** Who leads in a role, and until when by the server's clock. */
+export interface LeaseRow {
+  role: string;
+  holder: string;
+  expiresAt: Date;
+}
+
 const text = { type: 'text' } as const;
 const nullableText = { type: 'text', nullable: true } as const;
 const now = { type: 'timestamptz', default: () => 'now()' } as const;
@@ -112,5 +119,16 @@ export const runEventEntity = new EntitySchema<RunEventRow>({
   },
 });
 
+export const leaseEntity = new EntitySchema<LeaseRow>({
+  name: 'Lease',
+  schema: CONTROL_SCHEMA,
+  tableName: 'lease',
+  columns: {
+    role: { ...text, primary: true },
+    holder: text,
+    expiresAt: { type: 'timestamptz', name: 'expires_at' },
+  },
+});
+
 /** All control tables, those shared with the warehouse adapters included: give them to the one DataSource of the warehouse. */
-export const controlEntities = [...sharedControlEntities, pipelineEntity, pipelineTableEntity, runEntity, runEventEntity] as const;
+export const controlEntities = [...sharedControlEntities, pipelineEntity, pipelineTableEntity, runEntity, runEventEntity, leaseEntity] as const;

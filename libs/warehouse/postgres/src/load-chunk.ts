@@ -50,8 +50,8 @@ async function merge(sql: Sql, write: ChunkWrite, target: Target, stage: { sql: 
 async function finishTask(sql: Sql, claim: TaskClaim, rows: number): Promise<boolean> {
   const done = await sql.execute(
     `UPDATE elstream.task SET state = 'done', "rows" = $5::int8, finished_at = now(), error = NULL
-      WHERE id = $1 AND attempt = $2 AND run_id = $3 AND epoch IS NOT DISTINCT FROM $4 AND state = 'running'`,
-    [claim.taskId, claim.attempt, claim.runId, claim.epoch, rows],
+      WHERE id = $1 AND (attempt = $2 OR $6) AND run_id = $3 AND epoch IS NOT DISTINCT FROM $4 AND state = 'running'`,
+    [claim.taskId, claim.attempt, claim.runId, claim.epoch, rows, !ruleHolds('claim-attempt')],
   );
   return done === 1;
 }

@@ -1,4 +1,4 @@
-import { ElstreamError, LogPosition, type Checkpoint, type StreamOffset, type TaskClaim } from '@elstream/core';
+import { ElstreamError, LogPosition, ruleHolds, type Checkpoint, type StreamOffset, type TaskClaim } from '@elstream/core';
 import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@elstream/database';
 import type { GapDeclaration } from '@elstream/warehouse';
 import { lockTables, readCheckpoint, readLockedStates, readPartitions, requireState } from './control-state';
@@ -55,7 +55,7 @@ export async function finishPreload(
 
 async function holdsClaim(sql: Sql, claim: TaskClaim): Promise<boolean> {
   // FOR UPDATE: a claim cannot be taken over between this look and the commit
-  const rows = await sql.query(`SELECT 1 FROM elstream.task WHERE id = $1 AND attempt = $2 AND run_id = $3 AND state = 'running' FOR UPDATE`, [claim.taskId, claim.attempt, claim.runId]);
+  const rows = await sql.query(`SELECT 1 FROM elstream.task WHERE id = $1 AND (attempt = $2 OR $4) AND run_id = $3 AND state = 'running' FOR UPDATE`, [claim.taskId, claim.attempt, claim.runId, !ruleHolds('claim-attempt')]);
   return rows.length === 1;
 }
 

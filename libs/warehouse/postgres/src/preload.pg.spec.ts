@@ -58,6 +58,21 @@ describe('preloading a table (R4)', () => {
     expect(await fx.rows(items)).toEqual([]);
   });
 
+  it('a stalled worker that goes on while a second one works its task writes nothing, neither as a chunk nor as an end of the preload', async () => {
+    const stalled = await fx.claimTask(runId, items, epoch);
+    await fx.store.releaseAbandoned({ olderThanMs: 0 });
+    const second = await fx.claimTask(runId, items, epoch);
+    expect(second).toMatchObject({ taskId: stalled.taskId, attempt: stalled.attempt + 1 });
+    expect(await fx.loadChunk(items, stalled, [['1', 'of the stalled one']])).toEqual({ outcome: 'lost' });
+    expect(await fx.rows(items)).toEqual([]);
+    expect((await fx.loadChunk(items, second, [['2', 'of the second']])).outcome).toBe('done');
+    expect(await fx.rows(items)).toEqual([['2', 'of the second']]);
+    const finishing = await fx.claimTask(runId, items, epoch, 'finish-table');
+    await fx.store.releaseAbandoned({ olderThanMs: 0 });
+    await fx.claimTask(runId, items, epoch, 'finish-table');
+    expect(await fx.warehouse.finishPreload(WarehouseFixture.pipeline, items, finishing)).toEqual({ outcome: 'lost', rowsSwept: 0 });
+  });
+
   it('a chunk read for an earlier run of the table writes nothing into the later epoch', async () => {
     const stalled = await fx.claimTask(runId, items, epoch);
     const later = await fx.beginPreload(items);
