@@ -11,7 +11,7 @@ export interface Job {
 export interface EnqueueOptions {
   /** Not before this many milliseconds from now. */
   readonly delayMs?: number;
-  /** Lower runs first; default 0. */
+  /** Lower runs first; default 0. A whole number from 0 to 2,000,000. */
   readonly priority?: number;
 }
 
@@ -20,7 +20,10 @@ export interface WorkOptions {
   readonly concurrency: number;
   /** Back-off between tries of a job whose handler threw a `retry` error; without limit of tries (R7). */
   readonly backoff: { readonly minMs: number; readonly maxMs: number };
-  /** At most so many jobs begun per time, over all workers of the queue in all processes; default no limit. */
+  /**
+   * At most so many jobs begun per time, over all workers of the queue in all processes; default no limit. Counted in
+   * windows of `perMs`, the first opened by the first job; a window opens with the first job begun after the last ended.
+   */
   readonly rate?: { readonly jobs: number; readonly perMs: number };
 }
 
@@ -36,6 +39,9 @@ export interface JobWorker {
 
 /**
  * Delivers tasks to workers. At least once: the handler must cope with a duplicate (it claims the task first).
+ * - `enqueue` fails with recovery `retry`, within seconds, while the queue's server is away: nothing hangs for it.
+ *   `enqueueAll` is the same for many jobs of any queues, in few round trips and cheap for those that wait already (the
+ *   reconciler hands over everything pending at every look).
  * - `enqueue` of a task that already waits in the queue changes nothing; of one being worked: it may be delivered again after.
  * - a handler that throws `ElstreamError` with recovery `retry` gets the job again after back-off; any other error ends
  *   the job (the handler has recorded it in the control tables before).
@@ -43,10 +49,11 @@ export interface JobWorker {
  */
 export interface JobQueue {
   enqueue(job: Job, options?: EnqueueOptions): Promise<void>;
+  enqueueAll(jobs: readonly Job[], options?: EnqueueOptions): Promise<void>;
   work(queue: QueueName, options: WorkOptions, handler: JobHandler): JobWorker;
   repeat(name: string, everyMs: number, tick: (signal: AbortSignal) => Promise<void>): JobWorker;
   /** Jobs waiting and being worked, per queue. */
   counts(): Promise<Readonly<Record<QueueName, { readonly waiting: number; readonly active: number }>>>;
-  /** Closes all workers, then the queue. What waits is forgotten: the control tables know it. */
+  /** Closes all workers, then the queue. What waits may be forgotten: the control tables know it. */
   close(): Promise<void>;
 }

@@ -28,6 +28,11 @@ class InProcessQueue implements JobQueue {
     this.lanes[job.queue].enqueue(job, options);
   }
 
+  async enqueueAll(jobs: readonly Job[], options: EnqueueOptions = {}): Promise<void> {
+    this.check();
+    for (const job of jobs) this.lanes[job.queue].enqueue(job, options);
+  }
+
   work(queue: QueueName, options: WorkOptions, handler: JobHandler): JobWorker {
     this.check();
     return this.lanes[queue].work(options, handler);

@@ -31,6 +31,8 @@ export class Lane {
   private readonly waiting = new Map<string, Waiting>();
   private readonly active = new Set<string>();
   private readonly workers = new Set<LaneWorker>();
+  /** Jobs begun in the rate window that opened last, by all workers. */
+  private window = { openedAt: Number.NEGATIVE_INFINITY, begun: 0 };
   private timer: NodeJS.Timeout | null = null;
   private seq = 0;
 
@@ -76,9 +78,10 @@ export class Lane {
   /** Hands due jobs to workers with a free place, then sets the timer for the next that becomes due. */
   private hand(): void {
     for (;;) {
-      const worker = [...this.workers].find((w) => w.inHand.size < w.options.concurrency);
-      if (worker === undefined) return this.setTimer(null);
       const now = this.clock();
+      const idle = [...this.workers].filter((w) => w.inHand.size < w.options.concurrency);
+      const worker = idle.find((w) => this.heldUpMs(w, now) === 0);
+      if (worker === undefined) return this.setTimer(idle.length === 0 ? null : Math.min(...idle.map((w) => this.heldUpMs(w, now))));
       const free = [...this.waiting.values()].filter((e) => !this.active.has(e.job.taskId));
       const next = first(free.filter((e) => e.dueAt <= now));
       if (next === null) {
@@ -87,6 +90,7 @@ export class Lane {
       }
       this.waiting.delete(next.job.taskId);
       this.active.add(next.job.taskId);
+      this.begin(worker, now);
       // Begun only after it counts as in hand: a handler that enqueues comes back here.
       const done = Promise.resolve().then(() => this.try(worker, next)).finally(() => {
         worker.inHand.delete(done);
@@ -95,6 +99,20 @@ export class Lane {
       });
       worker.inHand.add(done);
     }
+  }
+
+  /** Milliseconds until the worker's rate lets it begin another job. */
+  private heldUpMs(worker: LaneWorker, now: number): number {
+    const { rate } = worker.options;
+    if (rate === undefined || this.window.begun < rate.jobs) return 0;
+    return Math.max(0, this.window.openedAt + rate.perMs - now);
+  }
+
+  private begin(worker: LaneWorker, now: number): void {
+    const { rate } = worker.options;
+    if (rate === undefined) return;
+    if (now >= this.window.openedAt + rate.perMs) this.window = { openedAt: now, begun: 0 };
+    this.window.begun += 1;
   }
 
   /** Never rejects. */

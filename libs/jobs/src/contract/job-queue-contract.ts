@@ -1,6 +1,7 @@
 import { deliveryContract, orderContract } from './delivery';
 import { closingContract, failureContract } from './failure';
 import type { MakeQueue } from './harness';
+import { rateContract } from './rate';
 import { endingRepeatContract, repeatingContract } from './repeating';
 
 /**
@@ -13,6 +14,7 @@ export function jobQueueContract(name: string, makeQueue: MakeQueue): void {
   describe(`${name} as a job queue`, () => {
     describe('delivering', () => deliveryContract(makeQueue));
     describe('order and repetition', () => orderContract(makeQueue));
+    describe('limiting the rate', () => rateContract(makeQueue));
     describe('failing', () => failureContract(makeQueue));
     describe('closing', () => closingContract(makeQueue));
     describe('repeating', () => repeatingContract(makeQueue));
