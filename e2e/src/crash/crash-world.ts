@@ -3,11 +3,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FailpointName } from '@elstream/core';
-import { createTestDatabase, eventually, expectSameRows, type OwnServer, type SeededRandom, type TestDatabase } from '@elstream/testing';
+import { createTestDatabase, eventually, type OwnServer, type SeededRandom, type TestDatabase } from '@elstream/testing';
 import { PipelineProcess } from './child-process';
 import type { Ambush } from './child-settings';
-import { countLoggedEvents, createCountingSlot, dropCountingSlot } from './counting-slot';
-import { createTables, startWriter, TABLES, type Writer } from './writer';
+import { compareSides, endOfLog, hasCaughtUp, type Booked } from './comparison';
+import { createCountingSlot, dropCountingSlot } from './counting-slot';
+import { createTables, startWriter, type Writer } from './writer';
 
 const PIPELINE = 'crash';
 const PUBLICATION = 'elstream_crash_publication';
@@ -26,12 +27,8 @@ export interface WorldOptions {
 const HASTE = 120;
 
 /** What a world came to. */
-export interface Verdict {
-  readonly rows: number;
-  readonly eventsApplied: number;
-  readonly eventsInLog: number;
+export interface Verdict extends Booked {
   readonly transactions: number;
-  readonly runs: number;
 }
 
 /**
@@ -48,8 +45,8 @@ export class CrashWorld implements AsyncDisposable {
   private writer: Writer | null = null;
 
   private constructor(
-    private readonly source: TestDatabase,
-    private readonly warehouse: TestDatabase,
+    readonly source: TestDatabase,
+    readonly warehouse: TestDatabase,
     private readonly options: WorldOptions,
   ) {}
 
@@ -131,39 +128,21 @@ export class CrashWorld implements AsyncDisposable {
     const last = this.start(null);
     await this.catchesUp(last);
     await last.stop();
-    let rows = 0;
-    for (const { table, columns } of TABLES) {
-      rows += await expectSameRows({ url: this.source.url, table, columns }, { url: this.warehouse.url, table, columns });
-    }
-    const verdict = { rows, eventsInLog: await countLoggedEvents(this.source, PUBLICATION), transactions: this.writer?.transactions ?? 0, ...(await this.booked()) };
-    if (verdict.eventsApplied !== verdict.eventsInLog) throw new Error(`${String(verdict.eventsApplied)} events were applied, the second slot counted ${String(verdict.eventsInLog)}`);
-    return verdict;
+    return { ...(await compareSides(this, PUBLICATION)), transactions: this.writer?.transactions ?? 0 };
   }
 
   /** No run is active and the checkpoint is above everything written. */
   private async catchesUp(last: PipelineProcess): Promise<void> {
-    const [end] = await this.source.query<{ lsn: string }>(`SELECT (pg_current_wal_insert_lsn() - '0/0')::text AS lsn`);
+    const end = await endOfLog(this.source);
     await eventually(
       async () => {
         if (!last.alive) throw new Error('the last process ended');
-        const [checkpoint] = await this.warehouse.query<{ position: string }>('SELECT left(next_offset, 16) AS position FROM elstream.checkpoint');
-        const active = await this.warehouse.query(`SELECT 1 FROM elstream.run WHERE state IN ('pending', 'running')`);
-        return active.length === 0 && BigInt(`0x${checkpoint?.position ?? '0'}`) >= BigInt(end?.lsn ?? '0');
+        return hasCaughtUp(this.warehouse, end);
       },
       { timeoutMs: 2 * PATIENCE_MS, intervalMs: 100, describe: 'the last process catching up' },
     ).catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last.log.slice(-6_000)}`, { cause: error });
     });
-  }
-
-  /** What the control tables say; a failed run, a found difference or a log gap would be a defect of ours. A cancelled run made way for another. */
-  private async booked(): Promise<Pick<Verdict, 'eventsApplied' | 'runs'>> {
-    const [events] = await this.warehouse.query<{ n: string; generation: number }>('SELECT sum(events_applied)::text AS n, max(generation) AS generation FROM elstream.checkpoint');
-    const bad = await this.warehouse.query(`SELECT state, reason, error FROM elstream.run WHERE state NOT IN ('succeeded', 'cancelled') OR reason = 'log-gap'`);
-    const differing = await this.warehouse.query(`SELECT table_id, result FROM elstream.task WHERE kind = 'validate-chunk' AND (result->>'differenceCount')::int > 0`);
-    if (bad.length > 0 || differing.length > 0 || events?.generation !== 1) throw new Error(`not every run went well: ${JSON.stringify({ bad, differing, events })}`);
-    const [runs] = await this.warehouse.query<{ n: number }>('SELECT count(*)::int AS n FROM elstream.run');
-    return { eventsApplied: Number(events.n), runs: runs?.n ?? 0 };
   }
 
   private start(ambush: Ambush | null, keepRunning = ambush !== null): PipelineProcess {

@@ -128,8 +128,11 @@ class Session {
         await client.query('INSERT INTO account VALUES ($1::bigint, $2, $3, NULL) ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name', [random.chance(0.5) ? id : fresh, `made ${String(fresh)}`, fresh]);
         return;
       case 2:
-      case 3:
         await client.query(`UPDATE account SET balance = balance + 1, name = left(name, 30) || '!' WHERE id = $1`, [id]);
+        return;
+      case 3:
+        // Some 8 to 80 kB, out of line.
+        await client.query('UPDATE account SET note = repeat(md5($2::text), $3) WHERE id = $1', [id, fresh, random.int(250, 2_500)]);
         return;
       case 4:
         await client.query('DELETE FROM account WHERE id = $1', [id]);
