@@ -1,3 +1,5 @@
 export { type FindOptions, findRedisServer } from './find-redis';
 export { redisCommand } from './resp';
 export { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server';
+export { type ComposeCommand, findDockerCompose } from './docker-compose';
+export { findKustomize, type FindToolOptions, type KubernetesObject, type KustomizeBuild, renderKustomization, renderOverlay } from './kustomize';
