@@ -12,7 +12,7 @@ import { type Ended, run } from './run';
  */
 export async function unpackDebianPackages(names: readonly string[], root: string, draft: string): Promise<void> {
   const lists = path.join(draft, 'lists');
-  for (const folder of [root, lists, path.join(draft, 'cache')]) mkdirSync(path.join(folder, 'partial'), { recursive: true });
+  for (const folder of [root, path.join(lists, 'partial'), path.join(draft, 'cache')]) mkdirSync(folder, { recursive: true });
   const own = ['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${path.join(draft, 'cache')}`];
   let ended = await download(names, draft, []);
   if (ended.code !== 0) {

@@ -117,6 +117,6 @@ function writeWrapper(folder: string): void {
     .filter((entry) => /\.so(\.|$)/.test(entry.name))
     .map((entry) => path.relative(folder, entry.parentPath));
   const search = [...new Set(libraries)].map((at) => `$here/${at}`).join(':');
-  const script = `#!/bin/sh\nhere=$(dirname "$0")\nLD_LIBRARY_PATH="${search}" exec "$here/root/usr/bin/redis-server" "$@"\n`;
+  const script = `#!/bin/sh\nhere=\${0%/*}\nLD_LIBRARY_PATH="${search}" exec "$here/root/usr/bin/redis-server" "$@"\n`;
   writeFileSync(path.join(folder, 'redis-server'), script, { mode: 0o755 });
 }

@@ -24,7 +24,8 @@ export function redisCommand(url: string, command: readonly string[], timeoutMs 
     };
     const timer = setTimeout(() => end(() => reject(failure(`Redis does not answer within ${String(timeoutMs)} ms`))), timeoutMs);
     let received = '';
-    socket.setEncoding('utf8');
+    // One character per byte: lengths in the protocol are in bytes.
+    socket.setEncoding('latin1');
     socket.once('error', (error) => end(() => reject(error)));
     socket.once('close', () => end(() => reject(failure('Redis closed the connection without an answer'))));
     socket.on('data', (text: string) => {
@@ -46,7 +47,7 @@ interface Reply {
   readonly error: boolean;
 }
 
-/** The complete replies in `received`: simple ones and bulk strings of one-byte characters, which is all these commands give. */
+/** The complete replies in `received`: simple ones and bulk strings, which is all these commands give. */
 function parseReplies(received: string): Reply[] {
   const replies: Reply[] = [];
   for (let at = 0; ; ) {
@@ -61,7 +62,7 @@ function parseReplies(received: string): Reply[] {
     }
     const length = Number(text);
     if (length >= 0 && received.length < at + length + 2) return replies;
-    replies.push({ text: length < 0 ? '' : received.slice(at, at + length), error: false });
+    replies.push({ text: length < 0 ? '' : Buffer.from(received.slice(at, at + length), 'latin1').toString('utf8'), error: false });
     at += length < 0 ? 0 : length + 2;
   }
 }

@@ -11,12 +11,18 @@ export interface Ended {
 export function run(program: string, args: readonly string[], options: Pick<SpawnOptions, 'cwd' | 'env'> & { timeoutMs?: number } = {}): Promise<Ended> {
   const { timeoutMs = 180_000, ...rest } = options;
   return new Promise((resolve) => {
-    const child = spawn(program, args, { ...rest, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(program, args, { ...rest, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Not spawn's own `timeout`: of a program that is not there it would keep us waiting to its end.
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const end = (ended: Ended): void => {
+      clearTimeout(timer);
+      resolve(ended);
+    };
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.once('error', (error) => resolve({ code: undefined, stdout, stderr: error.message }));
-    child.once('close', (code, signal) => resolve({ code: code ?? undefined, stdout, stderr: signal === null ? stderr : `${stderr}ended by ${signal}` }));
+    child.once('error', (error) => end({ code: undefined, stdout, stderr: error.message }));
+    child.once('close', (code, signal) => end({ code: code ?? undefined, stdout, stderr: signal === null ? stderr : `${stderr}ended by ${signal}` }));
   });
 }
