@@ -85,21 +85,6 @@ export function closingContract(makeQueue: MakeQueue): void {
     expect(steps).toHaveLength(5);
   });
 
-  it('says whether workers and repeats are still at it, also with nothing to do', async () => {
-    const worker = queue().work('preload', quick(), async () => undefined);
-    const repeat = queue().repeat('r', 600_000, async () => undefined);
-    let done = false;
-    const other = queue().work('stream', quick(), async () => {
-      done = true;
-      throw new Error('broken handler');
-    });
-    await queue().enqueue(job('t', 'stream'));
-    await until('another job worked', () => done);
-    expect([worker.healthy(), repeat.healthy(), other.healthy()]).toEqual([true, true, true]);
-    await Promise.all([worker.close(), repeat.close()]);
-    expect([worker.healthy(), repeat.healthy(), other.healthy()]).toEqual([false, false, true]);
-  });
-
   it('gives a job that was given up for the closing of its worker to the next', async () => {
     let given = false;
     await queue().enqueue(job('t'));

@@ -1,4 +1,4 @@
-import { aborted, freshQueue, gate, until, type MakeQueue } from './harness';
+import { aborted, freshQueue, gate, job, quick, until, type MakeQueue } from './harness';
 
 export function repeatingContract(makeQueue: MakeQueue): void {
   const queue = freshQueue(makeQueue);
@@ -67,6 +67,21 @@ export function endingRepeatContract(makeQueue: MakeQueue): void {
     });
     await until('many periods passed', () => others >= 5);
     expect(steps).toEqual(['tick', 'ended', 'closed']);
+  });
+
+  it('says whether workers and repeats are still at it, also with nothing to do', async () => {
+    const worker = queue().work('preload', quick(), async () => undefined);
+    const repeat = queue().repeat('r', 600_000, async () => undefined);
+    let done = false;
+    const other = queue().work('stream', quick(), async () => {
+      done = true;
+      throw new Error('broken handler');
+    });
+    await queue().enqueue(job('t', 'stream'));
+    await until('another job worked', () => done);
+    expect([worker.healthy(), repeat.healthy(), other.healthy()]).toEqual([true, true, true]);
+    await Promise.all([worker.close(), repeat.close()]);
+    expect([worker.healthy(), repeat.healthy(), other.healthy()]).toEqual([false, false, true]);
   });
 
   it('never ticks twice at once under one name, and the other takes over when one is closed', async () => {

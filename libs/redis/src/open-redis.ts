@@ -1,0 +1,89 @@
+import { describeError, sleep, type Logger } from '@elstream/core';
+import type { RedisSettings } from '@elstream/config';
+import { Redis } from 'ioredis';
+import { redisError } from './redis-error';
+import { ASK_TIMEOUT_MS, redisOptions, type RedisUse } from './redis-options';
+import { throttle } from './throttle';
+
+export interface OpenRedisOptions {
+  readonly logger: Logger;
+  /** Who uses it, for the log: "queue", "bus", … */
+  readonly name: string;
+  /** Default `ask`. */
+  readonly use?: RedisUse;
+  /** Connect with the first command only; default at once. */
+  readonly lazy?: boolean;
+}
+
+interface State {
+  /** Since when it cannot be reached; null while it can. Performance clock. */
+  awaySince: number | null;
+  lastError: Error | null;
+}
+
+const states = new WeakMap<Redis, State>();
+const SAY_AGAIN_MS = 30_000;
+
+/**
+ * A connection that comes back by itself for ever. Says once in the log (and again every 30 s) that Redis is away, and
+ * once that it is back; never throws because Redis is away.
+ *
+ * @throws ElstreamError `REDIS_SETTINGS` as `redisOptions`
+ */
+export function openRedis(settings: RedisSettings, options: OpenRedisOptions): Redis {
+  // The first try belongs to the constructor: a duplicate of a lazy connection (BullMQ makes one) would give up when its first try fails.
+  const redis = new Redis({ ...redisOptions(settings, options.use ?? 'ask'), lazyConnect: options.lazy === true });
+  const logger = options.logger.child({ redis: options.name });
+  const state: State = { awaySince: options.lazy === true ? null : performance.now(), lastError: null };
+  states.set(redis, state);
+  const sayable = throttle(SAY_AGAIN_MS);
+  let said = false;
+  redis.on('error', (error: Error) => {
+    state.lastError = error;
+    const { code, recovery } = redisError(error);
+    if (sayable(code) === 0) return;
+    said = true;
+    logger[recovery === 'retry' ? 'warn' : 'error']({ code, error: describeError(redisError(error)) }, 'Redis is away; it is tried again for ever');
+  });
+  redis.on('close', () => {
+    state.awaySince ??= performance.now();
+  });
+  redis.on('ready', () => {
+    if (said) logger.info({ ms: Math.round(performance.now() - (state.awaySince ?? performance.now())) }, 'Redis is back');
+    said = false;
+    state.awaySince = null;
+    state.lastError = null;
+  });
+  return redis;
+}
+
+/**
+ * Runs commands on an `ask` connection: fails at once when Redis has been away for seconds already, and within
+ * `timeoutMs` else. A command that timed out may still reach Redis later.
+ *
+ * @throws ElstreamError as `redisError` says; a wrong password is named even when it shows as a timeout
+ */
+export async function withRedis<T>(redis: Redis, work: (redis: Redis) => Promise<T>, timeoutMs: number = ASK_TIMEOUT_MS): Promise<T> {
+  const state = states.get(redis);
+  const away = state?.awaySince ?? null;
+  if (away !== null && performance.now() - away > timeoutMs) throw redisError(state?.lastError ?? new Error('no connection'));
+  const settled = new AbortController();
+  const late = sleep(timeoutMs, settled.signal).then(() => {
+    throw redisError(state?.lastError ?? new Error(`no answer within ${String(timeoutMs)} ms`));
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work(redis), late]);
+  } catch (error) {
+    const known = redisError(error);
+    throw known.code === 'REDIS_AWAY' && state !== undefined && state.lastError !== null ? redisError(state.lastError) : known;
+  } finally {
+    settled.abort();
+  }
+}
+
+/** Ends a connection: politely when it stands, at once else. Never throws, takes a second at most. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') await Promise.race([redis.quit().catch(() => undefined), sleep(1_000)]);
+  redis.disconnect();
+}
