@@ -1,1 +1,1 @@
-export {};
+export { type BullMqQueueOptions, createBullMqQueue } from './bullmq-queue';

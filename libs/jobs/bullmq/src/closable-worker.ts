@@ -1,0 +1,118 @@
+import { describeError, sleep, type Logger } from '@elstream/core';
+import type { JobWorker } from '@elstream/jobs';
+import { closeRedis, redisError, throttle } from '@elstream/redis';
+import { RedisQueueBackend, Worker, type Job as BullJob, type WorkerOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+export interface ClosableWorkerOptions {
+  readonly name: string;
+  readonly prefix: string;
+  /** Its own connection, of the `wait` kind; closed with the worker. */
+  readonly redis: Redis;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly bull: Pick<WorkerOptions, 'concurrency' | 'limiter' | 'settings'>;
+}
+
+/** How long Redis may take to hear how the last jobs ended; a result it misses is found by the control tables. */
+const LAST_WORDS_MS = 2_000;
+const SAY_AGAIN_MS = 30_000;
+/** Errors in a second that are a storm: a Redis that answers every fetch with an error would be asked without pause. */
+const STORM = 10;
+const CALM_MS = 1_000;
+
+/**
+ * A BullMQ worker that outlives its Redis: emptied, killed, restarted or away for hours. Its connection comes back by
+ * itself, what it holds in memory of jobs Redis forgot is dropped, and errors are logged at most every 30 s per kind.
+ *
+ * A job's lock is `leaseMs` long and renewed every half of it. Who cannot renew it (stopped, cut off) loses the job to
+ * another, at most twice `leaseMs` later, and any number of times: the control tables decide whose result counts.
+ */
+export class ClosableWorker implements JobWorker {
+  private readonly worker: Worker;
+  private readonly inHand = new Set<Promise<void>>();
+  private readonly stop = new AbortController();
+  private broken = false;
+  private closed: Promise<void> | null = null;
+  private errors = { second: 0, count: 0 };
+
+  /** @param process works one job; what it throws is what BullMQ does with the job */
+  constructor(
+    private readonly options: ClosableWorkerOptions,
+    process: (job: BullJob, signal: AbortSignal) => Promise<void>,
+  ) {
+    const { leaseMs, prefix, redis, bull } = options;
+    this.worker = new Worker(options.name, (job) => this.track(process(job, this.stop.signal)), {
+      ...bull,
+      connection: redis,
+      prefix,
+      lockDuration: leaseMs,
+      stalledInterval: Math.max(1, Math.round(leaseMs / 2)),
+      maxStalledCount: 2 ** 31 - 1,
+      // A wake-up that Redis forgot is made up for after so many seconds.
+      drainDelay: 2,
+      runRetryDelay: 1_000,
+    });
+    const sayable = throttle(SAY_AGAIN_MS);
+    this.worker.on('error', (error) => {
+      this.brake();
+      const { code } = redisError(error);
+      // That Redis is away is the connection's to say.
+      if (code !== 'REDIS_AWAY' && sayable(code) > 0) this.options.logger.warn({ queue: options.name, code, error: describeError(error) }, 'the worker meets an error in Redis; it goes on');
+    });
+    this.worker.on('stalled', (id) => this.options.logger.info({ queue: options.name, job: id }, 'a job whose worker was silent for too long goes to another'));
+    this.worker.waitUntilReady().catch(() => {
+      this.broken = true;
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.stop.signal;
+  }
+
+  healthy(): boolean {
+    return this.closed === null && !this.broken && this.worker.isRunning();
+  }
+
+  close(): Promise<void> {
+    this.closed ??= this.shut();
+    return this.closed;
+  }
+
+  private track(work: Promise<void>): Promise<void> {
+    const done = work.catch(() => undefined).then(() => void this.inHand.delete(done));
+    this.inHand.add(done);
+    return work;
+  }
+
+  private async shut(): Promise<void> {
+    this.stop.abort();
+    const closing = this.worker.close().catch(() => undefined);
+    while (this.inHand.size > 0) await Promise.all(this.inHand);
+    await Promise.race([closing, sleep(LAST_WORDS_MS, timely(closing))]);
+    // Redis is away or silent: what BullMQ still waits for ends with its connections.
+    await this.disconnectBlocking();
+    await closeRedis(this.options.redis);
+    await Promise.race([closing, sleep(LAST_WORDS_MS, timely(closing))]);
+  }
+
+  private async disconnectBlocking(): Promise<void> {
+    const backend = this.worker.getBackend();
+    if (!(backend instanceof RedisQueueBackend)) return;
+    await Promise.race([backend.disconnectBlocking(false).catch(() => undefined), sleep(100)]);
+  }
+
+  private brake(): void {
+    const second = Math.floor(performance.now() / 1_000);
+    this.errors = this.errors.second === second ? { second, count: this.errors.count + 1 } : { second, count: 1 };
+    if (this.errors.count !== STORM || this.closed !== null) return;
+    void this.worker.pause(true).then(() => sleep(CALM_MS, this.stop.signal)).then(() => this.closed ?? this.worker.resume());
+  }
+}
+
+/** Aborts when the promise has settled, so that no timer outlives what it guarded. */
+function timely(promise: Promise<unknown>): AbortSignal {
+  const settled = new AbortController();
+  void promise.then(() => settled.abort());
+  return settled.signal;
+}
