@@ -41,6 +41,7 @@ module.exports = {
   moduleNameMapper: sourceEntries(),
   passWithNoTests: true,
   setupFiles: [path.join(__dirname, 'tools', 'jest', 'realm.cjs')],
+  setupFilesAfterEnv: [path.join(__dirname, 'tools', 'jest', 'needs.cjs')],
   reporters: ['default', path.join(__dirname, 'tools', 'jest', 'reporter.cjs')],
   // nx runs two projects at a time: half the cores each.
   maxWorkers: '50%',

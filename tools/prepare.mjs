@@ -1,0 +1,48 @@
+// node tools/prepare.mjs: finds or fetches what the tests need beside npm's packages, and says what cannot be had and what
+// to do. Exit code 0: all is there. `npm test` does the same by itself; then specs whose server is missing are skipped,
+// except under CI=true, where a missing one is a failure.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root } from './lint/boundaries.mjs';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * What is needed: its name, the suffix of the specs that need it (`redis` for *.redis.spec.ts), and how to find or fetch
+ * it: resolves to where it is, or rejects with the remedy in the message.
+ */
+const needs = [
+  {
+    name: 'Redis',
+    suffix: 'redis',
+    find: () => process.env.ELSTREAM_TEST_REDIS_URL ? Promise.resolve('ELSTREAM_TEST_REDIS_URL') : ours('libs/servers/src/index.ts').findRedisServer(),
+  },
+];
+
+/** One of our modules, from its source: nothing need be built before. */
+function ours(file) {
+  require('./swc-register.cjs');
+  return require(path.join(root, file));
+}
+
+/** One at a time: two that use apt's lists would read them twice. `{ found: [{ name, at }], missing: [{ name, suffix, why }] }` */
+export async function prepare() {
+  const found = [];
+  const missing = [];
+  for (const { name, suffix, find } of needs) {
+    try {
+      found.push({ name, at: await find() });
+    } catch (error) {
+      missing.push({ name, suffix, why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { found, missing };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { found, missing } = await prepare();
+  for (const { name, at } of found) console.error(`${name}: ${at}`);
+  for (const { name, why } of missing) console.error(`${name} is missing: ${why}`);
+  process.exitCode = missing.length === 0 ? 0 : 1;
+}
