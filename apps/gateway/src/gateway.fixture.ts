@@ -45,7 +45,7 @@ export async function startGateway(settings: Partial<HttpSettings> = {}, overrid
     checkPipeline: () => Promise.reject(new Error('not part of this test')),
     ...override,
   };
-  const app = await createHttpApp([GatewayModule.forServices(services, { pollMs: 20, heartbeatMs: 60 })], { ...LOOPBACK, ...settings }, logger);
+  const app = await createHttpApp([GatewayModule.forServices(services, { pollMs: 20, heartbeatMs: 60 })], { ...LOOPBACK, ...settings }, services);
   return {
     app,
     services,
@@ -100,6 +100,8 @@ function registryOf(store: ControlStore, removed: string[]): PipelineRegistry {
       if (has(name)) return handle;
       throw new ElstreamError('PIPELINE_UNKNOWN', 'refuse', `there is no pipeline '${name}'`, { place: { pipeline: name } });
     },
+    hold: () => ({ pipeline: handle, release: () => undefined }),
+    onChange: () => () => undefined,
     remove: async (name) => {
       await store.removePipeline(name);
       removed.push(name);

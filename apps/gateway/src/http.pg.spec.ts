@@ -135,24 +135,24 @@ describe('with a token', () => {
 });
 
 test.each(['0.0.0.0', '::', '', '192.168.1.5', 'gateway', '::ffff:10.0.0.1', '127.0.0.1.evil.example'])('it refuses to listen on "%s" without a token, naming both settings', async (host) => {
-  const starting = createHttpApp([], { ...LOOPBACK, host }, open.logger);
+  const starting = createHttpApp([], { ...LOOPBACK, host }, open.services);
   await expect(starting).rejects.toThrow(/HTTP_HOST.*API_TOKEN/);
   await expect(starting).rejects.toBeInstanceOf(ElstreamError);
 });
 
 test('an empty token is refused, not taken for none', async () => {
-  await expect(createHttpApp([], { ...LOOPBACK, token: '' }, open.logger)).rejects.toThrow(/API_TOKEN is set but empty/);
+  await expect(createHttpApp([], { ...LOOPBACK, token: '' }, open.services)).rejects.toThrow(/API_TOKEN is set but empty/);
 });
 
 test.each(['127.0.0.1', '127.9.9.9', 'localhost', '::1', '[::1]', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1'])('"%s" counts as loopback', async (host) => {
-  const app = await createHttpApp([], { ...LOOPBACK, host }, open.logger);
+  const app = await createHttpApp([], { ...LOOPBACK, host }, open.services);
   await app.close();
 });
 
 test('a port that is taken is an error that names the setting', async () => {
-  const first = await createHttpApp([], LOOPBACK, open.logger);
+  const first = await createHttpApp([], LOOPBACK, open.services);
   const port = Number(new URL(await first.listen()).port);
-  const second = await createHttpApp([], { ...LOOPBACK, port }, open.logger);
+  const second = await createHttpApp([], { ...LOOPBACK, port }, open.services);
   await expect(second.listen()).rejects.toThrow(/HTTP_PORT/);
   await second.close();
   await first.close();
@@ -166,7 +166,7 @@ test('every answer carries the security headers, also one that fails early', asy
 });
 
 test('a body that comes in chunks is measured too', async () => {
-  const app = await createHttpApp([], LOOPBACK, open.logger);
+  const app = await createHttpApp([], LOOPBACK, open.services);
   const { port } = new URL(await app.listen());
   const status = await new Promise<number | undefined>((resolve, reject) => {
     const req = rawRequest({ port, method: 'POST', path: '/api/v1/x', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } }, (res) => {

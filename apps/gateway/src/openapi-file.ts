@@ -1,7 +1,7 @@
 import { silentLogger } from '@elstream/core';
+import { nestLogger } from '@elstream/runtime';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { nestLogger } from './nest-logger';
 import { GatewayModule } from './gateway.module';
 import { createOpenApi } from './openapi';
 import { type GatewayServices } from './services';

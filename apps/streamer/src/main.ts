@@ -1,6 +1,5 @@
 import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { serviceMain } from '@elstream/runtime';
+import { createServiceApp, serviceMain } from '@elstream/runtime';
 import { StreamerModule } from './streamer.module';
 
-void serviceMain('streamer', (runtime) => NestFactory.createApplicationContext(StreamerModule.forRuntime(runtime), { logger: false, abortOnError: false })).then((code) => process.exit(code));
+void serviceMain('streamer', ({ runtime, server }) => createServiceApp([StreamerModule.forRuntime(runtime)], { runtime, server })).then((code) => process.exit(code));

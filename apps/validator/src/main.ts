@@ -1,6 +1,5 @@
 import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { serviceMain } from '@elstream/runtime';
+import { createServiceApp, serviceMain } from '@elstream/runtime';
 import { ValidatorModule } from './validator.module';
 
-void serviceMain('validator', (runtime) => NestFactory.createApplicationContext(ValidatorModule.forRuntime(runtime, { plan: true }), { logger: false, abortOnError: false })).then((code) => process.exit(code));
+void serviceMain('validator', ({ runtime, server }) => createServiceApp([ValidatorModule.forRuntime(runtime)], { runtime, server })).then((code) => process.exit(code));

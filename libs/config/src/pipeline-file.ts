@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document } from 'yaml';
 import { hasLiteralPassword } from './connection-url';
 import { contradictions } from './contradictions';
-import { crossPipelineProblems } from './cross-pipeline';
 import { validate, type SettingProblem } from './issues';
 import { pipelineSchema, type PipelineConfig } from './pipeline-schema';
 import { ConfigError, settingPath, type ConfigProblem } from './problem';
@@ -64,40 +62,38 @@ export function loadPipelineText(text: string, env: Environment, file = 'pipelin
   return accept([checkPipelineText(text, file, env)])[0] as LoadedPipeline;
 }
 
-/** All `.yaml` and `.yml` files of a folder, by name; checked together. Throws `ConfigError` with everything that is wrong. */
-export function loadPipelineDirectory(directory: string, env: Environment): readonly LoadedPipeline[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory).filter((name) => /\.ya?ml$/i.test(name));
-  } catch (error) {
-    throw new ConfigError([{ file: directory, line: null, setting: '', message: `cannot be read (${reasonOf(error)}); set PIPELINES_DIR to the folder of the pipeline files` }]);
-  }
-  const checked = names.sort().map((name) => readPipeline(path.join(directory, name), env));
-  const valid = checked.filter(isLoaded);
-  return accept(checked, crossPipelineProblems(valid));
-}
-
 function readPipeline(file: string, env: Environment): CheckedPipeline {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    return { file, config: null, warnings: [], problems: [{ file, line: null, setting: '', message: `cannot be read (${reasonOf(error)}); correct the path` }] };
-  }
-  return checkPipelineText(text, file, env);
+  const read = readText(file);
+  return read.text === null ? unreadable(file, read.reason) : checkPipelineText(read.text, file, env);
 }
 
-function accept(checked: readonly CheckedPipeline[], more: readonly ConfigProblem[] = []): LoadedPipeline[] {
+/** A file as it is read; `reason` says why it could not be. */
+export type FileText = { readonly text: string } | { readonly text: null; readonly reason: string };
+
+export function readText(file: string): FileText {
+  try {
+    return { text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    return { text: null, reason: reasonOf(error) };
+  }
+}
+
+export function unreadable(file: string, reason: string): CheckedPipeline {
+  return { file, config: null, warnings: [], problems: [{ file, line: null, setting: '', message: `cannot be read (${reason}); correct the path` }] };
+}
+
+/** Throws `ConfigError` with every problem, and `more` of them. */
+export function accept(checked: readonly CheckedPipeline[], more: readonly ConfigProblem[] = []): LoadedPipeline[] {
   const problems = [...checked.flatMap((c) => c.problems), ...more];
   if (problems.length > 0) throw new ConfigError(problems);
   return checked.filter(isLoaded);
 }
 
-function isLoaded(checked: CheckedPipeline): checked is LoadedPipeline {
+export function isLoaded(checked: CheckedPipeline): checked is LoadedPipeline {
   return checked.config !== null;
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : String(error);
 }
 

@@ -72,5 +72,7 @@ export const serviceSchema = z.object({
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: readBy(LASTING, unset(text('', 'an http or https URL', isHttpUrl), 'OpenTelemetry collector (OTLP over HTTP) that traces are sent to.', 'no traces')),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: readBy(LASTING, unset(text('', 'an http or https URL', isHttpUrl), 'The same for traces alone, with its whole path; goes before the other.', 'none')),
+  OTEL_EXPORTER_OTLP_HEADERS: readBy(LASTING, unset(z.string(), 'Headers sent to the collector, name=value separated by commas.', 'none')),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: readBy(LASTING, unset(z.string(), 'The same for traces alone.', 'none')),
   VAR_DIR: readBy(['standalone'], text('Folder of what the standalone process keeps: the data of embedded databases.', 'a path', filled).default('./var')),
 });

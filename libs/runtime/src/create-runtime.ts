@@ -1,73 +1,93 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import { databaseOf, type PipelineConfig } from '@elstream/config';
-import { createInProcessBus } from '@elstream/control-in-process';
 import { createControlStore } from '@elstream/control-typeorm';
 import { ElstreamError, silentTracer, systemClock, type Logger } from '@elstream/core';
 import { checkpointEntity, onPostgres, type EntityDataSource } from '@elstream/database';
-import { createInProcessQueue } from '@elstream/jobs-in-process';
 import { createMetrics, HealthRegistry } from '@elstream/observability';
 import { createOverview, type StreamProgress } from '@elstream/replication';
 import { createPostgresWarehouse } from '@elstream/warehouse-postgres';
 import { connectSource, connectStream, connectWarehouse } from './adapters';
 import { connectPatiently } from './connect';
+import { coordinate } from './coordination';
 import { boundHeapGrowth } from './heap';
 import { metricsObserver, refreshGauges } from './metrics-observer';
 import { BoundPipeline } from './pipeline-handle';
 import { BoundRegistry } from './registry';
+import { PipelineReload } from './reload';
 import type { Runtime, RuntimeSettings } from './runtime';
 
+const DEFAULT_LEASE_MS = 15_000;
+
+/** A name no other process has, now or after a restart. */
+export function newWorkerId(): string {
+  return `${os.hostname()}:${String(process.pid)}:${randomBytes(3).toString('hex')}`;
+}
+
 /**
- * Binds adapters to ports: PostgreSQL on both sides, queue and bus in this process. The warehouse is connected and its
- * control tables brought up to date before this resolves; sources are connected when first needed.
+ * Binds adapters to ports: PostgreSQL on both sides, queue and bus in this process or on Redis. The warehouse is
+ * connected and its control tables brought up to date before this resolves; sources are connected when first needed, so
+ * that one that is away holds up its own pipeline only.
  *
- * @throws ElstreamError `PIPELINES_MISSING`, `WAREHOUSES_DIFFER` (refuse), or a classified database error that does not pass by itself
+ * @throws ElstreamError `PIPELINES_MISSING`, `WAREHOUSES_DIFFER` (refuse), or a classified error that does not pass by itself
  */
 export async function createRuntime(settings: RuntimeSettings): Promise<Runtime> {
-  const { logger, clock = systemClock, pipelines: configs } = settings;
-  const workerId = settings.workerId ?? `${os.hostname()}:${String(process.pid)}:${randomBytes(3).toString('hex')}`;
+  const { logger, clock = systemClock, pipelines: configs, leaseMs = DEFAULT_LEASE_MS, workerId = newWorkerId() } = settings;
   assertOneWarehouse(configs);
   boundHeapGrowth();
-  const patience = { logger, ...(settings.signal === undefined ? {} : { signal: settings.signal }) };
-  const dataSource = await connectPatiently('the warehouse', () => connectWarehouse(configs, logger), patience);
-  try {
-    const store = await createControlStore({ dataSource, logger });
-    await connectPatiently('the warehouse', () => store.migrate(), patience);
-    const bus = createInProcessBus(logger);
-    const queue = createInProcessQueue({ logger, clock });
-    const pipelines: BoundPipeline[] = [];
-    for (const config of configs) {
-      await store.registerPipeline(config.name);
-      pipelines.push(await bind(config, { dataSource, store, logger }));
+  const closers: (() => Promise<void> | void)[] = [];
+  /** In reverse order of making, each even if one before failed. */
+  const closeAll = async (): Promise<void> => {
+    const failures: unknown[] = [];
+    for (const close of closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        failures.push(error);
+      }
     }
-    const registry = new BoundRegistry(pipelines, store, bus);
-    const overview = createOverview({ registry, store, clock, readProgress: (name) => readProgress(dataSource, name) });
+    if (failures.length > 0) throw failures[0];
+  };
+  try {
     const metrics = settings.metrics ?? createMetrics({ process: true });
     const health = settings.health ?? new HealthRegistry({ clock });
-    const endRefresh = refreshGauges(metrics, registry, overview);
-    const endCheck = health.addCheck('warehouse', async () => {
-      await onPostgres(dataSource, (sql) => sql.query('SELECT 1'));
-    });
-    let closing: Promise<void> | null = null;
-    const close = async (): Promise<void> => {
-      endRefresh();
-      endCheck();
-      await queue.close();
-      await bus.close();
-      await registry.close();
-      await store.close();
+    const patience = { logger, ...(settings.signal === undefined ? {} : { signal: settings.signal }) };
+    const dataSource = await connectPatiently('the warehouse', () => connectWarehouse(configs, logger), patience);
+    closers.push(async () => {
       if (dataSource.isInitialized) await dataSource.destroy();
-    };
-    const deps = { registry, store, bus, queue, logger, observer: metricsObserver(metrics, health), tracer: silentTracer, clock, workerId, leaseMs: 15_000 };
-    return { configs, registry, store, bus, queue, overview, metrics, health, logger, workerId, deps, close: () => (closing ??= close()) };
+    });
+    closers.push(health.addCheck('warehouse', async () => {
+      await onPostgres(dataSource, (sql) => sql.query('SELECT 1'));
+    }));
+    const store = await createControlStore({ dataSource, logger });
+    closers.push(() => store.close());
+    await connectPatiently('the warehouse', () => store.migrate(), patience);
+    const { queue, bus, check } = await coordinate(settings.coordination ?? { kind: 'in-process' }, { logger, clock, leaseMs });
+    closers.push(() => bus.close(), () => queue.close());
+    if (check !== null) closers.push(health.addCheck('redis', check));
+    const bind = (config: PipelineConfig): Promise<BoundPipeline> => bindPipeline(config, { dataSource, store, logger });
+    const registry = new BoundRegistry({ store, bus, logger, bind, forget: (name) => metrics.forgetPipeline(name) });
+    closers.push(() => registry.close());
+    await connectPatiently('the warehouse', () => registry.apply(configs), patience);
+    const overview = createOverview({ registry, store, clock, readProgress: (name) => readProgress(dataSource, name) });
+    closers.push(refreshGauges(metrics, registry, overview));
+    if (settings.reload !== undefined) {
+      const reload = new PipelineReload({ ...settings.reload, registry, logger, metrics });
+      closers.push(() => reload.stop());
+      reload.start();
+    }
+    const deps = { registry, store, bus, queue, logger, observer: metricsObserver(metrics, health), tracer: settings.tracer ?? silentTracer, clock, workerId, leaseMs };
+    let closing: Promise<void> | null = null;
+    return { configs, registry, store, bus, queue, overview, metrics, health, logger, workerId, deps, close: () => (closing ??= closeAll()) };
   } catch (error) {
-    await dataSource.destroy();
+    await closeAll();
     throw error;
   }
 }
 
-async function bind(config: PipelineConfig, on: { readonly dataSource: EntityDataSource; readonly store: Runtime['store']; readonly logger: Logger }): Promise<BoundPipeline> {
+async function bindPipeline(config: PipelineConfig, on: { readonly dataSource: EntityDataSource; readonly store: Runtime['store']; readonly logger: Logger }): Promise<BoundPipeline> {
   const logger = on.logger.child({ pipeline: config.name });
+  await on.store.registerPipeline(config.name);
   return new BoundPipeline({
     config,
     store: on.store,

@@ -1,5 +1,12 @@
 export { checkConnections } from './check-pipeline';
-export { createRuntime } from './create-runtime';
+export type { Coordination } from './coordination';
+export { createRuntime, newWorkerId } from './create-runtime';
+export { answerLive, answerMetrics, answerReady, HEALTH_PATHS, type HealthSource } from './http/health-answers';
+export { createNestApp, type NestApp, type NestAppOptions } from './http/nest-app';
+export { nestLogger } from './http/nest-logger';
+export { createServiceApp, type ServiceAppOptions } from './http/service-app';
+export { ServiceServer, type ListenOptions } from './http/service-server';
 export type { Runtime, RuntimeSettings } from './runtime';
 export { ServiceHost } from './service-host';
-export { serviceMain, type RunningApplication } from './service-main';
+export { serviceMain, type RunningApplication, type ServiceContext } from './service-main';
+export { startedCheck } from './started-check';

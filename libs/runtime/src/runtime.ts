@@ -1,12 +1,14 @@
-import type { PipelineConfig } from '@elstream/config';
+import type { PipelineConfig, PipelineFiles } from '@elstream/config';
 import type { ControlBus, ControlStore } from '@elstream/control';
-import type { Clock, Logger } from '@elstream/core';
+import type { Clock, Logger, Tracer } from '@elstream/core';
 import type { JobQueue } from '@elstream/jobs';
 import type { HealthRegistry, Metrics } from '@elstream/observability';
 import type { Overview, PipelineRegistry, ReplicationDeps } from '@elstream/replication';
+import type { Coordination } from './coordination';
 
 /** Everything a service needs, adapters bound to ports. Made once per process by `createRuntime`, closed last. */
 export interface Runtime {
+  /** As they were at the start; `registry` follows the files. */
   readonly configs: readonly PipelineConfig[];
   readonly registry: PipelineRegistry;
   readonly store: ControlStore;
@@ -27,8 +29,16 @@ export interface Runtime {
 export interface RuntimeSettings {
   /** Validated pipeline files; all on one warehouse. */
   readonly pipelines: readonly PipelineConfig[];
+  /** The files `pipelines` came from, read again every so many milliseconds (0: never). Absent: the pipelines stay as they are. */
+  readonly reload?: { readonly files: PipelineFiles; readonly everyMs: number };
   readonly logger: Logger;
-  /** Default: host, process id and a random part. */
+  /** Default: in this process alone. */
+  readonly coordination?: Coordination;
+  /** See `ReplicationDeps.leaseMs`; default 15 s. */
+  readonly leaseMs?: number;
+  /** Default: none. */
+  readonly tracer?: Tracer;
+  /** Default: `newWorkerId()`. */
   readonly workerId?: string;
   readonly clock?: Clock;
   readonly metrics?: Metrics;

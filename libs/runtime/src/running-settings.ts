@@ -1,0 +1,45 @@
+import { databaseOf, publicationName, slotName, type PipelineConfig } from '@elstream/config';
+
+/** A setting that was changed in the file and keeps its value in this process. */
+export interface KeptSetting {
+  readonly setting: string;
+  readonly remedy: string;
+}
+
+const RESTART = 'it holds from the next start of the services';
+const REMOVE = 'changed in place it would leave our slot behind at the source, keeping its log; put the old value back and remove the pipeline through the API (DELETE) first, then change it';
+
+/**
+ * The configuration to go on with: what the file says now, but for settings that cannot change while the process runs.
+ * Those keep their value: connection pool and workers of the warehouse are shared and made at the start, and a slot must
+ * never be forgotten where it is (R14).
+ */
+export function whileRunning(running: PipelineConfig, wanted: PipelineConfig): { readonly config: PipelineConfig; readonly kept: readonly KeptSetting[] } {
+  const kept: KeptSetting[] = [];
+  const keep = <V>(setting: string, old: V, now: V, remedy: string): V => {
+    if (old !== now) kept.push({ setting, remedy });
+    return old;
+  };
+  const { warehouse, preload, validate, source, stream } = running;
+  const moved = databaseOf(source.url) !== databaseOf(wanted.source.url);
+  if (moved) kept.push({ setting: 'source.url', remedy: REMOVE });
+  const otherSlot = slotName(running) !== slotName(wanted);
+  const otherPublication = publicationName(running) !== publicationName(wanted);
+  if (otherSlot) kept.push({ setting: 'stream.slotName', remedy: REMOVE });
+  if (otherPublication) kept.push({ setting: 'stream.publicationName', remedy: REMOVE });
+  const config: PipelineConfig = {
+    ...wanted,
+    source: moved ? { ...wanted.source, url: source.url } : wanted.source,
+    stream: { ...wanted.stream, ...(otherSlot ? { slotName: stream.slotName } : {}), ...(otherPublication ? { publicationName: stream.publicationName } : {}) },
+    warehouse: {
+      ...wanted.warehouse,
+      url: keep('warehouse.url', warehouse.url, wanted.warehouse.url, RESTART),
+      maxConnections: keep('warehouse.maxConnections', warehouse.maxConnections, wanted.warehouse.maxConnections, RESTART),
+      statementTimeoutMs: keep('warehouse.statementTimeoutMs', warehouse.statementTimeoutMs, wanted.warehouse.statementTimeoutMs, RESTART),
+      lockTimeoutMs: keep('warehouse.lockTimeoutMs', warehouse.lockTimeoutMs, wanted.warehouse.lockTimeoutMs, RESTART),
+    },
+    preload: { ...wanted.preload, workers: keep('preload.workers', preload.workers, wanted.preload.workers, RESTART) },
+    validate: { ...wanted.validate, workers: keep('validate.workers', validate.workers, wanted.validate.workers, RESTART) },
+  };
+  return { config, kept };
+}
