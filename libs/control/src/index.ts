@@ -1,4 +1,6 @@
+export { type BusEnds, controlBusContract } from './contract/control-bus-contract';
 export * from './control-bus';
 export * from './control-store';
 export * from './planner';
+export { readControlMessage } from './read-control-message';
 export * from './run';

@@ -1,1 +1,1 @@
-export {};
+export { type RedisBusOptions, createRedisBus } from './redis-bus';
