@@ -1,5 +1,5 @@
 import type { SourceIdentity, TableMapping, TaskClaim } from '@elstream/core';
-import type { NewTask, Run, RunEvent, RunStage, RunState, Task, TaskSummary } from './run';
+import type { NewTask, PendingTask, Run, RunEvent, RunStage, RunState, Task, TaskSummary } from './run';
 
 export interface PipelineRecord {
   readonly name: string;
@@ -39,24 +39,27 @@ export interface ControlStore {
   saveMappings(pipeline: string, mappings: readonly StoredMapping[]): Promise<void>;
   readMappings(pipeline: string): Promise<readonly StoredMapping[]>;
 
-  /** Creates a run (of all stages by default) with its `prepare` task if it has that stage. Refused (`RUN_ACTIVE`) while another run of the pipeline has not ended. */
+  /** Creates a run (of all stages by default) with its `prepare` task if it has that stage. Refused (`RUN_ACTIVE`) while another run of the pipeline has not ended; one with reason `log-gap` also (`GAP_GONE`) when no gap is noted any more: who found it was overtaken. */
   createRun(run: { readonly pipeline: string; readonly reason: Run['reason']; readonly tables: readonly string[]; readonly stages?: readonly RunStage[] }): Promise<Run>;
   readRun(id: string): Promise<Run | null>;
   /** Newest first. */
   readRuns(filter: { readonly pipeline?: string; readonly states?: readonly RunState[]; readonly limit: number }): Promise<readonly Run[]>;
-  /** pending → running. */
-  startRun(id: string): Promise<void>;
+  /** pending → running; false: it was no longer pending. */
+  startRun(id: string): Promise<boolean>;
   setRunTables(id: string, tables: readonly string[]): Promise<void>;
-  /** Ends a run that has not ended; its unfinished tasks become cancelled in the same transaction. False: it had ended. */
-  endRun(id: string, state: Exclude<RunState, 'pending' | 'running'>, error: string | null): Promise<boolean>;
+  /** Ends a run that has not ended; its unfinished tasks become cancelled in the same transaction. False: it had ended, or (`onlyIf: 'gap'`) the pipeline has no log gap noted now. */
+  endRun(id: string, state: Exclude<RunState, 'pending' | 'running'>, error: string | null, onlyIf?: 'gap'): Promise<boolean>;
 
   /** Adds tasks unless tasks of that (kind, table) exist in the run already; returns what was added. */
   addTasks(runId: string, tasks: readonly NewTask[]): Promise<readonly Task[]>;
   readTask(id: string): Promise<Task | null>;
   readTasks(runId: string, filter: { readonly kind?: Task['kind']; readonly state?: Task['state']; readonly limit: number }): Promise<readonly Task[]>;
   summarize(runId: string): Promise<readonly TaskSummary[]>;
-  /** Pending tasks of running runs, oldest first: what the reconciler enqueues. */
-  pendingTasks(limit: number): Promise<readonly Task[]>;
+  /**
+   * Pending tasks of running runs, what the reconciler enqueues: at most `limit` of each kind of a run, so that many
+   * chunks hide neither another kind nor another run; chunks last, of each kind the oldest first, the runs by turns.
+   */
+  pendingTasks(limit: number): Promise<readonly PendingTask[]>;
   /** pending → running with attempt + 1, for a task of a running run; null if it is not pending. */
   claim(taskId: string, worker: string): Promise<{ readonly task: Task; readonly claim: TaskClaim } | null>;
   /** Says "still at it"; false: the claim is no longer ours. */

@@ -29,8 +29,16 @@ export type RunState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancell
  * - `finish-table`: sweep, H (R4)
  * - `plan-validation`: cuts both sides into ranges once the table is live
  * - `validate-chunk`: compares one range (R8)
+ *
+ * Here in the order in which pending ones are handed out: the steps first.
  */
-export type TaskKind = 'prepare' | 'open-table' | 'preload-chunk' | 'finish-table' | 'plan-validation' | 'validate-chunk';
+export const TASK_KINDS = ['prepare', 'open-table', 'finish-table', 'plan-validation', 'preload-chunk', 'validate-chunk'] as const;
+export type TaskKind = (typeof TASK_KINDS)[number];
+
+/** Chunks are many, and any worker may take any; the other kinds are the steps on which a whole table waits. */
+export function isChunk(kind: TaskKind): boolean {
+  return kind === 'preload-chunk' || kind === 'validate-chunk';
+}
 
 export type TaskState = 'pending' | 'running' | 'done' | 'failed' | 'cancelled';
 
@@ -49,6 +57,9 @@ export interface Task {
   readonly rows: number;
   readonly error: string | null;
 }
+
+/** What has to be known of a task to hand it to a worker. */
+export type PendingTask = Pick<Task, 'id' | 'runId' | 'pipeline' | 'kind'>;
 
 export interface NewTask {
   readonly kind: TaskKind;

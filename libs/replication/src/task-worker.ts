@@ -1,7 +1,8 @@
-import type { TaskKind } from '@elstream/control';
-import { ElstreamError, describeError, recoveryOf, sleep, type Service, type TaskClaim } from '@elstream/core';
-import type { Job, JobWorker, QueueName } from '@elstream/jobs';
+import type { Task, TaskKind } from '@elstream/control';
+import { ElstreamError, describeError, recoveryOf, sleep, type Logger, type Service, type TaskClaim } from '@elstream/core';
+import type { Job, JobWorker, QueueName, WorkOptions } from '@elstream/jobs';
 import type { ReplicationDeps } from './deps';
+import type { PipelineHandle } from './pipeline';
 import { withRetries } from './retry';
 import { finishTable } from './tasks/finish-table';
 import { openTable } from './tasks/open-table';
@@ -10,13 +11,15 @@ import { preloadChunk } from './tasks/preload-chunk';
 import { prepare } from './tasks/prepare';
 import type { TaskContext, TaskHandler } from './tasks/task-context';
 import { validateChunk } from './tasks/validate-chunk';
+import { tell } from './tell';
 
 export interface TaskWorkerOptions {
   /** Tasks worked at once. */
   readonly concurrency: number;
-  /** Between renewals of a claim, milliseconds; default 5,000. */
+  /** Between renewals of a claim, milliseconds; default a third of `deps.leaseMs`. */
   readonly heartbeatMs?: number;
-  readonly backoff?: { readonly minMs: number; readonly maxMs: number };
+  readonly backoff?: WorkOptions['backoff'];
+  readonly rate?: WorkOptions['rate'];
 }
 
 const HANDLERS: Readonly<Record<TaskKind, TaskHandler>> = {
@@ -28,9 +31,20 @@ const HANDLERS: Readonly<Record<TaskKind, TaskHandler>> = {
   'validate-chunk': validateChunk,
 };
 
-const HEARTBEAT_MS = 5_000;
 const BACKOFF = { minMs: 500, maxMs: 30_000 };
 const RECORDING = { minMs: 200, maxMs: 2_000, tries: 5 };
+/** Between looks at whether the work moves, milliseconds. */
+const LOOK_MS = 5_000;
+/** A handler that has not moved for this long hangs: longer than any statement or lock of ours may take, milliseconds. */
+const HUNG_MS = 600_000;
+
+/** A task being worked here. */
+interface InHand {
+  readonly claim: TaskClaim;
+  movedAt: number;
+  /** Aborts when the task is no longer ours. */
+  readonly lost: AbortController;
+}
 
 /** Which service works a task. */
 export function queueOf(kind: TaskKind): QueueName {
@@ -51,6 +65,7 @@ class TaskWorker implements Service {
   private stopped = false;
   private closing: Promise<void> | null = null;
   private readonly done = new AbortController();
+  private readonly inHand = new Set<InHand>();
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -60,9 +75,9 @@ class TaskWorker implements Service {
 
   async run(): Promise<void> {
     if (this.stopped) return;
-    const { concurrency, backoff = BACKOFF } = this.options;
-    this.worker ??= this.deps.queue.work(this.queue, { concurrency, backoff }, (job, signal) => this.work(job, signal));
-    while (!this.done.signal.aborted) await sleep(3_600_000, this.done.signal);
+    const { concurrency, backoff = BACKOFF, rate } = this.options;
+    this.worker ??= this.deps.queue.work(this.queue, { concurrency, backoff, ...(rate === undefined ? {} : { rate }) }, (job, signal) => this.work(job, signal));
+    for (; !this.done.signal.aborted; await sleep(LOOK_MS, this.done.signal)) this.look();
   }
 
   stop(): Promise<void> {
@@ -73,27 +88,56 @@ class TaskWorker implements Service {
     })());
   }
 
+  /** The process is alive while jobs are taken and every handler moves; what does not for long gets it started again. */
+  private look(): void {
+    const { deps, queue } = this;
+    const hung = [...this.inHand].filter((task) => this.hangs(task)).length;
+    const healthy = this.worker?.healthy() ?? false;
+    if (healthy && hung === 0) deps.observer.alive(`tasks:${queue}`);
+    else deps.logger.error({ queue, healthy, hung }, 'tasks are not worked any more');
+  }
+
+  private hangs(task: InHand): boolean {
+    return this.deps.clock() - task.movedAt > HUNG_MS;
+  }
+
   private async work(job: Job, stopping: AbortSignal): Promise<void> {
     const { deps } = this;
     // Not ours: a pipeline of another process. It waits in the control tables for that one.
     if (!deps.registry.has(job.pipeline) || stopping.aborted) return;
-    const claimed = await deps.store.claim(job.taskId, deps.workerId);
-    if (claimed === null) return;
-    const { task, claim } = claimed;
-    const lost = new AbortController();
-    const signal = AbortSignal.any([stopping, lost.signal]);
-    const logger = deps.logger.child({ pipeline: task.pipeline, table: task.table, task: task.kind, taskId: task.id, attempt: task.attempt });
-    const context: TaskContext = { deps, pipeline: deps.registry.get(task.pipeline), task, claim, signal, logger };
-    const ended = new AbortController();
-    const heartbeat = this.renew(claim, AbortSignal.any([signal, ended.signal]), lost);
+    const held = deps.registry.hold(job.pipeline);
     try {
-      await this.perform(context);
-    } catch (error) {
-      await this.settleError(context, error, { stopping, lost: lost.signal });
+      const asked = deps.clock();
+      const claimed = await deps.store.claim(job.taskId, deps.workerId);
+      if (claimed === null) return;
+      const inHand: InHand = { claim: claimed.claim, movedAt: deps.clock(), lost: new AbortController() };
+      await this.workClaimed(held.pipeline, { ...claimed, inHand, asked, stopping });
     } finally {
+      held.release();
+    }
+  }
+
+  private async workClaimed(pipeline: PipelineHandle, { task, claim, inHand, asked, stopping }: Claimed): Promise<void> {
+    const { deps } = this;
+    const signal = AbortSignal.any([stopping, inHand.lost.signal]);
+    const logger = deps.logger.child({ pipeline: task.pipeline, runId: task.runId, table: task.table, task: task.kind, taskId: task.id, attempt: task.attempt });
+    const moved = (): void => {
+      inHand.movedAt = deps.clock();
+    };
+    const context: TaskContext = { deps, pipeline, task, claim, signal, logger, moved };
+    const ended = new AbortController();
+    const heartbeat = this.keep(inHand, { asked, signal: AbortSignal.any([signal, ended.signal]), logger });
+    this.inHand.add(inHand);
+    try {
+      const { runId, attempt } = task;
+      await deps.tracer.span(`task ${task.kind}`, { pipeline: pipeline.name, runId, attempt, ...(task.table === null ? {} : { table: task.table }) }, () => this.perform(context));
+    } catch (error) {
+      await this.settleError(context, error, { stopping, lost: inHand.lost.signal });
+    } finally {
+      this.inHand.delete(inHand);
       ended.abort();
       await heartbeat;
-      await deps.bus.publish({ type: 'run-changed', pipeline: task.pipeline, runId: task.runId });
+      tell(deps, { type: 'run-changed', pipeline: task.pipeline, runId: task.runId });
     }
   }
 
@@ -138,17 +182,43 @@ class TaskWorker implements Service {
     }
   }
 
-  private async renew(claim: TaskClaim, signal: AbortSignal, lost: AbortController): Promise<void> {
-    const everyMs = this.options.heartbeatMs ?? HEARTBEAT_MS;
-    for (;;) {
-      await sleep(everyMs, signal);
+  /**
+   * Renews the claim as long as the handler moves. It counts as held for `leaseMs` after a renewal was *asked* for: once
+   * none has come through for that long, whether refused, failing or unanswered, the task is given up. The planner frees
+   * it not before the same time after the server noted the renewal, so the next worker finds this one at rest. (Where it
+   * does not, as after a stop of the whole process, the claim's attempt number keeps it from writing.)
+   */
+  private async keep(inHand: InHand, held: { readonly asked: number; readonly signal: AbortSignal; readonly logger: Logger }): Promise<void> {
+    const { store, clock, leaseMs } = this.deps;
+    const { signal, logger } = held;
+    const everyMs = this.options.heartbeatMs ?? leaseMs / 3;
+    for (let heldUntil = held.asked + leaseMs; ; ) {
+      await sleep(Math.max(0, Math.min(everyMs, heldUntil - clock())), signal);
       if (signal.aborted) return;
-      try {
-        if (!(await this.deps.store.renew(claim))) lost.abort();
-      } catch (error) {
-        // The transaction that ends the task checks the claim itself; a missed renewal only makes it free sooner.
-        this.deps.logger.warn({ error: describeError(error) }, 'claim could not be renewed');
+      const asked = clock();
+      let renewed: boolean | null = null;
+      if (!this.hangs(inHand)) {
+        try {
+          renewed = await Promise.race([store.renew(inHand.claim), sleep(Math.max(0, heldUntil - asked), signal).then(() => null)]);
+        } catch (error) {
+          logger.warn({ error: describeError(error) }, 'claim could not be renewed');
+        }
+      }
+      if (signal.aborted) return;
+      if (renewed === true) heldUntil = asked + leaseMs;
+      if (renewed === false || clock() >= heldUntil) {
+        inHand.lost.abort();
+        return;
       }
     }
   }
+}
+
+interface Claimed {
+  readonly task: Task;
+  readonly claim: TaskClaim;
+  readonly inHand: InHand;
+  /** When the claim was asked for. */
+  readonly asked: number;
+  readonly stopping: AbortSignal;
 }

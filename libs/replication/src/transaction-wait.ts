@@ -8,6 +8,8 @@ export interface TransactionWait {
   readonly signal: AbortSignal;
   /** Bound, milliseconds. */
   readonly waitMs: number;
+  /** Called at every look. */
+  readonly moved?: () => void;
   /** Called once the list has been taken. */
   readonly listed?: () => Promise<void>;
 }
@@ -29,6 +31,7 @@ export async function awaitTransactions(wait: TransactionWait): Promise<void> {
   let open = await source.transactionsInProgress();
   await wait.listed?.();
   for (let pollMs = POLL.minMs; open.length > 0; pollMs = Math.min(POLL.maxMs, pollMs * 2)) {
+    wait.moved?.();
     const waitedMs = clock() - began;
     if (waitedMs >= wait.waitMs) throw stillOpen(open, waitedMs);
     if (signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while waiting for transactions of the source to end');

@@ -61,6 +61,8 @@ export interface TableState {
 export interface GapDeclaration {
   readonly pipeline: string;
   readonly partition: number;
+  /** The checkpoint the gap was found with: unless it still stands exactly so, nothing is done (`CHECKPOINT_MOVED`, retry). Absent: whatever stands. */
+  readonly from?: Checkpoint;
   /** First offset from which the log is whole and of the new identity. */
   readonly next: StreamOffset;
   readonly identity: SourceIdentity;
@@ -97,7 +99,8 @@ export interface Warehouse {
   readTableStates(pipeline: string): Promise<readonly TableState[]>;
   /**
    * R4 (0): raises the table's epoch for `runId`, in a transaction that excludes every batch and merge of the table;
-   * markers and truncate memory of older epochs go. Idempotent per run: returns the run's epoch if already raised.
+   * markers and truncate memory of older epochs go. Idempotent per run: returns the run's epoch if already raised. Throws
+   * `RUN_ENDED` (lost) for a run that has ended: a worker that was asleep must not take the table from the next run.
    */
   beginPreload(pipeline: string, mapping: TableMapping, runId: string): Promise<number>;
   /** R4: stages the rows, then merges them together with the task's `running → done`. */

@@ -153,10 +153,25 @@ describe('the control store on PostgreSQL', () => {
         }
       }
       expect(await store.endRun(run!.id, 'cancelled', null)).toBe(true);
+      await store.setGap(pipeline, 'slot lost');
       const next = await store.createRun({ pipeline, reason: 'log-gap', tables: [] });
       expect((await store.readRuns({ pipeline, limit: 10 })).map((r) => r.id)).toEqual([next.id, run!.id]);
       expect(await store.readRuns({ pipeline, states: ['cancelled'], limit: 10 })).toHaveLength(1);
       expect(await store.readRuns({ pipeline, limit: 1 })).toHaveLength(1);
+    });
+
+    it('starts a run once, and says so to one of many', async () => {
+      const run = await store.createRun({ pipeline, reason: 'initial', tables: [] });
+      expect((await Promise.all(Array.from({ length: 8 }, () => store.startRun(run.id)))).filter(Boolean)).toHaveLength(1);
+    });
+
+    it('neither starts nor ends a run for a log gap that is noted no more: who found it was overtaken', async () => {
+      await expect(store.createRun({ pipeline, reason: 'log-gap', tables: [] })).rejects.toMatchObject({ code: 'GAP_GONE', recovery: 'refuse' });
+      const run = await runningRun();
+      expect(await store.endRun(run.id, 'failed', 'log gap', 'gap')).toBe(false);
+      expect((await store.readRun(run.id))?.state).toBe('running');
+      await store.setGap(pipeline, 'slot lost');
+      expect(await store.endRun(run.id, 'failed', 'log gap', 'gap')).toBe(true);
     });
 
     it('ends a run once and cancels its unfinished tasks with it', async () => {
@@ -220,6 +235,25 @@ describe('the control store on PostgreSQL', () => {
       expect(await store.addTasks(run.id, Array.from({ length: 7_001 }, (_, n) => chunk('a', n)))).toHaveLength(7_001);
       expect(await store.summarize(run.id)).toContainEqual({ table: 'a', kind: 'preload-chunk', state: 'pending', tasks: 7_001, rows: 0 });
       expect((await store.readTasks(run.id, { kind: 'preload-chunk', limit: 3 })).map((t) => t.payload['n'])).toEqual([0, 1, 2]);
+    });
+
+    it('gives pending tasks by kind and run up to the limit, so that many chunks hide neither a step nor another run', async () => {
+      const big = await runningRun();
+      await store.addTasks(big.id, [...Array.from({ length: 50 }, (_, n) => chunk('a', n)), openTable('b')]);
+      pipeline = `${pipeline} small`;
+      await store.registerPipeline(pipeline);
+      const small = await runningRun();
+      await store.addTasks(small.id, [chunk('a', 0), chunk('a', 1)]);
+      const pending = (await store.pendingTasks(3)).filter((t) => t.runId === big.id || t.runId === small.id);
+      const run = (id: string): string => (id === big.id ? 'big' : 'small');
+      expect(pending.map((t) => `${t.kind} ${run(t.runId)}`)).toEqual([
+        'prepare big',
+        'prepare small',
+        'open-table big',
+        ...['big', 'small', 'big', 'small', 'big'].map((r) => `preload-chunk ${r}`),
+      ]);
+      const [first] = await store.readTasks(big.id, { kind: 'preload-chunk', limit: 1 });
+      expect(pending[3]).toEqual({ id: first!.id, runId: big.id, pipeline: first!.pipeline, kind: 'preload-chunk' });
     });
 
     it('lets exactly one of twenty claims win', async () => {

@@ -14,7 +14,9 @@ describe('migrating the control tables', () => {
     const stores = await Promise.all(Array.from({ length: 4 }, () => createControlStore({ connection: connectionTo(db), logger: silentLogger })));
     await Promise.all(stores.map((s) => s.migrate()));
     await stores[0]!.migrate();
-    expect(await db.query('SELECT name FROM elstream.migration ORDER BY timestamp')).toEqual([{ name: 'ControlTables1763800000000' }, { name: 'RunStages1763900000000' }, { name: 'Leases1764000000000' }]);
+    expect(await db.query('SELECT name FROM elstream.migration ORDER BY timestamp')).toEqual(
+      ['ControlTables1763800000000', 'RunStages1763900000000', 'Leases1764000000000', 'PendingTasks1764000100000'].map((name) => ({ name })),
+    );
     expect((await stores[3]!.registerPipeline('p')).name).toBe('p');
     await Promise.all(stores.map((s) => s.close()));
   });

@@ -98,10 +98,11 @@ export async function readMappings(db: DataSource, pipeline: string): Promise<re
   );
 }
 
-/** Holds off other changes of the pipeline's tables; throws `PIPELINE_UNKNOWN`. */
-export async function lockPipeline(manager: EntityManager, name: string): Promise<void> {
+/** Holds off other changes of the pipeline and its tables; throws `PIPELINE_UNKNOWN`. */
+export async function lockPipeline(manager: EntityManager, name: string): Promise<PipelineRow> {
   const row = await manager.findOne(pipelineEntity, { where: { name }, lock: { mode: 'for_no_key_update' } });
   if (row === null) throw unknownPipeline(name);
+  return row;
 }
 
 export function unknownPipeline(name: string): ElstreamError {

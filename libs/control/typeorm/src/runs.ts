@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { ElstreamError } from '@elstream/core';
 import { RUN_STAGES, type ControlStore, type Run, type RunEvent, type RunState } from '@elstream/control';
-import { inTransaction, onPostgres, taskEntity } from '@elstream/database';
+import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable, taskEntity } from '@elstream/database';
 import { In, MoreThan, type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { runEntity, runEventEntity, type RunEventRow, type RunRow } from './entities';
 import { lockPipeline } from './pipelines';
 import { storable, toEvent, toRun } from './rows';
 import { insertTasks } from './tasks';
 
+const PIPELINE = quoteTable({ schema: CONTROL_SCHEMA, name: 'pipeline' });
 const ACTIVE: readonly RunState[] = ['pending', 'running'];
 
 /** The pipeline's row is locked, so of two callers the second sees the first's run; the unique index backs it up. */
 export async function createRun(db: DataSource, run: Parameters<ControlStore['createRun']>[0]): Promise<Run> {
   return inTransaction(db, async ({ runner: { manager } }) => {
-    await lockPipeline(manager, run.pipeline);
+    const { gapReason } = await lockPipeline(manager, run.pipeline);
+    if (run.reason === 'log-gap' && gapReason === null) {
+      throw new ElstreamError('GAP_GONE', 'refuse', 'the pipeline has no log gap any more', { place: { pipeline: run.pipeline } });
+    }
     const active = await manager.findOneBy(runEntity, { pipeline: run.pipeline, state: In([...ACTIVE]) });
     if (active !== null) {
       throw new ElstreamError('RUN_ACTIVE', 'refuse', `run ${active.id} of the pipeline has not ended; wait for it or cancel it`, {
@@ -56,22 +60,26 @@ export async function readRuns(db: DataSource, filter: Parameters<ControlStore['
   });
 }
 
-export async function startRun(db: DataSource, id: string): Promise<void> {
-  await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: 'pending' }, { state: 'running', startedAt: () => 'now()' }));
+export async function startRun(db: DataSource, id: string): Promise<boolean> {
+  const started = await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: 'pending' }, { state: 'running', startedAt: () => 'now()' }));
+  return started.affected !== 0;
 }
 
 export async function setRunTables(db: DataSource, id: string, tables: readonly string[]): Promise<void> {
   await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: In([...ACTIVE]) }, { tables: [...tables] }));
 }
 
-export async function endRun(db: DataSource, id: string, state: Parameters<ControlStore['endRun']>[1], error: string | null): Promise<boolean> {
+type End = Parameters<ControlStore['endRun']>;
+
+export async function endRun(db: DataSource, id: End[0], state: End[1], ...[error, onlyIf]: [End[2], End[3]?]): Promise<boolean> {
   return inTransaction(db, async ({ runner: { manager } }) => {
-    const ended = await manager.update(
-      runEntity,
-      { id, state: In([...ACTIVE]) },
-      { state, error: error === null ? null : storable(error), finishedAt: () => 'now()' },
-    );
-    if (ended.affected === 0) return false;
+    const update = manager
+      .createQueryBuilder()
+      .update(runEntity)
+      .set({ state, error: error === null ? null : storable(error), finishedAt: () => 'now()' })
+      .where({ id, state: In([...ACTIVE]) });
+    if (onlyIf === 'gap') update.andWhere(`EXISTS (SELECT 1 FROM ${PIPELINE} p WHERE p.name = pipeline AND p.gap_reason IS NOT NULL)`);
+    if ((await update.execute()).affected === 0) return false;
     await manager.update(taskEntity, { runId: id, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: () => 'now()' });
     return true;
   });

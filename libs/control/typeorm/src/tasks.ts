@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { ControlStore, NewTask, Task, TaskSummary } from '@elstream/control';
-import { inTransaction, onPostgres, taskEntity, type TaskRow } from '@elstream/database';
+import { TASK_KINDS, type ControlStore, type NewTask, type PendingTask, type Task, type TaskSummary } from '@elstream/control';
+import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable, taskEntity, type TaskRow } from '@elstream/database';
 import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { runEntity, type RunRow } from './entities';
 import { toTask } from './rows';
 
+const RUN = quoteTable({ schema: CONTROL_SCHEMA, name: 'run' });
+const TASK = quoteTable({ schema: CONTROL_SCHEMA, name: 'task' });
 /** Rows per INSERT: far below the protocol's 65,535 parameters. */
 const INSERT_ROWS = 1_000;
 
@@ -92,19 +94,19 @@ export async function summarize(db: DataSource, runId: string): Promise<readonly
   });
 }
 
-export async function pendingTasks(db: DataSource, limit: number): Promise<readonly Task[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
-    const rows = await manager
-      .createQueryBuilder(taskEntity, 't')
-      .innerJoin(runEntity.options.name, 'r', 'r.id = t.run_id')
-      .where("t.state = 'pending'")
-      .andWhere("r.state = 'running'")
-      .orderBy('t.createdAt')
-      .addOrderBy('t.ordinal')
-      .limit(limit)
-      .getMany();
-    return rows.map(toTask);
-  });
+/** Each (run, kind) is read by its own part of the index `task_pending`: what is pending beyond the limit costs nothing. */
+export async function pendingTasks(db: DataSource, limit: number): Promise<readonly PendingTask[]> {
+  return onPostgres(db, (sql) =>
+    sql.query<PendingTask>(
+      `SELECT t.id, t.run_id AS "runId", t.pipeline, t.kind
+         FROM ${RUN} r
+        CROSS JOIN unnest($1::text[]) WITH ORDINALITY AS k (kind, rank)
+        CROSS JOIN LATERAL (SELECT * FROM ${TASK} t WHERE t.run_id = r.id AND t.kind = k.kind AND t.state = 'pending' ORDER BY t.ordinal LIMIT $2) t
+        WHERE r.state = 'running'
+        ORDER BY k.rank, row_number() OVER (PARTITION BY r.id, k.kind ORDER BY t.ordinal), r.seq`,
+      [[...TASK_KINDS], limit],
+    ),
+  );
 }
 
 function groupOf(kind: string, table: string | null): string {

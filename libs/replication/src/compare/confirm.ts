@@ -32,9 +32,9 @@ export async function confirmDifferences(context: TaskContext, mapping: TableMap
   const rounds = Math.max(1, context.pipeline.settings.maxRereads);
   for (let round = 1; open.length > 0 && round <= rounds; round += 1) {
     if (round > 1) await sleep(BETWEEN_ROUNDS_MS, context.signal);
-    const { pipeline, signal, logger, deps } = context;
+    const { pipeline, signal, logger, deps, moved } = context;
     const a = await source.endOfLog();
-    await awaitTransactions({ source, logger, clock: deps.clock, signal, waitMs: pipeline.settings.transactionWaitMs });
+    await awaitTransactions({ source, logger, clock: deps.clock, signal, moved, waitMs: pipeline.settings.transactionWaitMs });
     const ofSource = await sourceRows(context, source, mapping, open);
     const b = await source.endOfLog();
     if (!(await streamPasses(context, source, b))) return { differences, unverified: open.length };
@@ -81,10 +81,11 @@ async function sourceRows(context: TaskContext, source: SourceDatabase, mapping:
 }
 
 /** True once the checkpoint has passed `b`; false when the stream stands still or the bound is reached. */
-async function streamPasses({ deps, pipeline, signal }: TaskContext, source: SourceDatabase, b: LogPosition): Promise<boolean> {
+async function streamPasses({ deps, pipeline, signal, moved }: TaskContext, source: SourceDatabase, b: LogPosition): Promise<boolean> {
   const began = deps.clock();
   let nudgeAt = began + NUDGE_AFTER_MS;
   while (!signal.aborted) {
+    moved();
     const checkpoint = await pipeline.warehouse.readCheckpoint(pipeline.name, 0);
     if (checkpoint !== null && hasPassedDirect(checkpoint.next, b)) return true;
     const record = await deps.store.readPipeline(pipeline.name);

@@ -1,102 +1,159 @@
 import { planNext, type PlanAction, type Run, type RunView } from '@elstream/control';
 import { ElstreamError, describeError, hasPassedDirect, sleep, type Service } from '@elstream/core';
-import type { JobWorker, QueueName } from '@elstream/jobs';
+import type { QueueName } from '@elstream/jobs';
 import type { TableState } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
-import { queueOf } from '../task-worker';
+import { tell } from '../tell';
 import { gapRunDue } from './gap-run';
+import { Leadership } from './leadership';
+import { Reconciler } from './reconciler';
 
 export interface PlannerOptions {
   /** Between looks while a run is active, milliseconds. */
   readonly activeMs: number;
   /** Between looks while none is. */
   readonly idleMs: number;
-  /** A running task whose claim was not renewed for this long is free again, milliseconds. */
-  readonly abandonedMs: number;
-  /** This process is the only one of its kind: tasks left running by an earlier one are freed at once when it starts. */
+  /**
+   * A running task whose claim was not renewed for this long is free again, milliseconds; default `deps.leaseMs`: by then
+   * its worker, which renews every third of that, has given it up by its own clock.
+   */
+  readonly abandonedMs?: number;
+  /** This process is the only one of its kind: it takes the lead at its start, and tasks left running by an earlier one are freed at once. */
   readonly alone: boolean;
   /** Queues this process hands tasks to; default all. With a queue of its own per process: those it works itself. */
   readonly queues: readonly QueueName[];
+  /** Pending tasks of one kind of a run that are in the queue at once at most: enough for all workers between two looks. */
+  readonly enqueueLimit: number;
+  /** Between two times that everything pending is handed to the queue, milliseconds; what becomes pending goes at once. */
+  readonly enqueueAgainMs: number;
 }
 
-const DEFAULTS: PlannerOptions = { activeMs: 400, idleMs: 2_000, abandonedMs: 30_000, alone: false, queues: ['preload', 'stream', 'validate'] };
-const ENQUEUE_LIMIT = 1_000;
+const DEFAULTS: PlannerOptions = { activeMs: 400, idleMs: 2_000, alone: false, queues: ['preload', 'stream', 'validate'], enqueueLimit: 500, enqueueAgainMs: 2_000 };
 const MAX_STEPS = 10;
+/** How long `stop` waits for a queue that does not answer. */
+const HANDING_MS = 1_000;
+const WARN_EVERY_MS = 10_000;
 
 /**
  * Moves runs on: reads the control tables, asks the pure planner, writes what it says, hands pending tasks to the queue.
- * Everything is found in the tables again at the next look, so it may die anywhere and any process may take over.
+ * It runs in many processes, and plans in the one that leads. Everything is found in the tables again at the next look,
+ * so it may die anywhere and any process may take over.
+ *
+ * Two may plan at once all the same: one that stood still after it had looked goes on with what it saw. So every write
+ * says itself what it rests on: a run starts and ends once, and ends for a log gap only while the gap is noted; a run for
+ * a gap is made only while it is noted and no run is active; tasks are added once per (kind, table) of a run that has not
+ * ended; a table is promoted once, for the very H and epoch that were judged; claims are freed by the server's clock;
+ * events are written by whoever made the change. Handing a task to the queue twice is no change: it is claimed once.
  */
 export function createPlanner(deps: ReplicationDeps, options: Partial<PlannerOptions> = {}): Service {
   return new PlannerService(deps, { ...DEFAULTS, ...options });
 }
 
 class PlannerService implements Service {
-  private worker: JobWorker | null = null;
-  private closing: Promise<void> | null = null;
-  private readonly done = new AbortController();
+  private readonly stopping = new AbortController();
+  private readonly leadership: Leadership;
+  private readonly reconciler: Reconciler;
+  private ended: Promise<void> | null = null;
+  private stopped: Promise<void> | null = null;
   private freed = false;
   private busy = true;
-  private lookedAt = 0;
-  private releasedAt = 0;
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private releasedAt = Number.NEGATIVE_INFINITY;
+  private handing: Promise<void> | null = null;
+  private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly deps: ReplicationDeps,
     private readonly options: PlannerOptions,
-  ) {}
+  ) {
+    const { store, workerId, leaseMs, clock, logger } = deps;
+    this.leadership = new Leadership({ store, role: 'planner', holder: workerId, leaseMs, steal: options.alone, clock, logger });
+    this.reconciler = new Reconciler(deps, { queues: options.queues, limit: options.enqueueLimit, againMs: options.enqueueAgainMs });
+  }
 
-  async run(): Promise<void> {
-    if (this.closing !== null) return;
-    const unsubscribe = this.deps.bus.subscribe(() => {
-      this.busy = true;
-    });
-    this.worker = this.deps.queue.repeat('planner', this.options.activeMs, (signal) => this.tick(signal));
-    while (!this.done.signal.aborted) await sleep(3_600_000, this.done.signal);
-    unsubscribe();
+  run(): Promise<void> {
+    return (this.ended ??= this.loop());
   }
 
   stop(): Promise<void> {
-    return (this.closing ??= (async () => {
-      await this.worker?.close();
-      this.done.abort();
+    this.stopping.abort();
+    return (this.stopped ??= (async () => {
+      await this.ended;
+      await Promise.race([this.handing, sleep(HANDING_MS)]);
+      await this.leadership.resign();
     })());
   }
 
-  private async tick(signal: AbortSignal): Promise<void> {
-    const { clock, logger, observer } = this.deps;
-    observer.alive('planner');
-    if (!this.busy && clock() - this.lookedAt < this.options.idleMs) return;
+  /** A loop of its own, not the queue's `repeat`: runs are planned while the queue is away. */
+  private async loop(): Promise<void> {
+    const unsubscribe = this.deps.bus.subscribe(() => {
+      this.busy = true;
+    });
+    for (; !this.stopping.signal.aborted; await sleep(this.options.activeMs, this.stopping.signal)) {
+      this.deps.observer.alive('planner');
+      const led = this.leadership.leads;
+      if (!(await this.leadership.keep())) continue;
+      if (!led) this.takeOver();
+      if (this.busy || this.deps.clock() - this.lookedAt >= this.options.idleMs) await this.look();
+    }
+    unsubscribe();
+  }
+
+  private takeOver(): void {
+    this.reconciler.forget();
+    this.busy = true;
+    this.releasedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  private async look(): Promise<void> {
+    const { clock, registry } = this.deps;
     this.lookedAt = clock();
     this.busy = false;
+    await this.attempt({}, () => this.release());
+    for (const name of registry.names()) {
+      // A slow look does not outlive the lead; one pipeline that cannot be planned holds no other up.
+      if (this.stopping.signal.aborted || !(await this.leadership.keep())) return;
+      await this.attempt({ pipeline: name }, async () => {
+        if (registry.has(name)) await this.lookAfter(registry.get(name));
+      });
+    }
+    // Not waited for: a queue that is away must not hold up the next look.
+    this.handing ??= this.attempt({ queue: true }, () => this.enqueue()).finally(() => {
+      this.handing = null;
+    });
+  }
+
+  private async attempt(place: { readonly pipeline?: string; readonly queue?: true }, step: () => Promise<void>): Promise<void> {
     try {
-      await this.release();
-      for (const name of this.deps.registry.names()) {
-        if (signal.aborted) return;
-        await this.lookAfter(this.deps.registry.get(name));
-      }
-      await this.enqueue();
+      await step();
     } catch (error) {
       this.busy = true;
-      logger.warn({ error: describeError(error) }, 'runs could not be planned just now; tried again');
+      const { logger, clock } = this.deps;
+      const level = clock() - this.warnedAt >= WARN_EVERY_MS ? 'warn' : 'debug';
+      if (level === 'warn') this.warnedAt = clock();
+      logger[level]({ pipeline: place.pipeline, error: describeError(error) }, place.queue === true ? 'tasks could not be handed to the queue just now; tried again' : 'runs could not be planned just now; tried again');
     }
   }
 
   private async release(): Promise<void> {
-    const { store, workerId, clock, logger } = this.deps;
+    const { store, workerId, clock, logger, leaseMs } = this.deps;
     if (this.options.alone && !this.freed) {
       const freed = await store.releaseAbandoned({ olderThanMs: 0, except: workerId });
       this.freed = true;
       if (freed > 0) logger.info({ tasks: freed }, 'tasks left by an earlier process go on');
     }
-    if (clock() - this.releasedAt < this.options.abandonedMs / 6) return;
+    const abandonedMs = this.options.abandonedMs ?? leaseMs;
+    if (clock() - this.releasedAt < abandonedMs / 10) return;
+    const released = await store.releaseAbandoned({ olderThanMs: abandonedMs });
     this.releasedAt = clock();
-    const released = await store.releaseAbandoned({ olderThanMs: this.options.abandonedMs });
-    if (released > 0) logger.warn({ tasks: released }, 'tasks of silent workers are free again');
+    if (released === 0) return;
+    this.reconciler.forget();
+    logger.warn({ tasks: released }, 'tasks of silent workers are free again');
   }
 
   private async lookAfter(pipeline: PipelineHandle): Promise<void> {
-    const { store, clock, logger, bus } = this.deps;
+    const { store, clock, logger } = this.deps;
     const record = await store.readPipeline(pipeline.name);
     if (record === null) return;
     await this.promote(pipeline);
@@ -105,12 +162,12 @@ class PlannerService implements Service {
       const run = await createGapRun(this.deps, pipeline.name);
       if (run !== null) {
         logger.warn({ pipeline: pipeline.name, runId: run.id, reason: record.gapReason }, 'run started by itself after a log gap');
-        await bus.publish({ type: 'run-changed', pipeline: pipeline.name, runId: run.id });
+        tell(this.deps, { type: 'run-changed', pipeline: pipeline.name, runId: run.id });
       }
     }
     for (const run of await store.readRuns({ pipeline: pipeline.name, states: ['pending', 'running'], limit: 10 })) {
       this.busy = true;
-      if (record.gapReason !== null && (await this.overtaken(run))) await this.act(run, { do: 'end', state: 'failed', error: `log gap: ${record.gapReason}; the tables are preloaded again` });
+      if (record.gapReason !== null && (await this.overtaken(run))) await this.end(run, { state: 'failed', error: `log gap: ${record.gapReason}; the tables are preloaded again` }, 'gap');
       else await this.advance(pipeline, run);
     }
   }
@@ -145,9 +202,13 @@ class PlannerService implements Service {
     for (let step = 0; run !== null && step < MAX_STEPS; step += 1) {
       const actions = planNext(await this.view(pipeline, run));
       if (actions.length === 0) return;
-      for (const action of actions) await this.act(run, action);
-      await this.deps.bus.publish({ type: 'run-changed', pipeline: pipeline.name, runId: run.id });
-      run = await this.deps.store.readRun(run.id);
+      const { id } = run;
+      const now: Run = run;
+      await this.deps.tracer.span('plan', { pipeline: pipeline.name, runId: id, actions: actions.map((a) => a.do).join(', ') }, async () => {
+        for (const action of actions) await this.act(now, action);
+      });
+      tell(this.deps, { type: 'run-changed', pipeline: pipeline.name, runId: id });
+      run = await this.deps.store.readRun(id);
     }
   }
 
@@ -162,47 +223,43 @@ class PlannerService implements Service {
 
   private async act(run: Run, action: PlanAction): Promise<void> {
     const { store, logger } = this.deps;
-    const log = logger.child({ pipeline: run.pipeline, runId: run.id });
     switch (action.do) {
       case 'start':
-        await store.startRun(run.id);
+        if (!(await store.startRun(run.id))) return;
         await store.addEvent({ runId: run.id, type: 'run-started', table: null, detail: { reason: run.reason } });
-        log.info({ reason: run.reason }, 'run started');
+        logger.info({ pipeline: run.pipeline, runId: run.id, reason: run.reason }, 'run started');
         return;
       case 'add-tasks': {
         const added = await store.addTasks(run.id, action.tasks);
         for (const task of added) await store.addEvent({ runId: run.id, type: `${task.kind}-planned`, table: task.table, detail: {} });
         return;
       }
-      case 'end': {
-        if (!(await store.endRun(run.id, action.state, action.error))) return;
-        await store.addEvent({ runId: run.id, type: `run-${action.state}`, table: null, detail: { error: action.error } });
-        log[action.state === 'failed' ? 'error' : 'info']({ error: action.error }, `run ${action.state}`);
+      case 'end':
+        await this.end(run, action);
         return;
-      }
     }
     action satisfies never;
   }
 
-  /** Whatever is pending goes to the queue; what waits there already is not added twice. */
+  private async end(run: Run, { state, error }: Pick<Extract<PlanAction, { do: 'end' }>, 'state' | 'error'>, onlyIf?: 'gap'): Promise<void> {
+    const { store, logger } = this.deps;
+    if (!(await store.endRun(run.id, state, error, onlyIf))) return;
+    await store.addEvent({ runId: run.id, type: `run-${state}`, table: null, detail: { error } });
+    logger[state === 'failed' ? 'error' : 'info']({ pipeline: run.pipeline, runId: run.id, error }, `run ${state}`);
+    tell(this.deps, { type: 'run-changed', pipeline: run.pipeline, runId: run.id });
+  }
+
   private async enqueue(): Promise<void> {
-    const { store, queue, registry } = this.deps;
-    const pending = await store.pendingTasks(ENQUEUE_LIMIT);
-    if (pending.length > 0) this.busy = true;
-    for (const task of pending) {
-      const name = queueOf(task.kind);
-      if (!registry.has(task.pipeline) || !this.options.queues.includes(name)) continue;
-      await queue.enqueue({ queue: name, taskId: task.id, pipeline: task.pipeline });
-    }
+    if ((await this.reconciler.look()) > 0) this.busy = true;
   }
 }
 
-/** Null if a run was started meanwhile: it will declare the gap as well. */
+/** Null if a run was started meanwhile, which will declare the gap as well, or if one has declared it. */
 async function createGapRun({ store }: ReplicationDeps, pipeline: string): Promise<Run | null> {
   try {
     return await store.createRun({ pipeline, reason: 'log-gap', tables: [] });
   } catch (error) {
-    if (error instanceof ElstreamError && error.code === 'RUN_ACTIVE') return null;
+    if (error instanceof ElstreamError && ['RUN_ACTIVE', 'GAP_GONE'].includes(error.code)) return null;
     throw error;
   }
 }

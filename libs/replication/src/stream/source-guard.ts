@@ -1,6 +1,7 @@
 import { describeError, sleep, type Logger, type Service } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
+import { tell } from '../tell';
 import type { PipelineStream } from './pipeline-stream';
 import { guardWal } from './wal-guard';
 
@@ -88,7 +89,7 @@ export class SourceGuard implements Service {
       case 'resume':
         this.logger.warn({ retainedBytes, limitBytes: settings.walLimitBytes }, 'log retained at the source is at its limit: the pause is lifted');
         await store.setPaused(name, false);
-        await this.deps.bus.publish({ type: 'pipeline-changed', pipeline: name });
+        tell(this.deps, { type: 'pipeline-changed', pipeline: name });
         return;
       case 'drop':
         await this.drop(retainedBytes);
@@ -114,6 +115,6 @@ export class SourceGuard implements Service {
     this.stream.interrupt();
     const stream = await this.pipeline.stream();
     await stream.drop();
-    await this.deps.bus.publish({ type: 'pipeline-changed', pipeline: name });
+    tell(this.deps, { type: 'pipeline-changed', pipeline: name });
   }
 }

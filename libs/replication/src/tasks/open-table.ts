@@ -9,7 +9,7 @@ import { mappingOf, type TaskHandler } from './task-context';
  * transaction that completes this one. A repetition after a crash raises nothing again and waits again.
  */
 export const openTable: TaskHandler = async (context) => {
-  const { deps, pipeline, claim, signal, logger } = context;
+  const { deps, pipeline, claim, signal, logger, moved } = context;
   const mapping = await mappingOf(context);
   const source = await pipeline.source();
   const epoch = await pipeline.warehouse.beginPreload(pipeline.name, mapping, claim.runId);
@@ -21,11 +21,13 @@ export const openTable: TaskHandler = async (context) => {
     logger,
     clock: deps.clock,
     signal,
+    moved,
     waitMs: pipeline.settings.transactionWaitMs,
     listed: () => failpoint('preload:transactions-listed'),
   });
   const follow = [];
   for await (const range of source.planChunks(mapping, signal)) {
+    moved();
     follow.push({ kind: 'preload-chunk' as const, table: mapping.id, epoch, payload: rangePayload(range) });
   }
   return { outcome: 'done', result: { epoch, l0: l0.hex, chunks: follow.length }, follow };

@@ -7,12 +7,13 @@ export type CompareDirection = 'source' | 'warehouse';
 
 /** Cuts both sides into ranges of their own keys: the source's find what is missing or unequal, the warehouse's what is extra. */
 export const planValidation: TaskHandler = async (context) => {
-  const { pipeline, signal, task } = context;
+  const { pipeline, signal, task, moved } = context;
   const mapping = await mappingOf(context);
   const source = await pipeline.source();
   const follow: NewTask[] = [];
   const add = async (direction: CompareDirection, ranges: AsyncIterable<KeyRange>): Promise<void> => {
     for await (const range of ranges) {
+      moved();
       follow.push({ kind: 'validate-chunk', table: mapping.id, epoch: task.epoch, payload: { direction, ...rangePayload(range) } });
     }
   };

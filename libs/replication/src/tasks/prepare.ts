@@ -1,7 +1,8 @@
 import { ElstreamError, tableId, type TableMapping } from '@elstream/core';
 import type { SourceTable } from '@elstream/source';
+import { tell } from '../tell';
 import { gapBeforeCheckpoint } from './gap-reason';
-import type { TaskContext, TaskHandler } from './task-context';
+import { stillOurs, type TaskContext, type TaskHandler } from './task-context';
 
 /**
  * Checks everything that can be wrong before anything is changed, then makes warehouse tables and capture exist and
@@ -19,8 +20,8 @@ export const prepare: TaskHandler = async (context) => {
   const tables = gap === null && run !== null && run.tables.length > 0 ? run.tables : mappings.map((m) => m.id);
   await deps.store.setRunTables(task.runId, tables);
   await deps.store.setStreamError(pipeline.name, null);
-  await deps.bus.publish({ type: 'tables-changed', pipeline: pipeline.name });
-  await deps.bus.publish({ type: 'pipeline-changed', pipeline: pipeline.name });
+  tell(deps, { type: 'tables-changed', pipeline: pipeline.name });
+  tell(deps, { type: 'pipeline-changed', pipeline: pipeline.name });
   logger.info({ tables: tables.length, gap }, 'pipeline prepared');
   return { outcome: 'done', result: { tables: tables.length, gap, estimatedRows: estimates(found, tables) } };
 };
@@ -56,11 +57,14 @@ function refuseIf(pipeline: string, problems: readonly string[]): void {
 }
 
 /** Capture, mappings, checkpoint (R3, R4 step 0). Returns the reason of a declared gap, or null. */
-async function standCheckpoint({ deps, pipeline, logger }: TaskContext, mappings: readonly TableMapping[]): Promise<string | null> {
+async function standCheckpoint(context: TaskContext, mappings: readonly TableMapping[]): Promise<string | null> {
+  const { deps, pipeline, logger } = context;
   const { store } = deps;
   const { warehouse, name } = pipeline;
   const stream = await pipeline.stream();
+  await stillOurs(context);
   const start = await stream.prepare(mappings);
+  await stillOurs(context);
   await pipeline.setMappings(mappings);
   const record = await store.registerPipeline(name);
   const { confirmed } = await stream.status();
@@ -74,9 +78,10 @@ async function standCheckpoint({ deps, pipeline, logger }: TaskContext, mappings
     const reason = gapBeforeCheckpoint({ start, record, confirmed, checkpoint });
     if (reason === null) continue;
     declared = reason;
+    await stillOurs(context);
     logger.warn({ partition, reason, position: next.hex }, 'log gap: all tables are preloaded again');
     deps.observer.gapDeclared(name);
-    await warehouse.declareGap({ pipeline: name, partition, next, identity: start.identity, tables: mappings.map((m) => m.id), reason });
+    await warehouse.declareGap({ pipeline: name, partition, from: checkpoint, next, identity: start.identity, tables: mappings.map((m) => m.id), reason });
   }
   // Only now: had we stopped before, the next try would have to find the gap again.
   await store.setIdentity(name, start.identity);

@@ -11,6 +11,16 @@ export interface TaskContext {
   readonly claim: TaskClaim;
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** To be called now and then: a handler that is silent for very long counts as hung and loses its task. */
+  readonly moved: () => void;
+}
+
+/**
+ * Renews the claim before a write that no claim guards, and so narrows what a worker does that was asleep meanwhile.
+ * Throws `TASK_LOST` (lost) if the task is no longer ours.
+ */
+export async function stillOurs({ deps, claim, task }: TaskContext): Promise<void> {
+  if (!(await deps.store.renew(claim))) throw new ElstreamError('TASK_LOST', 'lost', `task ${task.kind} was given to another worker`);
 }
 
 export type TaskOutcome =

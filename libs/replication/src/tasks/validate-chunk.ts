@@ -41,13 +41,14 @@ interface FirstPass {
   readonly suspects: readonly (readonly string[])[];
 }
 
-async function differingFromSource({ pipeline, task, signal }: TaskContext, mapping: TableMapping): Promise<FirstPass> {
+async function differingFromSource({ pipeline, task, signal, moved }: TaskContext, mapping: TableMapping): Promise<FirstPass> {
   const source = await pipeline.source();
   const read = await source.readChunk(mapping, rangeOf(task.payload), signal);
   const suspects: (readonly string[])[] = [];
   let rows = 0;
   let piece: Cell[][] = [];
   const compare = async (): Promise<void> => {
+    moved();
     const keys = piece.map((row) => keyOfRow(mapping, row));
     const standing = byKey(mapping, await pipeline.warehouse.readByKeys(mapping, keys), (r) => r.row);
     piece.forEach((row, i) => {
@@ -66,12 +67,13 @@ async function differingFromSource({ pipeline, task, signal }: TaskContext, mapp
   return { rows, suspects };
 }
 
-async function extraInWarehouse({ pipeline, task, signal }: TaskContext, mapping: TableMapping): Promise<FirstPass> {
+async function extraInWarehouse({ pipeline, task, signal, moved }: TaskContext, mapping: TableMapping): Promise<FirstPass> {
   const source = await pipeline.source();
   const keys = await pipeline.warehouse.readKeys(mapping, rangeOf(task.payload));
   const suspects: (readonly string[])[] = [];
   for (const slice of slices(keys, pipeline.settings.compareRows)) {
     if (signal.aborted) break;
+    moved();
     const there = byKey(mapping, await source.readByKeys(mapping, slice), (row) => row);
     suspects.push(...slice.filter((key) => !there.has(keyIdentity(mapping, key))));
   }

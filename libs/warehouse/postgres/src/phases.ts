@@ -8,6 +8,9 @@ import { EPOCH_COLUMN, type Target } from './target';
 export async function beginPreload(dataSource: EntityDataSource, pipeline: string, target: Target, runId: string): Promise<number> {
   const table = target.mapping.id;
   return inTransaction(dataSource, async (sql) => {
+    // First of all locks, as everywhere: the run cannot end, and the next begin, until the epoch is raised.
+    const [run] = await sql.query<{ active: boolean }>(`SELECT state IN ('pending', 'running') AS active FROM elstream.run WHERE id = $1 FOR SHARE`, [runId]);
+    if (run?.active !== true) throw new ElstreamError('RUN_ENDED', 'lost', 'the run has ended; its table belongs to the next one', { place: { pipeline, table } });
     const partitions = await readPartitions(sql, pipeline);
     if (partitions.length === 0) {
       throw new ElstreamError('NO_CHECKPOINT', 'stop', 'capture is not confirmed running: the pipeline has no checkpoint yet, so a preload cannot begin (R4)', { place: { pipeline, table } });
@@ -103,6 +106,7 @@ export async function declareGap(dataSource: EntityDataSource, gap: GapDeclarati
   return inTransaction(dataSource, async (sql) => {
     const tables = [...gap.tables];
     await lockTables(sql, 'exclusive', { pipeline, tables, partitions: await readPartitions(sql, pipeline) });
+    if (gap.from !== undefined) await requireStanding(sql, gap.from);
     await sql.execute(
       `INSERT INTO elstream.checkpoint (pipeline, "partition", generation, next_offset) VALUES ($1, $2, 1, $3)
        ON CONFLICT (pipeline, "partition") DO UPDATE SET generation = checkpoint.generation + 1, next_offset = EXCLUDED.next_offset, highest = NULL, applied_at = now()`,
@@ -117,4 +121,10 @@ export async function declareGap(dataSource: EntityDataSource, gap: GapDeclarati
     if (standing === null) throw new ElstreamError('NO_CHECKPOINT', 'retry', 'the checkpoint vanished while a log gap was declared', { place: { pipeline } });
     return standing;
   });
+}
+
+/** Who found the gap may have slept meanwhile, and another have answered it: moving the checkpoint then would make a gap. */
+async function requireStanding(sql: Sql, from: Checkpoint): Promise<void> {
+  const rows = await sql.query('SELECT 1 FROM elstream.checkpoint WHERE pipeline = $1 AND "partition" = $2 AND generation = $3 AND next_offset = $4 FOR UPDATE', [from.pipeline, from.partition, from.generation, from.next.hex]);
+  if (rows.length === 0) throw new ElstreamError('CHECKPOINT_MOVED', 'retry', 'the checkpoint was moved while a log gap was to be declared; looked at again', { place: { pipeline: from.pipeline } });
 }

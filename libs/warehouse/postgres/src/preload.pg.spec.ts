@@ -80,6 +80,12 @@ describe('preloading a table (R4)', () => {
     expect(await fx.loadChunk(items, stalled, [['1', 'stale']])).toEqual({ outcome: 'lost' });
   });
 
+  it('a worker that slept while its run ended cannot take the table from the next run', async () => {
+    const later = await fx.beginPreload(items);
+    await expect(fx.warehouse.beginPreload(WarehouseFixture.pipeline, items, runId)).rejects.toMatchObject({ code: 'RUN_ENDED', recovery: 'lost' });
+    expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ epoch: later.epoch, runId: later.runId });
+  });
+
   it('finishing sweeps rows of older epochs, drops the markers and waits for H before the table is live', async () => {
     await load([['1', 'a'], ['2', 'b'], ['3', 'c']]);
     await fx.finish(items, runId, epoch);
@@ -114,7 +120,10 @@ describe('preloading a table (R4)', () => {
     await load([['1', 'a']]);
     const zombie = fx.checkpoint;
     const next = zombie.next;
-    const gap = await fx.warehouse.declareGap({ pipeline: WarehouseFixture.pipeline, partition: 0, next, identity: { system: 's', fork: '1' }, tables: [items.id], reason: 'test' });
+    const declare = () => fx.warehouse.declareGap({ pipeline: WarehouseFixture.pipeline, partition: 0, from: zombie, next, identity: { system: 's', fork: '1' }, tables: [items.id], reason: 'test' });
+    const gap = await declare();
+    // one who found the same gap and slept meanwhile moves nothing
+    await expect(declare()).rejects.toMatchObject({ code: 'CHECKPOINT_MOVED', recovery: 'retry' });
     expect(gap).toMatchObject({ generation: zombie.generation + 1, highest: null });
     expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ phase: 'new', epoch: epoch + 1 });
     expect((await fx.apply(items, [event.insert(items, 50, ['9', 'zombie'])])).outcome).toBe('lost');
