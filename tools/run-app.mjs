@@ -14,6 +14,7 @@ const apps = {
   sabotage: ['e2e', 'sabotage/main.js'],
   chaos: ['e2e', 'chaos/main.js'],
   model: ['e2e', 'model/main.js'],
+  servers: ['libs/servers', 'set/main.js'],
 };
 
 const [name, ...args] = process.argv.slice(2);

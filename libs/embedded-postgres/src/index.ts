@@ -1,4 +1,4 @@
 export { errnoOf } from './failure';
 export { type EmbeddedPostgresOptions, type EmbeddedServer, type StopMode, defaultSettings } from './options';
 export { type ProcessIdentity, identify, isAlive } from './processes';
-export { discardDataFolder, startEmbeddedPostgres } from './server';
+export { discardDataFolder, startEmbeddedPostgres, stopAbandoned } from './server';

@@ -44,6 +44,12 @@ export async function discardDataFolder(dataDir: string): Promise<void> {
   deleteFolder(placed, path.resolve(dataDir));
 }
 
+/** Stops what a dead process left running in a data folder of ours; the data stays. One in use is refused. */
+export async function stopAbandoned(dataDir: string): Promise<void> {
+  const placed = placeDataDir(dataDir, chooseAccount(path.resolve(dataDir)));
+  if (inspect(placed) === 'complete') await clearFolder(placed);
+}
+
 function deleteFolder(placed: string, wanted: string): void {
   rmSync(placed, { recursive: true, force: true, maxRetries: 5 });
   rmSync(`${placed}.initialising`, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 export { type FindOptions, findRedisServer } from './find-redis';
+export { tryLock } from './lock';
 export { redisCommand } from './resp';
 export { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server';
 export { type ComposeCommand, findDockerCompose } from './docker-compose';

@@ -1,6 +1,7 @@
-import { errnoOf, identify, isAlive, type ProcessIdentity } from '@elstream/embedded-postgres';
+import { isAlive, type ProcessIdentity } from '@elstream/embedded-postgres';
+import { tryLock } from '@elstream/servers';
 import { spawn } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -96,40 +97,6 @@ function greet({ leasePort, token }: ServerState): Promise<Socket | undefined> {
     socket.once('data', (answer) => give(answer.toString() === `${token}\n` ? socket : undefined));
     socket.once('connect', () => socket.write(`${token}\n`));
   });
-}
-
-/** A lock file naming its holder; one whose holder is dead is broken. */
-function tryLock(lock: string): boolean {
-  const us = JSON.stringify(identify(process.pid));
-  try {
-    writeFileSync(lock, us, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
-  breakDeadLock(lock);
-  return false;
-}
-
-/** Renamed first, then looked at again: of two breakers the later one may have caught a new holder's lock, and puts it back. */
-function breakDeadLock(lock: string): void {
-  const aside = `${lock}.${String(process.pid)}.${String(Date.now())}`;
-  try {
-    if (holderLives(lock)) return;
-    renameSync(lock, aside);
-    if (holderLives(aside)) linkSync(aside, lock);
-  } catch (error) {
-    // Another process broke, released or took it meanwhile.
-    if (!['ENOENT', 'EEXIST'].includes(errnoOf(error) ?? '')) throw error;
-  } finally {
-    rmSync(aside, { force: true });
-  }
-}
-
-function holderLives(lock: string): boolean {
-  const text = readFileSync(lock, 'utf8');
-  // Made but not yet written: its holder is at work.
-  return text === '' || isAlive(JSON.parse(text) as ProcessIdentity);
 }
 
 /** Starts the supervisor as a process that outlives us, and waits until it has written its state or ended. */
