@@ -62,8 +62,8 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
     const store = await createControlStore({ dataSource, logger });
     closers.push(() => store.close());
     await connectPatiently('the warehouse', () => store.migrate(), patience);
-    const { queue, bus, check } = await coordinate(settings.coordination ?? { kind: 'in-process' }, { logger, clock, leaseMs });
-    closers.push(() => bus.close(), () => queue.close());
+    const { queue, bus, check, close: endCoordination } = await coordinate(settings.coordination ?? { kind: 'in-process' }, { logger, clock, leaseMs });
+    closers.push(endCoordination);
     if (check !== null) closers.push(health.addCheck('redis', check));
     const bind = (config: PipelineConfig): Promise<BoundPipeline> => bindPipeline(config, { dataSource, store, logger });
     const registry = new BoundRegistry({ store, bus, logger, bind, forget: (name) => metrics.forgetPipeline(name) });
