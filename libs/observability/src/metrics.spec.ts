@@ -1,4 +1,6 @@
-import { createMetrics } from './index';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createMetrics, VERSION } from './index';
 
 describe('createMetrics', () => {
   it('has a registry of its own, so that two services live in one process', async () => {
@@ -50,6 +52,12 @@ describe('createMetrics', () => {
     const text = await metrics.text();
     expect(text).not.toContain('pipeline="gone"');
     expect(text).toContain('elstream_batch_seconds_count{pipeline="kept"} 1');
+  });
+
+  it('tells the version of the product', async () => {
+    const { version } = JSON.parse(readFileSync(path.join(__dirname, '..', '..', '..', 'package.json'), 'utf8')) as { version: string };
+    expect(VERSION).toBe(version);
+    expect(await createMetrics().text()).toContain(`elstream_build_info{version="${version}"} 1`);
   });
 
   it('adds the metrics of Node when asked', async () => {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from './version';
 
 /** Phases of a table that `elstream_table_phase` knows; the warehouse keeps the truth. */
 export const TABLE_PHASES = ['new', 'preloading', 'catching-up', 'live', 'stopped'] as const;
@@ -7,20 +8,21 @@ export const TABLE_PHASES = ['new', 'preloading', 'catching-up', 'live', 'stoppe
  * Every metric of the product: names, labels and meaning in this one place. Labels hold names of pipelines, tables,
  * phases and states only, never keys or values (R10).
  */
-function define(registry: Registry) {
+function define(registry: Registry, describe: (metric: MetricDescription) => void = () => undefined) {
   const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Counter({ name, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Gauge({ name, help, labelNames, registers });
+  const told = <L extends string>(type: MetricDescription['type'], name: string, help: string, labelNames: readonly L[]) => {
+    describe({ name, type, help, labels: labelNames });
+    return { name, help, labelNames, registers };
+  };
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Counter(told('counter', name, help, labelNames));
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Gauge(told('gauge', name, help, labelNames));
   return {
     eventsApplied: counter('elstream_events_applied_total', 'Change events applied, re-emissions not counted.', ['pipeline', 'table']),
     eventsSkipped: counter('elstream_events_skipped_total', 'Change events recognised as re-emissions or passed over.', ['pipeline']),
     batches: counter('elstream_batches_total', 'Batches committed with their checkpoint.', ['pipeline']),
     batchSeconds: new Histogram({
-      name: 'elstream_batch_seconds',
-      help: 'Time from a batch in hand to its commit.',
-      labelNames: ['pipeline'],
+      ...told('histogram', 'elstream_batch_seconds', 'Seconds from a batch in hand to its commit.', ['pipeline']),
       buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
-      registers,
     }),
     rowsPreloaded: counter('elstream_rows_preloaded_total', 'Rows read from the source by preload.', ['pipeline', 'table']),
     chunksPreloaded: counter('elstream_chunks_preloaded_total', 'Preload chunks committed.', ['pipeline', 'table']),
@@ -31,12 +33,33 @@ function define(registry: Registry) {
     retainedLogBytes: gauge('elstream_retained_log_bytes', 'Log the source keeps for the pipeline.', ['pipeline']),
     retainedLogLimitBytes: gauge('elstream_retained_log_limit_bytes', 'Limit of the log the source keeps (source.walLimitBytes).', ['pipeline']),
     tasks: gauge('elstream_tasks', 'Tasks of runs that have not ended, by state.', ['pipeline', 'kind', 'state']),
+    tasksEnded: counter('elstream_tasks_total', 'Tasks this process has ended or given back, by outcome (done, retry, failed, lost).', ['pipeline', 'kind', 'outcome']),
+    queueJobs: gauge('elstream_queue_jobs', 'Jobs in the queue (waiting, active); the same number in every process. The queue only delivers: the truth is elstream_tasks.', ['queue', 'state']),
+    leader: gauge('elstream_leader', '1 while this process leads the planning of runs.', []),
+    streamActive: gauge('elstream_stream_active', '1 while this process reads the stream, 0 while it stands by.', ['pipeline']),
+    pipelineFilesInvalid: gauge('elstream_pipeline_files_invalid', '1 while the pipeline files cannot be used as they are and the last good ones stay in force.', []),
     tablePhase: gauge('elstream_table_phase', '1 for the phase the table is in, 0 for the others.', ['pipeline', 'table', 'phase']),
     pipelinePaused: gauge('elstream_pipeline_paused', '1 while the stream is paused.', ['pipeline']),
     streamFailures: counter('elstream_stream_failures_total', 'Times the stream failed, by what followed.', ['pipeline', 'recovery']),
     refreshFailures: counter('elstream_refresh_failures_total', 'Scrapes whose gauges could not be refreshed and are stale.', []),
     logGaps: counter('elstream_log_gaps_total', 'Log gaps declared.', ['pipeline']),
+    buildInfo: gauge('elstream_build_info', 'Always 1; the label tells the version.', ['version']),
   };
+}
+
+/** A metric as a person reads of it. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** Every metric of the product, in the order of its definition. */
+export function describeMetrics(): readonly MetricDescription[] {
+  const all: MetricDescription[] = [];
+  define(new Registry(), (metric) => all.push(metric));
+  return all;
 }
 
 type Definitions = ReturnType<typeof define>;
@@ -65,6 +88,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   if (options.process === true) collectDefaultMetrics({ register: registry });
   const metrics = define(registry);
+  metrics.buildInfo.set({ version: VERSION }, 1);
   const refreshers = new Set<() => Promise<void> | void>();
   return {
     ...metrics,
