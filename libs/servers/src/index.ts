@@ -4,3 +4,4 @@ export { redisCommand } from './resp';
 export { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server';
 export { type ComposeCommand, findDockerCompose } from './docker-compose';
 export { findKustomize, type FindToolOptions, type KubernetesObject, type KustomizeBuild, renderKustomization, renderOverlay } from './kustomize';
+export { type ContainerEnvironment, environmentOfContainer, type ManifestContainer, type ManifestProbe, type ManifestVariable, type PodSpec, type Workload, workloadsOf } from './manifests';
