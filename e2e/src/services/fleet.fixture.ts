@@ -184,7 +184,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** The ends of all logs, for the error of a test that failed. */
-  logs(chars = 2_500): string {
+  logs(chars = 1_500): string {
     return this.replicas.filter((replica) => replica.lives > 0).map((replica) => `--- ${replica.name} (life ${String(replica.lives)}, ${replica.awake ? 'awake' : 'not awake'})\n${replica.log.slice(-chars)}`).join('\n');
   }
 

@@ -166,7 +166,7 @@ export class ServicesWorld implements AsyncDisposable {
     const wrong = await this.warehouse.query(
       `SELECT s.table_id, s.rows_preloaded::text AS preloaded, sum(t.rows)::text AS read
          FROM elstream.table_state s JOIN elstream.task t ON t.run_id = s.run_id AND t.table_id = s.table_id AND t.kind = 'preload-chunk'
-        WHERE s.run_id = $1 GROUP BY 1, 2 HAVING s.rows_preloaded <> sum(t.rows)`,
+        WHERE s.run_id = $1 GROUP BY s.table_id, s.rows_preloaded HAVING s.rows_preloaded <> sum(t.rows)`,
       [runId],
     );
     if (open.length + wrong.length > 0) throw this.explain(new Error(`run ${runId} has ended, but ${JSON.stringify({ open, wrong })}`));
