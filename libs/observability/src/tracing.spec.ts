@@ -21,6 +21,8 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(5);
 }
 
+afterAll(() => diag.disable());
+
 describe('createTracing without an endpoint', () => {
   it.each<[string, Partial<TracingOptions>]>([
     ['nothing is set', {}],
@@ -36,7 +38,7 @@ describe('createTracing without an endpoint', () => {
   });
 
   it.each([
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'elsewhere:4318'],
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'user:hunter2'],
   ])('refuses a %s that is no URL, by name and without its text', (name, value) => {
     expect(() => tracing({ env: { [name]: value } })).toThrow(expect.objectContaining({ code: 'OTLP_ENDPOINT_INVALID', recovery: 'refuse', message: expect.stringContaining(name) }));
