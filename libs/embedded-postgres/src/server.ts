@@ -1,10 +1,10 @@
 import { type ElstreamError, silentLogger, sleep } from '@elstream/core';
 import { readFileSync, realpathSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { Client } from 'pg';
 import { type Account, chooseAccount } from './account';
 import { clearFolder, createCluster, inspect, killServerProcesses, makeParents, newPassword, placeDataDir, readState, writeState } from './data-folder';
+import { freePort } from './free-port';
 import { errnoOf, failure } from './failure';
 import { type Installation, binary, packagedNativeDir, provideInstallation } from './installation';
 import { type EmbeddedPostgresOptions, type EmbeddedServer, type StopMode, serverSettings } from './options';
@@ -199,16 +199,4 @@ class Server implements EmbeddedServer {
 function wrongPassword(dataDir: string, error: unknown): ElstreamError {
   if (errnoOf(error) === '28P01') return failure(`the cluster in ${dataDir} was made with another password; give that one, or another dataDir`, error);
   return failure(`the server in ${dataDir} started but does not answer`, error);
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(failure('no free port'))));
-    });
-  });
 }

@@ -1,4 +1,5 @@
 import { sleep } from '@elstream/core';
+import { freePort } from '@elstream/embedded-postgres';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type Socket } from 'node:net';
@@ -6,7 +7,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { failure, messageOf } from './failure';
 import { findRedisServer } from './find-redis';
-import { freePort } from './ports';
 import { redisCommand } from './resp';
 
 export interface RedisServerOptions {
