@@ -1,1 +1,1 @@
-export {};
+export { BUNDLED, type Bundled } from './environment';

@@ -1,0 +1,161 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { environmentOfContainer, type KubernetesObject, renderOverlay, type Workload, workloadsOf } from '@elstream/servers';
+import { BUNDLED, bundleOf, environmentProblems, pipelineReferences } from './environment';
+import { referenceProblems } from './references';
+import { restrictedProblems } from './restricted';
+import { type Slip, slipped } from './slip.fixture';
+import { fieldProblems, schemaProblems } from './schemas';
+
+const root = path.join(__dirname, '..', '..');
+const overlaysFolder = path.join(root, 'deploy', 'k8s', 'overlays');
+const pipelines = path.join(root, 'pipelines');
+/** The Secrets docs/deployment.md makes, with stand-ins of the right form. */
+const SECRETS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  elstream: { API_TOKEN: 'token', REDIS_URL: 'redis://:password@redis:6379/0', SOURCE_URL: 'postgresql://elstream:password@source:5432/source', WAREHOUSE_URL: 'postgresql://elstream:password@warehouse:5432/warehouse' },
+  'elstream-servers': { REDIS_PASSWORD: 'password', SOURCE_PASSWORD: 'password', WAREHOUSE_PASSWORD: 'password' },
+};
+const secretKeys = Object.fromEntries(Object.entries(SECRETS).map(([name, keys]) => [name, Object.keys(keys)]));
+
+const GATEWAY = 'Deployment elstream-gateway';
+const CONTAINER = 'spec template spec containers 0';
+const MIGRATE = 'Job elstream-migrate';
+
+function variablesOf(objects: readonly KubernetesObject[], workload: Workload): Record<string, string> {
+  const { values, secrets } = environmentOfContainer(objects, workload.pod.containers[0]!);
+  return { ...values, ...Object.fromEntries(Object.entries(secrets).map(([name, { secret, key }]) => [name, SECRETS[secret]?.[key] ?? ''])) };
+}
+
+function variableProblems(objects: readonly KubernetesObject[]): string[] {
+  return ours(objects).flatMap((workload) => environmentProblems(bundleOf(workload.pod.containers[0]!.command)!, variablesOf(objects, workload), pipelines));
+}
+
+const ours = (objects: readonly KubernetesObject[]): Workload[] => workloadsOf(objects).filter(({ podLabels }) => podLabels['app.kubernetes.io/name'] === 'elstream');
+
+describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
+  let objects: KubernetesObject[];
+
+  beforeAll(async () => {
+    objects = await renderOverlay(overlay);
+  }, 300_000);
+
+  it('holds to the schemas of Kubernetes', () => {
+    expect(schemaProblems(objects)).toEqual([]);
+  });
+
+  it('has no field that Kubernetes does not know', () => {
+    expect(fieldProblems(objects)).toEqual([]);
+  });
+
+  const misspelt: [string, RegExp, Slip][] = [
+    ['a misspelt field of a container', /imagePullPolice/, [GATEWAY, `${CONTAINER} imagePullPolice`, 'Always']],
+    ['a misspelt field of a probe', /periodSecond\b/, [GATEWAY, `${CONTAINER} livenessProbe periodSecond`, 5]],
+    ['a field one level too high', /containers/, ['Deployment elstream-streamer', 'spec containers', []]],
+    ['a value that is none of the list', /Sometimes/, [GATEWAY, `${CONTAINER} imagePullPolicy`, 'Sometimes']],
+    ['a misspelt field of a network policy', /podSelectors/, ['NetworkPolicy elstream-metrics', 'spec podSelectors', {}]],
+    ['a number where a text belongs', /number/, [GATEWAY, 'spec template metadata annotations prometheus.io/port', 8400]],
+  ];
+  it.each(misspelt)('would be refused with %s', (_slip, pattern, slip) => {
+    expect(fieldProblems(slipped(objects, slip)).join('\n')).toMatch(pattern);
+  });
+
+  it.each<[string, Slip]>([
+    ['without a selector', [GATEWAY, 'spec selector', undefined]],
+    ['with a count that is no number', [GATEWAY, 'spec replicas', 'two']],
+  ])('would be refused by the schemas %s', (_slip, slip) => {
+    expect(schemaProblems(slipped(objects, slip))).toHaveLength(1);
+  });
+
+  it('points to nothing that is not there', () => {
+    expect(referenceProblems(objects, secretKeys)).toEqual([]);
+  });
+
+  const component = 'app.kubernetes.io/component';
+  const dangling: [string, RegExp, Slip][] = [
+    ['a selector that misses its pods', /does not select its own pods/, [GATEWAY, `spec selector matchLabels ${component}`, 'gate']],
+    ['a Service without pods', /stands for 0/, ['Service elstream-gateway', `spec selector ${component}`, 'gate']],
+    ['a Service for all of our pods', /stands for 5/, ['Service elstream-gateway', `spec selector ${component}`, undefined]],
+    ['a Service to a port that is not open', /leads to web/, ['Service elstream-gateway', 'spec ports 0 targetPort', 'web']],
+    ['a probe of a port that is not open', /asks port web/, [GATEWAY, `${CONTAINER} livenessProbe httpGet port`, 'web']],
+    ['a ConfigMap that is not rendered', /wants the ConfigMap/, [GATEWAY, 'spec template spec volumes 0 configMap name', 'pipes']],
+    ['a mount without a volume', /which the pod has not/, [GATEWAY, `${CONTAINER} volumeMounts 0 name`, 'pipes']],
+    ['a key no Secret has', /API_TOKE\b/, [GATEWAY, `${CONTAINER} env name=API_TOKEN valueFrom secretKeyRef key`, 'API_TOKE']],
+    ['a ServiceAccount that is not there', /no ServiceAccount/, [MIGRATE, 'spec template spec serviceAccountName', 'other']],
+    ['a network policy for a port no pod has', /port https/, ['NetworkPolicy elstream-gateway', 'spec ingress 0 ports 0 port', 'https']],
+  ];
+  it.each(dangling)('would be refused with %s', (_slip, pattern, slip) => {
+    expect(referenceProblems(slipped(objects, slip), secretKeys).join('\n')).toMatch(pattern);
+  });
+
+  it('runs every pod within the restricted profile', () => {
+    expect(workloadsOf(objects).flatMap(restrictedProblems)).toEqual([]);
+  });
+
+  it.each<[string, Slip]>([
+    ['a writable root file system', [GATEWAY, `${CONTAINER} securityContext readOnlyRootFilesystem`, false]],
+    ['a capability', [GATEWAY, `${CONTAINER} securityContext capabilities add`, ['NET_ADMIN']]],
+    ['root', ['Deployment redis', 'spec template spec securityContext runAsUser', 0]],
+    ['a folder of the host', ['StatefulSet source', 'spec template spec volumes +', { name: 'x', hostPath: { path: '/' } }]],
+    ['no limit of memory', [GATEWAY, `${CONTAINER} resources limits`, undefined]],
+  ])('would be refused with %s', (_slip, slip) => {
+    expect(workloadsOf(slipped(objects, slip)).flatMap(restrictedProblems)).toHaveLength(1);
+  });
+
+  it('holds no Secret', () => {
+    expect(objects.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+  });
+
+  it('starts each program of the image in the one pod that is named after it', () => {
+    expect(ours(objects).map(({ component }) => component).sort()).toEqual([...BUNDLED].sort());
+    for (const { component, pod } of ours(objects)) expect(pod.containers.map(({ command, args }) => [bundleOf(command), args])).toEqual([[component, undefined]]);
+  });
+
+  it('sets every variable a program needs, and none that nothing reads', () => {
+    expect(variableProblems(objects)).toEqual([]);
+  });
+
+  it.each<[string, RegExp, Slip]>([
+    ['without API_TOKEN', /API_TOKEN/, [GATEWAY, `${CONTAINER} env name=API_TOKEN`, undefined]],
+    ['without REDIS_URL', /REDIS_URL/, [GATEWAY, `${CONTAINER} env name=REDIS_URL`, undefined]],
+    ['without a variable of the pipeline files', /SOURCE_URL/, [MIGRATE, `${CONTAINER} env name=SOURCE_URL`, undefined]],
+    ['with a misspelt variable', /LOG_LEVELS is set, but nothing reads it/, [GATEWAY, `${CONTAINER} env +`, { name: 'LOG_LEVELS', value: 'info' }]],
+    ["with another service's variable", /migrate: HTTP_PORT/, [MIGRATE, `${CONTAINER} env +`, { name: 'HTTP_PORT', value: '1' }]],
+    ['with a value out of its range', /LEASE_DURATION/, [GATEWAY, `${CONTAINER} env +`, { name: 'LEASE_DURATION', value: '1ms' }]],
+  ])('would be refused %s', (_slip, pattern, slip) => {
+    expect(variableProblems(slipped(objects, slip)).join('\n')).toMatch(pattern);
+  });
+
+  it('listens on the ports it opens, and is looked at where it listens', () => {
+    for (const workload of ours(objects).filter(({ component }) => component !== 'migrate')) {
+      const { HTTP_PORT, HTTP_HOST } = variablesOf(objects, workload);
+      const [container] = workload.pod.containers;
+      expect(HTTP_HOST).toBe('0.0.0.0');
+      expect(container?.ports).toEqual([{ name: 'http', containerPort: Number(HTTP_PORT) }]);
+      const { annotations = {} } = (workload.object['spec'] as { template: { metadata: { annotations?: Record<string, string> } } }).template.metadata;
+      expect(annotations).toMatchObject({ 'prometheus.io/port': HTTP_PORT, 'prometheus.io/path': '/metrics', 'prometheus.io/scrape': 'true' });
+    }
+  });
+
+  it('gives what stops within 10 s some seconds more, and no more than that', () => {
+    for (const { pod } of ours(objects)) expect(pod.terminationGracePeriodSeconds).toBe(15);
+  });
+
+  it('mounts the pipeline files where PIPELINES_DIR points to, so that changes arrive', () => {
+    for (const workload of ours(objects)) {
+      const [container] = workload.pod.containers;
+      expect(container?.volumeMounts).toEqual([{ name: 'pipelines', mountPath: path.posix.join('/app', variablesOf(objects, workload)['PIPELINES_DIR']!), readOnly: true }]);
+    }
+    const data = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'pipelines')?.['data'];
+    const files = readdirSync(pipelines);
+    expect(data).toEqual(Object.fromEntries(files.map((file) => [file, readFileSync(path.join(pipelines, file), 'utf8')])));
+  });
+
+  it('has the sample source of sql/postgres', () => {
+    const samples = objects.filter(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith('source-sample')).map((object) => object['data']);
+    for (const data of samples) expect(data).toEqual({ 'inventory.sql': readFileSync(path.join(root, 'sql', 'postgres', 'inventory.sql'), 'utf8') });
+  });
+});
+
+it('reads references of pipeline files, comments left out', () => {
+  expect(pipelineReferences(pipelines).sort()).toEqual(['SOURCE_URL', 'WAREHOUSE_URL']);
+});
