@@ -107,7 +107,8 @@ async function startSupervisor(files: ServerFiles): Promise<void> {
   const log = openSync(files.log, 'w');
   const register = path.join(workspaceRoot, 'tools', 'swc-register.cjs');
   const main = path.join(workspaceRoot, 'libs', 'testing', 'src', 'test-server', 'supervisor.ts');
-  const child = spawn(process.execPath, ['-r', register, main, files.folder], { cwd: workspaceRoot, detached: true, stdio: ['ignore', log, log] });
+  // The environment is named: under jest a child would else get the one jest was started with, not the test's.
+  const child = spawn(process.execPath, ['-r', register, main, files.folder], { cwd: workspaceRoot, env: process.env, detached: true, stdio: ['ignore', log, log] });
   let ended = false;
   child.once('exit', () => (ended = true));
   for (const deadline = Date.now() + 60_000; !existsSync(files.state); await sleep(50)) {
