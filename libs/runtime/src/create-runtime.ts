@@ -13,7 +13,9 @@ import { coordinate } from './coordination';
 import { boundHeapGrowth } from './heap';
 import { metricsObserver, refreshGauges } from './metrics-observer';
 import { BoundPipeline } from './pipeline-handle';
+import { refreshQueueGauges } from './queue-gauges';
 import { BoundRegistry } from './registry';
+import { refreshRunGauges } from './run-gauges';
 import { PipelineReload } from './reload';
 import type { Runtime, RuntimeSettings } from './runtime';
 
@@ -70,7 +72,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
     closers.push(() => registry.close());
     await connectPatiently('the warehouse', () => registry.apply(configs), patience);
     const overview = createOverview({ registry, store, clock, readProgress: (name) => readProgress(dataSource, name) });
-    closers.push(refreshGauges(metrics, registry, overview));
+    if (settings.overviewMetrics !== false) closers.push(refreshGauges(metrics, registry, overview), refreshRunGauges(metrics, { registry, store, overview }), refreshQueueGauges(metrics, queue));
     if (settings.reload !== undefined) {
       const reload = new PipelineReload({ ...settings.reload, registry, logger, metrics });
       closers.push(() => reload.stop());

@@ -1,6 +1,6 @@
 import { describeProblem, loadServiceSettings, pipelineFiles, type ServiceName, type ServiceSettings } from '@elstream/config';
 import { describeError, sleep, type Logger } from '@elstream/core';
-import { createLogger, createMetrics, HealthRegistry } from '@elstream/observability';
+import { createLogger, createMetrics, createTracing, HealthRegistry, throttled } from '@elstream/observability';
 import { createRuntime, newWorkerId } from './create-runtime';
 import { ServiceServer } from './http/service-server';
 import { startedCheck } from './started-check';
@@ -8,6 +8,8 @@ import type { Runtime } from './runtime';
 
 /** R12: exit within 10 s; what has not settled by then is rolled back by its database when the connection goes. */
 const STOP_MS = 9_000;
+/** That gauges are stale is said at most this often. */
+const SAY_STALE_MS = 60_000;
 
 export interface RunningApplication {
   close(): Promise<void>;
@@ -61,12 +63,15 @@ interface Life {
   readonly signal: AbortSignal;
 }
 
-async function run({ settings, workerId, logger, closers, signal }: Life, start: (context: ServiceContext) => Promise<RunningApplication>): Promise<void> {
+async function run({ service, settings, workerId, logger, closers, signal }: Life, start: (context: ServiceContext) => Promise<RunningApplication>): Promise<void> {
   const files = pipelineFiles({ directory: settings.pipelinesDir }, process.env);
   const loaded = files.load(files.read());
   for (const warning of loaded.flatMap((pipeline) => pipeline.warnings)) logger.warn({}, describeProblem(warning));
   const health = new HealthRegistry();
-  const metrics = createMetrics({ process: true });
+  const quiet = throttled(logger, SAY_STALE_MS);
+  const metrics = createMetrics({ process: true, onRefreshError: (error) => quiet.warn({ error: describeError(error) }, 'gauges could not be refreshed for a scrape and are missing or stale') });
+  const tracing = createTracing({ service, workerId, logger });
+  closers.push(() => tracing.shutdown());
   const started = startedCheck(health, signal);
   const server = new ServiceServer({ health, metrics });
   const address = await server.listen({ host: settings.httpHost, port: settings.httpPort });
@@ -81,6 +86,8 @@ async function run({ settings, workerId, logger, closers, signal }: Life, start:
     workerId,
     health,
     metrics,
+    overviewMetrics: service === 'gateway',
+    tracer: tracing,
     signal,
   });
   closers.push(() => runtime.close());
