@@ -7,6 +7,7 @@ export { nestLogger } from './http/nest-logger';
 export { createServiceApp, type ServiceAppOptions } from './http/service-app';
 export { ServiceServer, type ListenOptions } from './http/service-server';
 export type { Runtime, RuntimeSettings } from './runtime';
+export { migrateMain } from './migrate-main';
 export { ServiceHost } from './service-host';
 export { serviceMain, type RunningApplication, type ServiceContext } from './service-main';
 export { startedCheck } from './started-check';

@@ -42,6 +42,8 @@ export interface RuntimeSettings {
   readonly workerId?: string;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
+  /** Whether `/metrics` tells the state of pipelines, runs and queues as well, which is the same whoever tells it and asks the databases. Default true. */
+  readonly overviewMetrics?: boolean;
   readonly health?: HealthRegistry;
   /** Gives up waiting for databases that do not answer. */
   readonly signal?: AbortSignal;
