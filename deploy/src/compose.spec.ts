@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { DEFAULT_PORTS } from '@elstream/config';
+import { renderOverlay, workloadsOf } from '@elstream/servers';
+import { composeConfig, composeVariables, publishedPorts, type ComposeService } from './compose';
+import { baseImages } from './dockerfile';
+import { BUNDLED, bundleOf, environmentProblems } from './environment';
+
+const root = path.join(__dirname, '..', '..');
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const text = read('docker-compose.yml');
+const REQUIRED = { SOURCE_PASSWORD: 'one', WAREHOUSE_PASSWORD: 'two', REDIS_PASSWORD: 'three', API_TOKEN: 'four' };
+
+let services: Readonly<Record<string, ComposeService>>;
+beforeAll(async () => {
+  const answer = await composeConfig(REQUIRED);
+  if (answer.refusal !== null) throw new Error(answer.refusal);
+  services = answer.services;
+}, 300_000);
+
+const ours = (): [string, ComposeService][] => Object.entries(services).filter(([, { image }]) => image?.startsWith('elstream:'));
+const textsOf = ({ environment = {} }: ComposeService): Record<string, string> => Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]));
+
+it.each(Object.keys(REQUIRED))('is refused without %s, with a word on what to do', async (name) => {
+  const { refusal } = await composeConfig({ ...REQUIRED, [name]: '' });
+  expect(refusal).toContain('set it in .env, see .env.example');
+});
+
+it('has no other variables than .env.example, and the same defaults; required ones are empty there', () => {
+  const example = new Map(read('.env.example').split('\n').filter((line) => /^\w+=/.test(line)).map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  expect(Object.fromEntries(example)).toEqual(Object.fromEntries([...composeVariables(text)].map(([name, standard]) => [name, standard ?? ''])));
+  expect([...composeVariables(text)].filter(([, standard]) => standard === null).map(([name]) => name).sort()).toEqual(Object.keys(REQUIRED).sort());
+});
+
+it('holds no password', () => {
+  const secrets = text.split('\n').filter((line) => /^\s*(\w*(PASSWORD|TOKEN|_URL)):/.test(line));
+  expect(secrets.length).toBeGreaterThan(5);
+  expect(secrets.filter((line) => !/\$\{\w*(PASSWORD|TOKEN):\?/.test(line))).toEqual([]);
+});
+
+it('starts each program of the image in the service named after it', () => {
+  expect(ours().map(([name]) => name).sort()).toEqual([...BUNDLED].sort());
+  for (const [name, { command }] of ours()) expect(bundleOf(command)).toBe(name);
+});
+
+it('sets every variable a program needs, and none that nothing reads', () => {
+  expect(ours().flatMap(([name, service]) => environmentProblems(BUNDLED.find((b) => b === name)!, textsOf(service), path.join(root, 'pipelines')))).toEqual([]);
+});
+
+it('listens on the usual ports, and publishes the API alone, on loopback', () => {
+  for (const [name, service] of ours().filter(([n]) => n !== 'migrate')) expect(textsOf(service)['HTTP_PORT']).toBe(String(DEFAULT_PORTS[BUNDLED.find((b) => b === name)!]));
+  const published = Object.entries(services).flatMap(([name, service]) => publishedPorts(service).map((port) => ({ name, ...port })));
+  expect(published).toEqual([{ name: 'gateway', host: '127.0.0.1', target: DEFAULT_PORTS.gateway }]);
+});
+
+it('takes every right from every container that it does not need', () => {
+  for (const [, service] of Object.entries(services)) expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+});
+
+it('waits for what is healthy or done before it starts the next', () => {
+  for (const [name, service] of ours().filter(([n]) => n !== 'migrate')) {
+    const conditions = Object.fromEntries(Object.entries(service.depends_on ?? {}).map(([on, { condition }]) => [on, condition]));
+    expect([name, conditions]).toEqual([name, { migrate: 'service_completed_successfully', source: 'service_healthy', redis: 'service_healthy' }]);
+  }
+  expect(services['migrate']?.depends_on?.['warehouse']?.condition).toBe('service_healthy');
+  for (const name of ['source', 'warehouse', 'redis']) expect(services[name]?.healthcheck?.test?.length).toBeGreaterThan(1);
+});
+
+it('can run several of each worker, and stops them with patience', () => {
+  for (const [name, service] of ours()) {
+    expect([name, service.container_name, service.stop_grace_period]).toEqual([name, undefined, '15s']);
+    expect(service.volumes).toHaveLength(1);
+    expect(JSON.stringify(service.volumes)).toContain('/app/pipelines');
+  }
+});
+
+it('starts the same images as the manifests, and builds from the same base as the Dockerfile says', async () => {
+  const rendered = workloadsOf(await renderOverlay('dev')).flatMap(({ pod }) => pod.containers.map(({ image }) => image));
+  expect(new Set(Object.values(services).map(({ image }) => image))).toEqual(new Set(rendered));
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  expect(new Set(ours().map(([, { image }]) => image))).toEqual(new Set([`elstream:${version}`]));
+  for (const image of rendered) expect(image).toMatch(/:\d+\.\d+(\.\d+)?(-[a-z]+)?$/);
+  const build = services['migrate']?.build;
+  expect(existsSync(path.join(root, build?.dockerfile ?? ''))).toBe(true);
+  const dockerfile = read(build?.dockerfile ?? '');
+  expect(baseImages(dockerfile)[0]).toBe(build?.args?.['NODE_IMAGE']);
+  expect(dockerfile).toContain(`ARG VERSION=${version}\n`);
+  expect(dockerfile).toContain(`-t elstream:${version} `);
+});
+
+it('lets into the build what npm and the bundler want, and nothing that holds secrets', () => {
+  const lines = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  expect(lines[0]).toBe('*');
+  const admitted = lines.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
+  const wanted = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'tools/bundle.mjs', 'tools/lint/boundaries.mjs', ...workspaces.map((folder) => `${folder}/package.json`)];
+  expect(wanted.filter((file) => !admitted.some((entry) => file === entry || file.startsWith(`${entry}/`)))).toEqual([]);
+  expect(admitted.filter((entry) => !existsSync(path.join(root, entry)))).toEqual([]);
+  expect(lines).toContain('**/.env*');
+});
