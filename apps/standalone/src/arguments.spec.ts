@@ -23,7 +23,7 @@ describe('options of the demonstration', () => {
   it('seeds at least 300,000 rows unless told otherwise', () => {
     expect(parseOptions([])).toMatchObject({ damageAfter: false });
     expect(parseOptions([])?.rows).toBeGreaterThanOrEqual(300_000);
-    expect(parseOptions(['--rows', '5000', '--seconds=2', '--damage-after'])).toEqual({ rows: 5_000, seconds: 2, damageAfter: true });
+    expect(parseOptions(['--rows', '5000', '--seconds=2', '--damage-after'])).toMatchObject({ rows: 5_000, seconds: 2, damageAfter: true });
     expect(parseOptions(['--help', '--rows', '1'])).toBeNull();
   });
 

@@ -1,6 +1,7 @@
 import { loadServiceSettings, type ServiceSettings } from '@elstream/config';
 import { describeError, type Logger, sleep } from '@elstream/core';
-import { createLogger } from '@elstream/observability';
+import { createLogger, createTracing, type Tracing } from '@elstream/observability';
+import { newWorkerId } from '@elstream/runtime';
 import { type Arguments, openSetup, parseArguments, type Setup, USAGE } from './setup';
 import { type Standalone, startStandalone } from './standalone';
 
@@ -42,7 +43,16 @@ export async function live(argv: readonly string[], options: LifeOptions = {}): 
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
   let logger = createLogger({ level: 'warn', fields: { service: 'standalone' } });
-  const opened: Opened = { setup: null, standalone: null };
+  let code = 0;
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      // Nobody knows what state the services are in, but the databases are to be stopped well.
+      logger.error({ error: describeError(error) }, 'an error that nobody caught; the process ends');
+      code = 1;
+      stopping.abort();
+    });
+  }
+  const opened: Opened = { setup: null, standalone: null, tracing: null };
   try {
     const settings = loadServiceSettings(process.env, 'standalone');
     const level = process.env['LOG_LEVEL'] ? settings.logLevel : (options.logLevel ?? settings.logLevel);
@@ -57,12 +67,13 @@ export async function live(argv: readonly string[], options: LifeOptions = {}): 
   }
   logger.info({}, 'stopping');
   await close(opened, logger);
-  return 0;
+  return code;
 }
 
 interface Opened {
   setup: Setup | null;
   standalone: Standalone | null;
+  tracing: Tracing | null;
 }
 
 interface RunContext {
@@ -79,7 +90,10 @@ async function run({ args, settings, logger, opened, signal, up }: RunContext): 
   opened.setup = setup;
   if (signal.aborted) return;
   const http = { host: settings.httpHost, port: settings.httpPort, token: settings.apiToken };
-  const standalone = await startStandalone({ pipelines: setup.pipelines, http, logger, env: setup.env, signal });
+  const workerId = newWorkerId();
+  opened.tracing = createTracing({ service: 'standalone', workerId, logger });
+  const reload = { files: setup.files, everyMs: settings.reloadMs };
+  const standalone = await startStandalone({ pipelines: setup.pipelines, reload, leaseMs: settings.leaseMs, tracer: opened.tracing, workerId, http, logger, env: setup.env, signal });
   opened.standalone = standalone;
   logger.info({ address: standalone.url, docs: `${standalone.url}/api/docs` }, 'elstream is up');
   if (args.run) await startRuns(standalone);
@@ -99,11 +113,12 @@ async function startRuns({ runtime: { registry, store, bus } }: Standalone): Pro
 }
 
 /** Services first: their databases must be there to settle in. */
-async function close({ setup, standalone }: Opened, logger: Logger): Promise<void> {
+async function close({ setup, standalone, tracing }: Opened, logger: Logger): Promise<void> {
   const late = new AbortController();
   const settled = standalone?.close().catch((error: unknown) => logger.error({ error: describeError(error) }, 'the services did not stop well'));
   await Promise.race([settled, sleep(SETTLE_MS, late.signal)]);
   late.abort();
+  await tracing?.shutdown();
   try {
     await setup?.databases?.stop();
   } catch (error) {

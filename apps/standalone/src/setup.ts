@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Environment, loadPipelineDirectory, loadPipelineFile, type PipelineConfig, type ServiceSettings } from '@elstream/config';
+import { describeProblem, type Environment, type PipelineConfig, pipelineFiles, type PipelineFiles, type ServiceSettings } from '@elstream/config';
 import { type Logger } from '@elstream/core';
 import { type EmbeddedDatabases, type Side, startEmbeddedDatabases } from './embedded';
 import { inventoryPipeline } from './paths';
@@ -34,6 +34,8 @@ const SAMPLE = { customers: 1_000, orders: 6_000, products: 500 };
 
 export interface Setup {
   readonly pipelines: readonly PipelineConfig[];
+  /** Where they come from. */
+  readonly files: PipelineFiles;
   /** Null: every database is somebody else's. */
   readonly databases: EmbeddedDatabases | null;
   /** What pipeline files are read with: the process's, and the addresses of embedded databases. Holds passwords. */
@@ -56,14 +58,16 @@ export async function openSetup(args: Arguments, settings: ServiceSettings, logg
   try {
     const all = { ...env };
     for (const [side, url] of databases?.urls ?? []) all[VARIABLES[side]] = url;
-    const loaded = directory === null ? files.map((file) => loadPipelineFile(file, all)) : loadPipelineDirectory(directory, all);
     const source = databases?.urls.get('source');
+    const where = pipelineFiles(directory === null ? { files } : { directory }, all);
+    const loaded = where.load(where.read());
+    for (const warning of loaded.flatMap((pipeline) => pipeline.warnings)) logger.warn({}, describeProblem(warning));
     const sample = source !== undefined && directory === null && args.pipelines.length === 0;
     if (sample) {
       const rows = await seedSample(source, SAMPLE);
       if (rows > 0) logger.info({ rows }, 'the sample was made at the embedded source');
     }
-    return { pipelines: loaded.map((pipeline) => pipeline.config), databases, env: all, sample };
+    return { pipelines: loaded.map((pipeline) => pipeline.config), files: where, databases, env: all, sample };
   } catch (error) {
     await databases?.stop();
     throw error;

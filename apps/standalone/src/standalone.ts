@@ -1,19 +1,26 @@
-import { type Environment, type PipelineConfig } from '@elstream/config';
-import { type Logger } from '@elstream/core';
+import { type Environment, type PipelineConfig, type PipelineFiles } from '@elstream/config';
+import { type Logger, type Tracer } from '@elstream/core';
 import { createGatewayApp, type HttpSettings } from '@elstream/gateway';
 import { PreloaderModule } from '@elstream/preloader';
-import { createRuntime, type Runtime } from '@elstream/runtime';
+import { createRuntime, type Runtime, startedCheck } from '@elstream/runtime';
 import { StreamerModule } from '@elstream/streamer';
 import { ValidatorModule } from '@elstream/validator';
 
 export interface StandaloneOptions {
   /** Validated pipeline files; all on one warehouse. */
   readonly pipelines: readonly PipelineConfig[];
+  /** The files the pipelines came from, read again so often, milliseconds (0: never). Absent: the pipelines stay as they are. */
+  readonly reload?: { readonly files: PipelineFiles; readonly everyMs: number };
+  /** LEASE_DURATION; default 15 s. */
+  readonly leaseMs?: number;
+  readonly tracer?: Tracer;
+  /** Names this process in claims, logs and traces. */
+  readonly workerId?: string;
   readonly http: HttpSettings;
   readonly logger: Logger;
   /** Where references of pipeline files given to the API are looked up; default: the process's environment. */
   readonly env?: Environment;
-  /** Gives up waiting for databases that do not answer. */
+  /** Gives up waiting for databases that do not answer; from then on the process is unready. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,13 +39,15 @@ export interface Standalone {
  *
  * @throws ElstreamError what `createRuntime` and the gateway refuse; nothing is left running then
  */
-export async function startStandalone({ pipelines, http, logger, env, signal }: StandaloneOptions): Promise<Standalone> {
-  const runtime = await createRuntime({ pipelines, logger, ...(signal === undefined ? {} : { signal }) });
+export async function startStandalone({ http, env, signal = new AbortController().signal, ...settings }: StandaloneOptions): Promise<Standalone> {
+  const runtime = await createRuntime({ ...settings, coordination: { kind: 'in-process' }, signal });
   try {
+    const started = startedCheck(runtime.health, signal);
     const modules = [PreloaderModule.forRuntime(runtime), StreamerModule.forRuntime(runtime), ValidatorModule.forRuntime(runtime)];
     const app = await createGatewayApp(runtime, http, { planner: { alone: true }, modules, ...(env === undefined ? {} : { env }) });
     try {
       const url = await app.listen();
+      started();
       let closed: Promise<void> | undefined;
       const close = async (): Promise<void> => {
         await app.close();
