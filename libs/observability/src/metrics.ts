@@ -34,7 +34,7 @@ function define(registry: Registry, describe: (metric: MetricDescription) => voi
     retainedLogLimitBytes: gauge('elstream_retained_log_limit_bytes', 'Limit of the log the source keeps (source.walLimitBytes).', ['pipeline']),
     tasks: gauge('elstream_tasks', 'Tasks of runs that have not ended, by state.', ['pipeline', 'kind', 'state']),
     tasksEnded: counter('elstream_tasks_total', 'Tasks this process has ended or given back, by outcome (done, retry, failed, lost).', ['pipeline', 'kind', 'outcome']),
-    queueJobs: gauge('elstream_queue_jobs', 'Jobs in the queue (waiting, active); the same number in every process. The queue only delivers: the truth is elstream_tasks.', ['queue', 'state']),
+    queueJobs: gauge('elstream_queue_jobs', 'Jobs in the queue, by state (waiting, active). The queue only delivers: the truth is elstream_tasks.', ['queue', 'state']),
     leader: gauge('elstream_leader', '1 while this process leads the planning of runs.', []),
     streamActive: gauge('elstream_stream_active', '1 while this process reads the stream, 0 while it stands by.', ['pipeline']),
     pipelineFilesInvalid: gauge('elstream_pipeline_files_invalid', '1 while the pipeline files cannot be used as they are and the last good ones stay in force.', []),
