@@ -13,6 +13,7 @@ import { type Comparison } from './compare-main';
 import { type DemoOptions, sampleSize } from './options';
 import { type Output, whole } from './output';
 import { type DifferenceLine, Rest, type RunDetail } from './rest';
+import { startServices } from './services/start-services';
 
 const PIPELINE = 'inventory';
 /** Nobody wants to wait ten seconds for the counter that shows that an idle source has nothing left. */
@@ -23,6 +24,7 @@ const FOLLOWS_MS = 1_500;
 const FOLLOW_WAIT_MS = 20_000;
 
 export interface DemoResult {
+  readonly mode: 'standalone' | 'services';
   readonly comparison: Comparison;
   /** The product's own comparison, after the writer stopped. */
   readonly own: { readonly rows: number; readonly differences: number; readonly unverified: number; readonly examples: readonly DifferenceLine[] };
@@ -38,6 +40,8 @@ export interface DemoContext {
   readonly options: DemoOptions;
   /** Of this run alone; removed by whoever made it. */
   readonly folder: string;
+  /** Where services of their own processes write their log. */
+  readonly logFile: string;
   readonly out: Output;
   readonly logger: Logger;
   readonly cleanup: Cleanup;
@@ -46,45 +50,68 @@ export interface DemoContext {
 
 /** The demonstration from empty databases to two comparisons. What it starts is handed to `cleanup` at once. */
 export async function runDemo(context: DemoContext): Promise<DemoResult> {
-  const { options, out, logger, cleanup, signal } = context;
+  const { options, out, cleanup, signal } = context;
   const urls = await startDatabases(context);
   const audit = await openAudit(urls.source, context);
-
-  const yaml = `${readFileSync(inventoryPipeline, 'utf8')}${SETTINGS}`;
-  const pipelines = [loadPipelineText(yaml, { SOURCE_URL: urls.source, WAREHOUSE_URL: urls.warehouse }).config];
   const writer = await Writer.start(urls.source);
   cleanup.add(async () => writer.kill());
   const writingSince = performance.now();
   out.step('a writer in a process of its own changes the source from here on: inserts, updates, deletes, key changes, rollbacks');
 
-  const standalone = await startStandalone({ pipelines, http: { host: '127.0.0.1', port: 0, token: null }, logger, signal });
-  cleanup.add(() => standalone.close());
-  out.step(`elstream is up, driven through its API alone: ${standalone.url}/api/docs`);
-  const rest = new Rest(standalone.url, signal);
+  const product = await (options.services ? startProcesses(urls, context) : startOneProcess(urls, context));
+  out.step(`elstream is up, driven through its API alone: ${product.urls.map((url) => `${url}/api/docs`).join(' and ')}`);
+  const rest = new Rest(product, signal);
+  const failure = Promise.race([writer.failure, product.failure]);
+  failure.catch(() => undefined);
 
-  const preload = await Promise.race([followPreload(rest, audit, context), writer.failure]);
+  const preload = await Promise.race([followPreload(rest, audit, context), failure]);
   const duringPreload = await countAudit(audit, preload.from, preload.to);
   out.step(`preloaded ${whole(preload.rows)} rows in ${(preload.ms / 1000).toFixed(1)} s, while ${whole(duringPreload.changes)} changes were committed, ${whole(duringPreload.keyMoves)} of them key moves`);
   writer.calm();
-  await Promise.race([validateWhileWriting(rest, preload.runId, context), writer.failure]);
-  await Promise.race([followWriter(rest, options.seconds * 1_000 - (performance.now() - writingSince), signal), writer.failure]);
+  await Promise.race([validateWhileWriting(rest, preload.runId, context), failure]);
+  await Promise.race([followWriter(rest, options.seconds * 1_000 - (performance.now() - writingSince), signal), failure]);
 
   const tally = await writer.stop();
   const stoppedAt = performance.now();
   out.step(`the writer has stopped: ${whole(tally.committed)} transactions committed, ${whole(tally.rolledBack)} rolled back, ${whole(tally.conflicts)} lost to conflicts`);
-  await catchUp(rest, stoppedAt, signal);
+  await Promise.race([catchUp(rest, stoppedAt, signal), product.failure]);
   const catchUpMs = performance.now() - stoppedAt;
   out.step(`the stream has applied everything the writer committed, ${catchUpMs.toFixed(0)} ms after its end`);
   if (options.damageAfter) await damage(urls.warehouse, out);
 
   const comparison = await compareSides(urls.source, urls.warehouse, signal);
   out.step('a separate process has compared every table both ways with EXCEPT');
-  const own = await compareOwn(rest, context);
+  const own = await Promise.race([compareOwn(rest, context), product.failure]);
   const { eventsApplied } = await rest.pipeline(PIPELINE);
-  return { comparison, own, preload, duringPreload, total: await countAudit(audit, '-infinity', 'infinity'), changesApplied: eventsApplied, catchUpMs, writer: tally };
+  return { mode: options.services ? 'services' : 'standalone', comparison, own, preload, duringPreload, total: await countAudit(audit, '-infinity', 'infinity'), changesApplied: eventsApplied, catchUpMs, writer: tally };
 }
 
-async function startDatabases({ options, folder, out, logger, cleanup, signal }: DemoContext): Promise<{ source: string; warehouse: string }> {
+interface Urls {
+  readonly source: string;
+  readonly warehouse: string;
+}
+
+/** The product, running. */
+interface Product {
+  readonly urls: readonly string[];
+  readonly token: string | null;
+  /** Rejects when something of it ends by itself. */
+  readonly failure: Promise<never>;
+}
+
+async function startOneProcess({ source, warehouse }: Urls, { logger, signal, cleanup }: DemoContext): Promise<Product> {
+  const yaml = `${readFileSync(inventoryPipeline, 'utf8')}${SETTINGS}`;
+  const pipelines = [loadPipelineText(yaml, { SOURCE_URL: source, WAREHOUSE_URL: warehouse }).config];
+  const standalone = await startStandalone({ pipelines, http: { host: '127.0.0.1', port: 0, token: null }, logger, signal });
+  cleanup.add(() => standalone.close());
+  return { urls: [standalone.url], token: null, failure: new Promise<never>(() => undefined) };
+}
+
+function startProcesses({ source, warehouse }: Urls, { folder, logFile, out, cleanup, signal }: DemoContext): Promise<Product> {
+  return startServices({ folder, logFile, sourceUrl: source, warehouseUrl: warehouse, out, cleanup, signal });
+}
+
+async function startDatabases({ options, folder, out, logger, cleanup, signal }: DemoContext): Promise<Urls> {
   out.step('starting two PostgreSQL servers of our own, for the source and for the warehouse');
   const databases = await startEmbeddedDatabases({ folder, sides: ['source', 'warehouse'], logger, keep: false, sourceSettings: AUDIT_SETTINGS });
   cleanup.add(() => databases.stop());

@@ -71,7 +71,7 @@ async function attempt(options: DemoOptions, out: Output, { folder, logFile, sto
     stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason as Error), { once: true });
   });
   aborted.catch(() => undefined);
-  const demo = runDemo({ options, folder, out, logger, cleanup, signal: stopping.signal });
+  const demo = runDemo({ options, folder, logFile, out, logger, cleanup, signal: stopping.signal });
   demo.catch(() => undefined);
   try {
     return await Promise.race([demo, aborted]);

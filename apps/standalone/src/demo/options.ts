@@ -8,6 +8,8 @@ export interface DemoOptions {
   readonly seconds: number;
   /** Change one warehouse row before comparing: both comparisons must find it. */
   readonly damageAfter: boolean;
+  /** The services as processes of their own over Redis, as the Kubernetes manifests describe them. */
+  readonly services: boolean;
 }
 
 export const DEFAULT_ROWS = 320_000;
@@ -17,6 +19,7 @@ export const USAGE = `npm run demo -- [options]
   --rows N        rows seeded over the four tables (default ${String(DEFAULT_ROWS)})
   --seconds N     the writer writes at least this long (default ${String(DEFAULT_SECONDS)})
   --damage-after  change one row of the warehouse before comparing: the demo must then fail
+  --services      four services in several processes over Redis, started from deploy/k8s/overlays/dev (default: one process)
   --help          this text`;
 
 /** Null: help is wanted. Throws a RangeError that names the option. */
@@ -27,11 +30,17 @@ export function parseOptions(args: readonly string[]): DemoOptions | null {
       rows: { type: 'string', default: String(DEFAULT_ROWS) },
       seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
       'damage-after': { type: 'boolean', default: false },
+      services: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return null;
-  return { rows: whole('rows', values.rows, [1_000, 5_000_000]), seconds: whole('seconds', values.seconds, [0, 120]), damageAfter: values['damage-after'] };
+  return {
+    rows: whole('rows', values.rows, [1_000, 5_000_000]),
+    seconds: whole('seconds', values.seconds, [0, 120]),
+    damageAfter: values['damage-after'],
+    services: values.services,
+  };
 }
 
 function whole(name: string, text: string, [min, max]: readonly [number, number]): number {

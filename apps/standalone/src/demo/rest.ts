@@ -35,10 +35,12 @@ export interface DifferenceLine {
   readonly columns: readonly string[];
 }
 
-/** The product's API, spoken to as anybody would. */
+/** The product's API, spoken to as anybody would: of several gateways each in turn. */
 export class Rest {
+  private calls = 0;
+
   constructor(
-    private readonly url: string,
+    private readonly api: { readonly urls: readonly string[]; readonly token: string | null },
     private readonly signal: AbortSignal,
   ) {}
 
@@ -59,10 +61,13 @@ export class Rest {
   }
 
   private async call<T>(method: string, path: string, body?: object): Promise<T> {
-    const response = await fetch(`${this.url}/api/v1${path}`, {
+    const { urls, token } = this.api;
+    const url = urls[this.calls++ % urls.length] ?? '';
+    const response = await fetch(`${url}/api/v1${path}`, {
       method,
       signal: this.signal,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+      headers: { ...(token === null ? {} : { Authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = (await response.json()) as T & { readonly detail?: string };
     if (!response.ok) throw new Error(`${method} ${path} answered ${String(response.status)}: ${answer.detail ?? 'no detail'}`);

@@ -14,6 +14,7 @@ export function resultLine(result: DemoResult, seconds: number): string {
   return JSON.stringify({
     demo: differences === 0 ? 'ok' : 'failed',
     seconds: Math.round(seconds * 10) / 10,
+    mode: result.mode,
     tables: Object.fromEntries(Object.entries(result.comparison).map(([table, { source, warehouse }]) => [table, { source, warehouse }])),
     preloadedRows: result.preload.rows,
     changesApplied: result.changesApplied,
