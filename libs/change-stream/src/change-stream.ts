@@ -14,6 +14,8 @@ export interface ReadOptions {
   readonly from: StreamOffset;
   /** Tables to decode, by id; others are counted in offsets and passed over. Asked again at every batch start. */
   readonly mappings: () => ReadonlyMap<string, TableMapping>;
+  /** Called once the source delivers to this reader: from then on others are refused. */
+  readonly opened?: () => void;
   readonly signal: AbortSignal;
 }
 

@@ -5,6 +5,7 @@ export * from './overview/overview';
 export * from './pipeline';
 export { createPlanner, type PlannerOptions } from './plan/planner-service';
 export { gapRunDue } from './plan/gap-run';
+export { applyBatch, type ApplyBatch, type ApplyContext, type TakenBatch } from './stream/apply-batch';
 export { createStreamer, type StreamerOptions } from './stream/streamer';
 export { guardWal, type WalDecision, type WalState } from './stream/wal-guard';
 export { createTaskWorker, queueOf, type TaskWorkerOptions } from './task-worker';

@@ -23,6 +23,10 @@ export interface ReplicationObserver {
   retainedLog(pipeline: string, bytes: number): void;
   streamFailed(pipeline: string, recovery: Recovery): void;
   gapDeclared(pipeline: string): void;
+  /** Whether this process reads the pipeline's stream now; false: it waits, or another process reads and this one stands by. */
+  streamActive(pipeline: string, active: boolean): void;
+  /** Whether this process leads the planning of runs. */
+  leading(leads: boolean): void;
   /** A loop went round; one that stays silent for long is not healthy. */
   alive(loop: string): void;
 }
@@ -35,5 +39,7 @@ export const silentObserver: ReplicationObserver = {
   retainedLog: () => undefined,
   streamFailed: () => undefined,
   gapDeclared: () => undefined,
+  streamActive: () => undefined,
+  leading: () => undefined,
   alive: () => undefined,
 };

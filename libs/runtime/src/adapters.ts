@@ -54,7 +54,8 @@ export function connectSource(config: PipelineConfig, logger: Logger): Promise<S
   });
 }
 
-export function connectStream(config: PipelineConfig, logger: Logger): Promise<ChangeStream> {
+/** @param silenceMs how long this process may be silent before another may read */
+export function connectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
   const { maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
   return createPostgresStream({
     url: config.source.url,
@@ -66,5 +67,6 @@ export function connectStream(config: PipelineConfig, logger: Logger): Promise<C
     maxBatchEvents,
     maxBatchBytes,
     lingerMs,
+    silenceMs,
   });
 }

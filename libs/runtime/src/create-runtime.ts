@@ -67,7 +67,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
     const { queue, bus, check, close: endCoordination } = await coordinate(settings.coordination ?? { kind: 'in-process' }, { logger, clock, leaseMs });
     closers.push(endCoordination);
     if (check !== null) closers.push(health.addCheck('redis', check));
-    const bind = (config: PipelineConfig): Promise<BoundPipeline> => bindPipeline(config, { dataSource, store, logger });
+    const bind = (config: PipelineConfig): Promise<BoundPipeline> => bindPipeline(config, { dataSource, store, logger, leaseMs });
     const registry = new BoundRegistry({ store, bus, logger, bind, forget: (name) => metrics.forgetPipeline(name) });
     closers.push(() => registry.close());
     await connectPatiently('the warehouse', () => registry.apply(configs), patience);
@@ -87,7 +87,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
   }
 }
 
-async function bindPipeline(config: PipelineConfig, on: { readonly dataSource: EntityDataSource; readonly store: Runtime['store']; readonly logger: Logger }): Promise<BoundPipeline> {
+async function bindPipeline(config: PipelineConfig, on: { readonly dataSource: EntityDataSource; readonly store: Runtime['store']; readonly logger: Logger; readonly leaseMs: number }): Promise<BoundPipeline> {
   const logger = on.logger.child({ pipeline: config.name });
   await on.store.registerPipeline(config.name);
   return new BoundPipeline({
@@ -95,7 +95,7 @@ async function bindPipeline(config: PipelineConfig, on: { readonly dataSource: E
     store: on.store,
     warehouse: await createPostgresWarehouse({ dataSource: on.dataSource, pipeline: config.name, logger }),
     connectSource: () => connectSource(config, logger),
-    connectStream: () => connectStream(config, logger),
+    connectStream: () => connectStream(config, logger, on.leaseMs),
   });
 }
 

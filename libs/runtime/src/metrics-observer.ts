@@ -17,11 +17,13 @@ export function metricsObserver(metrics: Metrics, health: HealthRegistry): Repli
       metrics.rowsPreloaded.inc({ pipeline, table }, rows);
       metrics.chunksPreloaded.inc({ pipeline, table });
     },
-    taskEnded: () => undefined,
+    taskEnded: (pipeline, kind, outcome) => metrics.tasksEnded.inc({ pipeline, kind, outcome }),
     rowsCompared: (pipeline, table, { rows }) => metrics.rowsCompared.inc({ pipeline, table }, rows),
     retainedLog: (pipeline, bytes) => metrics.retainedLogBytes.set({ pipeline }, bytes),
     streamFailed: (pipeline, recovery) => metrics.streamFailures.inc({ pipeline, recovery }),
     gapDeclared: (pipeline) => metrics.logGaps.inc({ pipeline }),
+    streamActive: (pipeline, active) => metrics.streamActive.set({ pipeline }, active ? 1 : 0),
+    leading: (leads) => metrics.leader.set({}, leads ? 1 : 0),
     alive: (loop) => health.touch(loop, LOOP_ALLOWANCE_MS),
   };
 }

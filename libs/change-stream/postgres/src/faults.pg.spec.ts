@@ -2,6 +2,7 @@ import { type EventBatch, type StreamOffset, type TableMapping } from '@elstream
 import { eventually, startOwnServer } from '@elstream/testing';
 import { brief, collect, mappingOf, mappingsOf, streamContext, untilMarker, type StreamContext } from './stream.fixture';
 import { type PostgresStream } from './postgres-stream';
+import { Walsender } from './walsender';
 
 const t = mappingOf('t', ['id'], ['id', 'v']);
 
@@ -154,23 +155,43 @@ describe('a slow consumer', () => {
     expect(ended.batches.length).toBeGreaterThan(100);
   });
 
-  it('keeps its connection while it is blocked for three times the server timeout', async () => {
+  it.each([
+    ['its socket paused by back-pressure', 20_000],
+    ['nothing more to come', 1],
+  ])('keeps its connection while it is blocked for four times the bound of its silence, with %s', async (_how, rows) => {
     await using context = await streamContext();
-    await context.db.query(`ALTER DATABASE "${context.db.name}" SET wal_sender_timeout = '2s'`);
-    const stream = await context.stream({ maxBatchEvents: 10, maxBatchBytes: 64 * 1024 });
+    const stream = await context.stream({ maxBatchEvents: 10, maxBatchBytes: 64 * 1024, silenceMs: 1_000 });
     const from = await prepared(context, stream);
-    await context.db.query("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, 20000) g");
+    await context.db.query("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, $1::int) g", [rows]);
     const until = await untilMarker(context.db);
     let blocked = false;
     const all = await collect(stream, {
       from,
       tables: [t],
       until: async (batch) => {
-        if (!blocked) await new Promise((resolve) => setTimeout(resolve, 6_000));
+        if (!blocked) await new Promise((resolve) => setTimeout(resolve, 4_000));
         blocked = true;
         return until(batch);
       },
     });
-    expect(all.events).toHaveLength(20_001);
+    expect(all.events).toHaveLength(rows + 1);
+  });
+
+  it('the server lets another read after the bound of silence, or its own where that is less', async () => {
+    await using context = await streamContext();
+    for (const [own, silenceMs] of [['60s', 1_000], ['1s', 60_000]] as const) {
+      await context.db.query(`ALTER DATABASE "${context.db.name}" SET wal_sender_timeout = '${own}'`);
+      const stream = await context.stream({ silenceMs });
+      const reader = idle(stream, await prepared(context, stream));
+      // A reader that stands still does not answer.
+      jest.spyOn(Walsender.prototype as unknown as { sendStatus(): void }, 'sendStatus').mockImplementation(() => undefined);
+      try {
+        await eventually(isActive(context), { unlessFails: reader.ended });
+        await eventually(async () => !(await isActive(context)()), { timeoutMs: 15_000 });
+        await expect(reader.ended).rejects.toMatchObject({ recovery: 'retry' });
+      } finally {
+        jest.restoreAllMocks();
+      }
+    }
   });
 });

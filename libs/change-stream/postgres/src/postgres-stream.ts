@@ -29,6 +29,8 @@ export interface PostgresStreamOptions {
   readonly lingerMs?: number;
   /** Time between status updates to the server, ms; default 10,000; at most a third of wal_sender_timeout is used. */
   readonly statusIntervalMs?: number;
+  /** How long this process may be silent before the server lets another read, ms; default: the server's wal_sender_timeout, which is the most in any case. */
+  readonly silenceMs?: number;
   /** How long the creation of the slot may wait for running transactions, ms; default 60,000. */
   readonly slotTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
@@ -119,6 +121,7 @@ export class PostgresStream implements ChangeStream {
     read.signal.addEventListener('abort', stop, { once: true });
     try {
       if (read.signal.aborted || this.closed) return;
+      read.opened?.();
       const assembler = new TransactionAssembler({ from: read.from, router: this.router, counterPrefix: this.options.counterPrefix });
       yield* readBatches({ source: walsender, assembler, mappings: read.mappings, limits: this.limits(), clock: this.clock });
     } finally {

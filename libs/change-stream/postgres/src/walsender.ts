@@ -18,6 +18,11 @@ export interface WalsenderOptions {
   readonly maxBufferedBytes: number;
   /** Upper bound between two status updates, ms; a third of the server's wal_sender_timeout if that is less. */
   readonly statusIntervalMs: number;
+  /**
+   * How long this process may be silent before the server ends the connection and lets go of the slot, ms; the server's
+   * own wal_sender_timeout where that is less. Absent: the server's.
+   */
+  readonly silenceMs?: number;
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -246,17 +251,19 @@ export class Walsender implements FrameSource {
   }
 }
 
-/** @returns the server's wal_sender_timeout, ms */
+/** @returns the wal_sender_timeout in force on the connection, ms */
 async function checkSlot(client: Client, options: WalsenderOptions): Promise<number> {
   // The simple protocol: a replication connection takes no parameters.
-  const { rows } = await client.query<{ timeout: string; found: boolean; lost: boolean; confirmed: string | null }>(
-    `SELECT (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS timeout, s.slot_name IS NOT NULL AS found,
+  const { rows } = await client.query<{ timeout: string; found: boolean; lost: boolean; active: boolean; confirmed: string | null }>(
+    `SELECT (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS timeout, s.slot_name IS NOT NULL AS found, coalesce(s.active, false) AS active,
             coalesce(s.wal_status = 'lost' OR s.restart_lsn IS NULL, false) AS lost, s.confirmed_flush_lsn::text AS confirmed
        FROM (SELECT 1) AS one LEFT JOIN pg_replication_slots s ON s.slot_name = ${quoteReplication(options.slotName)}`,
   );
   const row = rows[0];
   if (row === undefined || !row.found) throw slotLost(options.slotName, 'does not exist any more');
   if (row.lost) throw slotLost(options.slotName, 'was invalidated by the server');
+  // Before the positions are compared: a reader at work moves the slot on, and that is no gap.
+  if (row.active) throw slotBusy(options.slotName, undefined);
   const confirmed = row.confirmed === null ? null : parseLsn(row.confirmed);
   if (confirmed !== null && options.from.isBelow(confirmed)) {
     // The server would silently go on at the confirmed position.
@@ -264,8 +271,15 @@ async function checkSlot(client: Client, options: WalsenderOptions): Promise<num
       place: { position: formatLsn(options.from) },
     });
   }
-  const timeoutMs = Number(row.timeout);
-  return timeoutMs > 0 ? timeoutMs : ASSUMED_TIMEOUT_MS;
+  return boundSilence(client, Number(row.timeout), options.silenceMs);
+}
+
+/** A process that stands still must not keep the slot from the next for longer than the lease; every role may set this for its own session. */
+async function boundSilence(client: Client, serverMs: number, silenceMs: number | undefined): Promise<number> {
+  if (silenceMs === undefined || (serverMs > 0 && serverMs <= silenceMs)) return serverMs > 0 ? serverMs : ASSUMED_TIMEOUT_MS;
+  const timeoutMs = Math.max(1, Math.round(silenceMs));
+  await client.query(`SET wal_sender_timeout = '${String(timeoutMs)}ms'`);
+  return timeoutMs;
 }
 
 function startError(error: unknown, slotName: string): ElstreamError {

@@ -11,6 +11,7 @@ export interface LeadershipOptions {
   readonly steal: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly changed?: (leads: boolean) => void;
 }
 
 /** Who does not lead asks at least this often, so that a resigned lead is taken up at once, milliseconds. */
@@ -73,6 +74,7 @@ export class Leadership {
   private say(): void {
     if (this.leads === this.said) return;
     this.said = this.leads;
+    this.options.changed?.(this.said);
     this.options.logger.info({ role: this.options.role }, this.said ? 'leads' : 'leads no more');
   }
 }

@@ -1,6 +1,5 @@
 import { planNext, type PlanAction, type Run, type RunView } from '@elstream/control';
 import { ElstreamError, describeError, hasPassedDirect, sleep, type Service } from '@elstream/core';
-import type { QueueName } from '@elstream/jobs';
 import type { TableState } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
@@ -21,15 +20,13 @@ export interface PlannerOptions {
   readonly abandonedMs?: number;
   /** This process is the only one of its kind: it takes the lead at its start, and tasks left running by an earlier one are freed at once. */
   readonly alone: boolean;
-  /** Queues this process hands tasks to; default all. With a queue of its own per process: those it works itself. */
-  readonly queues: readonly QueueName[];
   /** Pending tasks of one kind of a run that are in the queue at once at most: enough for all workers between two looks. */
   readonly enqueueLimit: number;
   /** Between two times that everything pending is handed to the queue, milliseconds; what becomes pending goes at once. */
   readonly enqueueAgainMs: number;
 }
 
-const DEFAULTS: PlannerOptions = { activeMs: 400, idleMs: 2_000, alone: false, queues: ['preload', 'stream', 'validate'], enqueueLimit: 500, enqueueAgainMs: 2_000 };
+const DEFAULTS: PlannerOptions = { activeMs: 400, idleMs: 2_000, alone: false, enqueueLimit: 500, enqueueAgainMs: 2_000 };
 const MAX_STEPS = 10;
 /** How long `stop` waits for a queue that does not answer. */
 const HANDING_MS = 1_000;
@@ -67,9 +64,9 @@ class PlannerService implements Service {
     private readonly deps: ReplicationDeps,
     private readonly options: PlannerOptions,
   ) {
-    const { store, workerId, leaseMs, clock, logger } = deps;
-    this.leadership = new Leadership({ store, role: 'planner', holder: workerId, leaseMs, steal: options.alone, clock, logger });
-    this.reconciler = new Reconciler(deps, { queues: options.queues, limit: options.enqueueLimit, againMs: options.enqueueAgainMs });
+    const { store, workerId, leaseMs, clock, logger, observer } = deps;
+    this.leadership = new Leadership({ store, role: 'planner', holder: workerId, leaseMs, steal: options.alone, clock, logger, changed: (leads) => observer.leading(leads) });
+    this.reconciler = new Reconciler(deps, { limit: options.enqueueLimit, againMs: options.enqueueAgainMs });
   }
 
   run(): Promise<void> {

@@ -7,7 +7,7 @@ import { Reconciler } from './reconciler';
 const task = (id: string, kind: TaskKind = 'preload-chunk', pipeline = 'p'): PendingTask => ({ id, kind, pipeline, runId: 'r' });
 
 /** Control tables and a queue that keeps what it is given until it is emptied. */
-function world(tasks: readonly PendingTask[], queues: ConstructorParameters<typeof Reconciler>[1]['queues'] = ['preload', 'validate']) {
+function world(tasks: readonly PendingTask[]) {
   const state = { now: 0, away: false, sent: 0, limits: [] as number[] };
   const pending = new Map(tasks.map((t) => [t.id, t]));
   const queue = new Map<string, Job & { readonly priority: number }>();
@@ -23,7 +23,7 @@ function world(tasks: readonly PendingTask[], queues: ConstructorParameters<type
       },
     },
   } as unknown as ReplicationDeps;
-  const reconciler = new Reconciler(deps, { queues, limit: 100, againMs: 2_000 });
+  const reconciler = new Reconciler(deps, { limit: 100, againMs: 2_000 });
   /** A worker takes what comes next and does it. */
   const work = (): void => {
     const [next] = [...queue.values()].sort((a, b) => a.priority - b.priority);
@@ -84,10 +84,10 @@ describe('what hands pending tasks to the queue', () => {
     });
   });
 
-  it('asks for a bounded number, and passes over pipelines and queues that are not this process’s', async () => {
-    const { state, queue, reconciler } = world([task('a', 'preload-chunk', 'elsewhere'), task('b', 'validate-chunk'), task('c')], ['preload']);
+  it('asks for a bounded number, and passes over pipelines this process does not know', async () => {
+    const { state, queue, reconciler } = world([task('a', 'preload-chunk', 'elsewhere'), task('b')]);
     expect(await reconciler.look()).toBe(1);
-    expect([...queue.keys()]).toEqual(['c']);
+    expect([...queue.keys()]).toEqual(['b']);
     expect(state.limits).toEqual([100]);
   });
 });

@@ -1,12 +1,10 @@
 import { isChunk, type PendingTask } from '@elstream/control';
 import { ruleHolds } from '@elstream/core';
-import type { Job, QueueName } from '@elstream/jobs';
+import type { Job } from '@elstream/jobs';
 import type { ReplicationDeps } from '../deps';
 import { queueOf } from '../task-worker';
 
 export interface ReconcilerOptions {
-  /** Queues this process hands tasks to. */
-  readonly queues: readonly QueueName[];
   /** Pending tasks of one kind of a run that are in the queue at once at most (R11). */
   readonly limit: number;
   /** A task still pending this long after it was handed out is handed out again, milliseconds. */
@@ -32,7 +30,7 @@ export class Reconciler {
   /** @returns the number of pending tasks. Throws what the control tables or the queue throw. */
   async look(): Promise<number> {
     const { store, registry, clock } = this.deps;
-    const pending = (await store.pendingTasks(this.options.limit)).filter((task) => registry.has(task.pipeline) && this.options.queues.includes(queueOf(task.kind)));
+    const pending = (await store.pendingTasks(this.options.limit)).filter((task) => registry.has(task.pipeline));
     const now = clock();
     const againMs = ruleHolds('reconciler') ? this.options.againMs : Number.POSITIVE_INFINITY;
     const due = pending.filter((task) => now - (this.handed.get(task.id) ?? Number.NEGATIVE_INFINITY) >= againMs);

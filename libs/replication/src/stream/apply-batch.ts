@@ -11,7 +11,12 @@ export interface ApplyContext {
   readonly deps: ReplicationDeps;
   readonly pipeline: PipelineHandle;
   readonly signal: AbortSignal;
+  /** Called now and then while something is waited for: who waits does not hang. */
+  readonly moved: () => void;
 }
+
+/** @returns the new checkpoint, or null if another process moved it */
+export type ApplyBatch = (context: ApplyContext, taken: TakenBatch) => Promise<Checkpoint | null>;
 
 export interface TakenBatch {
   readonly batch: EventBatch;
@@ -94,13 +99,13 @@ function newest(batch: EventBatch): bigint | null {
 
 /** R6: after R4's wait; adds to `reread`, so that keys answered before stay answered. */
 async function readAgain(
-  { deps, pipeline, signal }: ApplyContext,
+  { deps, pipeline, signal, moved }: ApplyContext,
   mappings: ReadonlyMap<string, TableMapping>,
   wanted: ReadonlyMap<string, readonly (readonly string[])[]>,
   reread: Map<string, RereadRows>,
 ): Promise<void> {
   const source = await pipeline.source();
-  await awaitTransactions({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, waitMs: pipeline.settings.transactionWaitMs });
+  await awaitTransactions({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, moved, waitMs: pipeline.settings.transactionWaitMs });
   const answers = new Map<string, Omit<RereadRows, 'readUntil'>>();
   for (const [table, keys] of wanted) {
     const mapping = mappings.get(table);

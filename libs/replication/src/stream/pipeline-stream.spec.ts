@@ -35,7 +35,7 @@ function world(read: (from: StreamOffset, turn: number) => void) {
     mappings: () => Promise.resolve(new Map()),
   } as unknown as PipelineHandle;
   const deps = { store, logger: silentLogger, observer: silentObserver, clock: Date.now } as unknown as ReplicationDeps;
-  return { state, service: new PipelineStream(deps, pipeline, { pollMs: 1, backoff: { minMs: 1, maxMs: 2 } }) };
+  return { state, service: new PipelineStream(deps, pipeline, { pollMs: 1, backoff: { minMs: 1, maxMs: 2 }, standbyMs: 1, apply: () => Promise.resolve(null), retryHalted: false }) };
 }
 
 async function runsUntil(service: PipelineStream, condition: () => boolean): Promise<void> {

@@ -2,7 +2,7 @@ import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, 
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { withRetries } from '../retry';
-import { applyBatch } from './apply-batch';
+import type { ApplyBatch, TakenBatch } from './apply-batch';
 import { readAhead } from './read-ahead';
 import { gapAtStart, streamReadiness } from './readiness';
 
@@ -10,9 +10,20 @@ export interface StreamOptions {
   /** How often the control tables are looked at while nothing else wakes the loop, milliseconds. */
   readonly pollMs: number;
   readonly backoff: { readonly minMs: number; readonly maxMs: number };
+  /** Between looks whether the process that reads the stream has let go of it, milliseconds. */
+  readonly standbyMs: number;
+  /** How a batch is applied; its result says what is acknowledged, what it throws is handled by its class. */
+  readonly apply: ApplyBatch;
+  /**
+   * Begin by clearing the error that halted the stream: where this process is the only one, starting it again is a remedy
+   * people try. One of several must not, for the error is another's, and starts happen without a person.
+   */
+  readonly retryHalted: boolean;
 }
 
 const RECORDING = { minMs: 500, maxMs: 5_000, tries: 20 };
+/** A batch at which nothing has moved for this long hangs: longer than any statement or lock of ours may take, milliseconds. */
+const HUNG_MS = 600_000;
 /** After the checkpoint was moved by another process: it is at work, so there is no hurry. */
 const AFTER_LOST_MS = 1_000;
 
@@ -23,6 +34,11 @@ const AFTER_LOST_MS = 1_000;
  */
 function saysGap(error: unknown): boolean {
   return error instanceof ElstreamError && (error.code === 'STREAM_LOG_GAP' || error.code === 'STREAM_SLOT_LOST');
+}
+
+/** Another process reads. */
+function saysBusy(error: unknown): boolean {
+  return error instanceof ElstreamError && error.code === 'STREAM_BUSY';
 }
 
 /**
@@ -37,8 +53,14 @@ export class PipelineStream implements Service {
   private waker = new AbortController();
   private ended: Promise<void> | null = null;
   private failures = 0;
-  private fresh = true;
+  private fresh: boolean;
   private saidWaiting = '';
+  private standingBy = false;
+  private opened = false;
+  /** The checkpoint the session in hand stands at. */
+  private at: Checkpoint | null = null;
+  /** When the batch in hand last moved; null: none is in hand. */
+  private movedAt: number | null = null;
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -46,6 +68,7 @@ export class PipelineStream implements Service {
     private readonly options: StreamOptions,
   ) {
     this.logger = deps.logger.child({ pipeline: pipeline.name });
+    this.fresh = options.retryHalted;
   }
 
   run(): Promise<void> {
@@ -70,27 +93,34 @@ export class PipelineStream implements Service {
     this.wake();
   }
 
-  /** True while batches are being read. */
+  /** True while this process reads the stream; false also while it tries to. */
   get reading(): boolean {
-    return this.session !== null;
+    return this.opened;
   }
 
   private async loop(): Promise<void> {
+    this.deps.observer.streamActive(this.pipeline.name, false);
     while (!this.stopping.signal.aborted) {
-      this.deps.observer.alive(`stream:${this.pipeline.name}`);
+      this.alive();
       try {
         await this.once();
       } catch (error) {
         await this.afterError(error);
       }
     }
+    this.deps.observer.streamActive(this.pipeline.name, false);
+  }
+
+  /** Says that the loop turns, unless the batch in hand hangs. */
+  private alive(): void {
+    if (this.movedAt === null || this.deps.clock() - this.movedAt <= HUNG_MS) this.deps.observer.alive(`stream:${this.pipeline.name}`);
   }
 
   private async once(): Promise<void> {
     const { store } = this.deps;
     const { name, warehouse } = this.pipeline;
     if (this.fresh) {
-      // Starting the process again is a remedy people try; a cause that stands will show again at once.
+      // A cause that stands will show again at once.
       if (((await store.readPipeline(name))?.streamError ?? null) !== null) await store.setStreamError(name, null);
       this.fresh = false;
     }
@@ -102,6 +132,7 @@ export class PipelineStream implements Service {
       return;
     }
     this.saidWaiting = '';
+    this.at = null;
     const gap = await this.findGap(ready.checkpoint);
     if (gap !== null) {
       this.logger.warn({ reason: gap }, 'log gap found: the pipeline will be preloaded again');
@@ -140,15 +171,15 @@ export class PipelineStream implements Service {
   private async follow(from: Checkpoint): Promise<void> {
     const { name } = this.pipeline;
     const session = new AbortController();
+    this.at = from;
     this.session = session;
     const signal = AbortSignal.any([session.signal, this.stopping.signal]);
     const watch = this.watchPause(session);
     try {
       const mappings = await this.pipeline.mappings();
       const stream = await this.pipeline.stream();
-      this.logger.info({ position: from.next.hex, tables: mappings.size }, 'stream reads');
       let checkpoint = from;
-      const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, signal });
+      const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, opened: () => this.reads(from, mappings.size), signal });
       for await (const batch of readAhead(batches, () => session.abort())) {
         if (signal.aborted) return;
         // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
@@ -157,22 +188,47 @@ export class PipelineStream implements Service {
           this.logger.info({}, 'tables changed: stream begins again at its checkpoint');
           return;
         }
-        const next = await applyBatch({ deps: this.deps, pipeline: this.pipeline, signal }, { batch, checkpoint, mappings });
+        const next = await this.apply({ batch, checkpoint, mappings }, signal);
         if (next === null) {
           this.logger.info({}, 'checkpoint was moved by another process or a new preload: stream begins again');
           await this.nap(AFTER_LOST_MS);
           return;
         }
-        checkpoint = next;
+        this.at = checkpoint = next;
         await failpoint('batch:after-commit-before-acknowledge');
         stream.acknowledge(0, checkpoint.next);
         this.failures = 0;
-        this.deps.observer.alive(`stream:${name}`);
+        this.alive();
       }
     } finally {
       this.session = null;
+      this.opened = false;
+      this.deps.observer.streamActive(name, false);
       session.abort();
       await watch;
+    }
+  }
+
+  private reads(from: Checkpoint, tables: number): void {
+    this.opened = true;
+    this.standingBy = false;
+    this.deps.observer.streamActive(this.pipeline.name, true);
+    this.logger.info({ position: from.next.hex, tables }, 'stream reads');
+  }
+
+  private async apply(taken: TakenBatch, signal: AbortSignal): Promise<Checkpoint | null> {
+    const { deps, pipeline } = this;
+    const { events, bytes } = taken.batch;
+    const moved = (): void => {
+      this.movedAt = deps.clock();
+    };
+    moved();
+    try {
+      const apply = (): Promise<Checkpoint | null> => this.options.apply({ deps, pipeline, signal, moved }, taken);
+      // One that only moves the checkpoint on an idle source is no step worth telling.
+      return events.length === 0 ? await apply() : await deps.tracer.span('apply batch', { pipeline: pipeline.name, events: events.length, bytes }, apply);
+    } finally {
+      this.movedAt = null;
     }
   }
 
@@ -181,7 +237,7 @@ export class PipelineStream implements Service {
     while (!session.signal.aborted && !this.stopping.signal.aborted) {
       await this.nap(this.options.pollMs, session.signal);
       if (session.signal.aborted) return;
-      this.deps.observer.alive(`stream:${this.pipeline.name}`);
+      this.alive();
       try {
         const record = await this.deps.store.readPipeline(this.pipeline.name);
         if (record === null || record.paused || record.gapReason !== null) session.abort();
@@ -194,12 +250,16 @@ export class PipelineStream implements Service {
   private async afterError(error: unknown): Promise<void> {
     // A read broken off by our own abort is no failure.
     if (this.stopping.signal.aborted) return;
-    const recovery = recoveryOf(error);
+    if (saysBusy(error)) return this.standBy();
+    this.standingBy = false;
+    const recovery = (await this.overtaken(error)) ? 'lost' : recoveryOf(error);
     const message = describeError(error);
     this.deps.observer.streamFailed(this.pipeline.name, recovery);
     if (recovery === 'retry' || recovery === 'lost' || saysGap(error)) {
       this.failures += 1;
-      const ms = backoffMs(this.failures, this.options.backoff);
+      const { minMs, maxMs } = this.options.backoff;
+      // At a gap that turns out to be another process's progress there is nothing to spare by waiting.
+      const ms = backoffMs(this.failures, { minMs, maxMs: saysGap(error) ? Math.min(maxMs, this.options.standbyMs) : maxMs });
       this.logger[this.failures < 3 ? 'info' : 'warn']({ error: message, failures: this.failures, ms }, 'stream will try again');
       await sleep(ms, this.stopping.signal);
       return;
@@ -210,6 +270,29 @@ export class PipelineStream implements Service {
     } catch (failure) {
       this.logger.error({ error: describeError(failure) }, 'why the stream stopped could not be recorded');
       await sleep(this.options.backoff.maxMs, this.stopping.signal);
+    }
+  }
+
+  /** Another process reads the stream: this one looks again and again, so that it takes over soon, and says so once. */
+  private async standBy(): Promise<void> {
+    this.failures = 0;
+    if (!this.standingBy) this.logger.info({}, 'another process reads the stream: this one stands by');
+    this.standingBy = true;
+    await sleep(this.options.standbyMs, this.stopping.signal);
+  }
+
+  /**
+   * A permanent error of a session whose checkpoint another process has moved on halts nothing: it was met with what is
+   * no longer so, as by a process that stood still for a while.
+   */
+  private async overtaken(error: unknown): Promise<boolean> {
+    if (this.at === null || recoveryOf(error) === 'retry' || recoveryOf(error) === 'lost') return false;
+    try {
+      const now = await this.pipeline.warehouse.readCheckpoint(this.pipeline.name, 0);
+      return now === null || now.generation !== this.at.generation || !now.next.equals(this.at.next);
+    } catch (failure) {
+      this.logger.debug({ error: describeError(failure) }, 'the checkpoint could not be read after an error');
+      return false;
     }
   }
 

@@ -5,6 +5,9 @@ import { tell } from '../tell';
 import type { PipelineStream } from './pipeline-stream';
 import { guardWal } from './wal-guard';
 
+/** A look is acted upon within this long, milliseconds. */
+const STALE_MS = 5_000;
+
 export interface GuardOptions {
   /** Between looks at the retained log, milliseconds. */
   readonly guardMs: number;
@@ -68,6 +71,7 @@ export class SourceGuard implements Service {
     const record = await store.readPipeline(name);
     if (record === null || (await this.pipeline.warehouse.readCheckpoint(name, 0)) === null) return;
     const stream = await this.pipeline.stream();
+    const looked = clock();
     const { state, retainedBytes } = await stream.status();
     if (state !== 'ready') {
       // R3 (b): capture that vanished under a running stream need not break its connection; a new start finds the gap.
@@ -80,6 +84,8 @@ export class SourceGuard implements Service {
     this.exceededSince = exceeded ? (this.exceededSince ?? clock()) : null;
     const exceededForMs = this.exceededSince === null ? 0 : clock() - this.exceededSince;
     const decision = guardWal({ retainedBytes, limitBytes: settings.walLimitBytes, policy: settings.walPolicy, paused: record.paused, exceededForMs, graceMs: this.options.graceMs });
+    // A process that stood still after it had looked: what it saw may be long gone, the slot another.
+    if (clock() - looked > STALE_MS) return;
     switch (decision) {
       case 'ok':
         return;
