@@ -9,21 +9,19 @@ import { root } from './lint/boundaries.mjs';
 const require = createRequire(import.meta.url);
 
 /**
- * What is needed: its name, the suffix of the specs that need it (`redis` for *.redis.spec.ts), and how to find or fetch
- * it: resolves to where it is, or rejects with the remedy in the message.
+ * What is needed: its name, the suffix of the specs that need it (`redis` for *.redis.spec.ts; without one, the specs
+ * fail), and how to find or fetch it: resolves to where it is, or rejects with the remedy in the message.
  */
 const needs = [
-  {
-    name: 'Redis',
-    suffix: 'redis',
-    find: () => process.env.ELSTREAM_TEST_REDIS_URL ? Promise.resolve('ELSTREAM_TEST_REDIS_URL') : ours('libs/servers/src/index.ts').findRedisServer(),
-  },
+  { name: 'Redis', suffix: 'redis', find: ({ findRedisServer }) => process.env.ELSTREAM_TEST_REDIS_URL ? 'ELSTREAM_TEST_REDIS_URL' : findRedisServer() },
+  { name: 'docker-compose', find: ({ findDockerCompose }) => findDockerCompose() },
+  { name: 'kustomize', find: ({ findKustomize }) => findKustomize() },
 ];
 
-/** One of our modules, from its source: nothing need be built before. */
-function ours(file) {
+/** libs/servers from its sources: nothing need be built before. */
+function finders() {
   require('./swc-register.cjs');
-  return require(path.join(root, file));
+  return require(path.join(root, 'libs/servers/src/index.ts'));
 }
 
 /** One at a time: two that use apt's lists would read them twice. `{ found: [{ name, at }], missing: [{ name, suffix, why }] }` */
@@ -32,7 +30,7 @@ export async function prepare() {
   const missing = [];
   for (const { name, suffix, find } of needs) {
     try {
-      found.push({ name, at: await find() });
+      found.push({ name, at: [await find(finders())].flat().join(' ') });
     } catch (error) {
       missing.push({ name, suffix, why: error instanceof Error ? error.message : String(error) });
     }

@@ -38,7 +38,7 @@ const all = projects();
 // What is there afterwards was written by this run, or brought back by nx for a target that need not run again.
 for (const project of all) rmSync(resultsOf(project), { recursive: true, force: true });
 const { missing } = await prepare();
-for (const { name, suffix, why } of missing) console.error(`${name} is missing, *.${suffix}.spec.ts are skipped: ${why}`);
+for (const { name, suffix, why } of missing) console.error(`${name} is missing${suffix ? `, *.${suffix}.spec.ts are skipped` : ', tests that need it fail'}: ${why}`);
 const without = [...(process.env.ELSTREAM_TESTS_WITHOUT ?? '').split(','), ...missing.map(({ suffix }) => suffix)].filter(Boolean);
 const code = await runNx(process.argv.slice(2), { ELSTREAM_TESTS_WITHOUT: without.join() });
 

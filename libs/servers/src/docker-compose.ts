@@ -3,9 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { unpackDebianPackages } from './debian-packages';
 import { failure, messageOf } from './failure';
-import { type FindToolOptions } from './kustomize';
 import { run } from './run';
-import { defaultCacheDir, fillCache, onPath } from './tool-cache';
+import { defaultCacheDir, fillCache, type FindToolOptions, onPath } from './tool-cache';
 
 /** How to call a Compose: `[program, ...first arguments]`, to be followed by options and a Compose command. */
 export type ComposeCommand = readonly [string, ...string[]];
@@ -33,7 +32,7 @@ async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defau
   const remedy = 'put docker-compose, or docker with its compose plugin, on PATH (Debian: the package docker-compose)';
   if (!fetch) throw failure(`no docker-compose: ${remedy}`);
   try {
-    await fillCache(cacheDir, FOLDER, unpackInto);
+    await fillCache(cacheDir, FOLDER, unpackInto, () => runs([cached]));
   } catch (error) {
     throw failure(`no docker-compose (${messageOf(error)}): ${remedy}`, error);
   }

@@ -1,21 +1,13 @@
-import { accessSync, chmodSync, constants, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { unpackDebianPackages } from './debian-packages';
 import { failure, messageOf } from './failure';
 import { run } from './run';
+import { defaultCacheDir, fillCache, type FindToolOptions, onPath } from './tool-cache';
 
 /** The oldest release that libs/redis accepts. */
 const OLDEST = [6, 2] as const;
-
-export interface FindOptions {
-  /** Search path, as in the environment variable. Default: PATH. */
-  readonly searchPath?: string;
-  /** Folder that holds what was fetched. Default: `elstream` in the user's cache folder. */
-  readonly cacheDir?: string;
-  /** false: only look. Default true. */
-  readonly fetch?: boolean;
-}
 
 let found: Promise<string> | undefined;
 
@@ -25,7 +17,7 @@ let found: Promise<string> | undefined;
  *
  * @throws ElstreamError `SERVERS` that says what was tried and what to do
  */
-export function findRedisServer(options?: FindOptions): Promise<string> {
+export function findRedisServer(options?: FindToolOptions): Promise<string> {
   if (options) return search(options);
   return (found ??= search({}).catch((error: unknown) => {
     found = undefined;
@@ -33,7 +25,7 @@ export function findRedisServer(options?: FindOptions): Promise<string> {
   }));
 }
 
-async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defaultCacheDir(), fetch = true }: FindOptions): Promise<string> {
+async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defaultCacheDir(), fetch = true }: FindToolOptions): Promise<string> {
   const tried: string[] = [];
   for (const candidate of [...onPath('redis-server', searchPath), path.join(cacheDir, folderName, 'redis-server')]) {
     const verdict = await judge(candidate);
@@ -53,26 +45,6 @@ async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defau
 
 const folderName = `redis-${process.platform}-${process.arch}`;
 
-function defaultCacheDir(): string {
-  const base = process.env['XDG_CACHE_HOME'];
-  return path.join(base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), '.cache'), 'elstream');
-}
-
-function onPath(name: string, searchPath: string): string[] {
-  return searchPath
-    .split(path.delimiter)
-    .filter((folder) => path.isAbsolute(folder))
-    .map((folder) => path.join(folder, name))
-    .filter((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
-
 const exists = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined;
 
 /** Undefined: runs and is new enough; else why not. Tried, not concluded from its being there: libraries may be missing. */
@@ -85,29 +57,23 @@ async function judge(binary: string): Promise<string | undefined> {
   return enough ? undefined : `version ${String(major)}.${String(minor)} is too old`;
 }
 
-/** Made beside its place and renamed there when it runs: nobody finds a half one, of two who fetch at once one wins. */
 async function fetchInto(cacheDir: string): Promise<string> {
-  mkdirSync(cacheDir, { recursive: true });
-  const target = path.join(cacheDir, folderName);
-  const draft = mkdtempSync(path.join(cacheDir, `${folderName}.draft-`));
+  const binary = path.join(cacheDir, folderName, 'redis-server');
+  await fillCache(cacheDir, folderName, unpackInto, async () => (await judge(binary)) === undefined);
+  return binary;
+}
+
+async function unpackInto(draft: string): Promise<void> {
   const downloads = mkdtempSync(path.join(os.tmpdir(), 'elstream-apt-'));
   try {
-    const root = path.join(draft, 'root');
     // redis-tools holds the program itself; redis-server a link to it under this name, which the program looks at.
-    await unpackDebianPackages(['redis-server', 'redis-tools'], root, downloads);
-    chmodSync(draft, 0o755);
-    writeWrapper(draft);
-    const verdict = await judge(path.join(draft, 'redis-server'));
-    if (verdict !== undefined) throw failure(`the fetched redis-server does not run: ${verdict}`);
-    const binary = path.join(target, 'redis-server');
-    if ((await judge(binary)) === undefined) return binary;
-    rmSync(target, { recursive: true, force: true });
-    renameSync(draft, target);
-    return binary;
+    await unpackDebianPackages(['redis-server', 'redis-tools'], path.join(draft, 'root'), downloads);
   } finally {
-    rmSync(draft, { recursive: true, force: true });
     rmSync(downloads, { recursive: true, force: true });
   }
+  writeWrapper(draft);
+  const verdict = await judge(path.join(draft, 'redis-server'));
+  if (verdict !== undefined) throw failure(`the fetched redis-server does not run: ${verdict}`);
 }
 
 /** A start script that gives the program its libraries; `exec` keeps the process id that our caller knows. */

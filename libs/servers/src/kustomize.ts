@@ -2,7 +2,7 @@ import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { failure } from './failure';
 import { run } from './run';
-import { defaultCacheDir, fillCache, onPath } from './tool-cache';
+import { defaultCacheDir, fillCache, type FindToolOptions, onPath } from './tool-cache';
 
 const OLDEST_MAJOR = 5;
 /** What is fetched where none is found. */
@@ -17,15 +17,6 @@ export interface KubernetesObject {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
   readonly [field: string]: unknown;
-}
-
-export interface FindToolOptions {
-  /** As in the environment variable. Default: PATH. */
-  readonly searchPath?: string;
-  /** Folder of what was fetched. Default: `elstream` in the user's cache folder. */
-  readonly cacheDir?: string;
-  /** false: only look. Default true. */
-  readonly fetch?: boolean;
 }
 
 let found: Promise<KustomizeBuild> | undefined;
@@ -49,7 +40,7 @@ async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defau
   for (const program of onPath('kubectl', searchPath)) if (await isNewEnough([program, 'version', '--client'], /Kustomize Version:\s*v?(\d+)\./)) return [program, 'kustomize'];
   if (await isNewEnough([cached, 'version'], /v?(\d+)\./)) return [cached, 'build'];
   const go = fetch ? onPath('go', searchPath)[0] : undefined;
-  if (go !== undefined) return [await fetchWith(go, cacheDir), 'build'];
+  if (go !== undefined) return [await fetchWith(go, cacheDir, cached), 'build'];
   throw failure(`no kustomize ${String(OLDEST_MAJOR)} or newer: put kustomize, or a kubectl of 1.27 or newer, on PATH${fetch ? ', or Go 1.24 or newer, with which it is built' : ''}`);
 }
 
@@ -58,13 +49,14 @@ async function isNewEnough([program, ...args]: readonly [string, ...string[]], p
   return code === 0 && Number(pattern.exec(stdout)?.[1] ?? 0) >= OLDEST_MAJOR;
 }
 
-async function fetchWith(go: string, cacheDir: string): Promise<string> {
-  const folder = await fillCache(cacheDir, FOLDER, async (draft) => {
+async function fetchWith(go: string, cacheDir: string, cached: string): Promise<string> {
+  const make = async (draft: string): Promise<void> => {
     // GOFLAGS of the user may name a vendor folder or a build mode; this module is none of theirs.
     const { code, stderr } = await run(go, ['install', MODULE], { cwd: draft, env: { ...process.env, GOBIN: draft, GOFLAGS: '', GOWORK: 'off' }, timeoutMs: 600_000 });
     if (code !== 0) throw failure(`kustomize cannot be built (go install ${MODULE}): ${stderr.trim().split('\n').slice(-3).join(' ')}; put kustomize 5 or newer on PATH`);
-  });
-  return path.join(folder, 'kustomize');
+  };
+  await fillCache(cacheDir, FOLDER, make, () => isNewEnough([cached, 'version'], /v?(\d+)\./));
+  return cached;
 }
 
 const root = path.join(__dirname, '..', '..', '..');

@@ -1,6 +1,17 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { withLock } from './lock';
+
+/** Where a program is looked for. */
+export interface FindToolOptions {
+  /** As in the environment variable. Default: PATH. */
+  readonly searchPath?: string;
+  /** Folder of what was fetched. Default: `elstream` in the user's cache folder. */
+  readonly cacheDir?: string;
+  /** false: only look. Default true. */
+  readonly fetch?: boolean;
+}
 
 /** Where fetched programs are kept: `elstream` in the user's cache folder. */
 export function defaultCacheDir(): string {
@@ -24,20 +35,28 @@ export function onPath(name: string, searchPath = process.env['PATH'] ?? ''): st
     });
 }
 
+/** How long another process may take to fetch the same program; building one from source takes minutes on a slow machine. */
+const PATIENCE_MS = 900_000;
+
 /**
- * Fills the folder `name` of the cache. It is made beside its place and renamed there by `make`'s success: nobody finds
- * a half one, and of two who fetch at once either's serves. Returns the folder.
+ * Fills the folder `name` of the cache, unless it `works`, as it does when another process was first: one at a time, and
+ * made beside its place and renamed there by `make`'s success, so that nobody finds a half one. Returns the folder.
  */
-export async function fillCache(cacheDir: string, name: string, make: (draft: string) => Promise<void>): Promise<string> {
+export async function fillCache(cacheDir: string, name: string, make: (draft: string) => Promise<void>, works: () => Promise<boolean>): Promise<string> {
   mkdirSync(cacheDir, { recursive: true });
   const target = path.join(cacheDir, name);
-  const draft = mkdtempSync(path.join(cacheDir, `${name}.draft-`));
-  try {
-    await make(draft);
-    rmSync(target, { recursive: true, force: true });
-    renameSync(draft, target);
-    return target;
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
+  return withLock(`${target}.lock`, PATIENCE_MS, async () => {
+    if (await works()) return target;
+    const draft = mkdtempSync(path.join(cacheDir, `${name}.draft-`));
+    try {
+      // Others may run what is in it.
+      chmodSync(draft, 0o755);
+      await make(draft);
+      rmSync(target, { recursive: true, force: true });
+      renameSync(draft, target);
+      return target;
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+    }
+  });
 }
