@@ -6,6 +6,7 @@ import { createNestApp, type HealthSource, type Runtime, ServiceServer } from '@
 import { GatewayModule, type GatewayOptions } from './gateway.module';
 import { refuseOpenListening } from './http/loopback';
 import { ProblemFilter } from './http/problem.filter';
+import { requestLog } from './http/request-log';
 import { RouteTable } from './http/route-table';
 import { security, YAML_TYPES } from './http/security';
 import { createOpenApi } from './openapi';
@@ -50,7 +51,7 @@ export async function createHttpApp(modules: readonly DynamicModule[], settings:
     logger,
     prepare: (nest) => {
       // Before everything else, so that documentation, unknown routes and unreadable bodies are guarded too.
-      nest.use(security(settings.token));
+      nest.use(requestLog(logger), security(settings.token));
       nest.useBodyParser('json', { limit: BODY_LIMIT });
       nest.useBodyParser('text', { limit: BODY_LIMIT, type: YAML_TYPES });
       nest.useGlobalFilters(new ProblemFilter(logger, routes));

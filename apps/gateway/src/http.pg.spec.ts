@@ -1,6 +1,7 @@
 import { request as rawRequest } from 'node:http';
 import request from 'supertest';
 import { ElstreamError } from '@elstream/core';
+import { eventually } from '@elstream/testing';
 import { createHttpApp } from './app';
 import { LOOPBACK, startGateway, table, type TestGateway } from './gateway.fixture';
 
@@ -17,6 +18,9 @@ afterAll(async () => {
   await open[Symbol.asyncDispose]();
   await closed[Symbol.asyncDispose]();
 });
+
+/** Fields of the request's line in the log. */
+const logged = (requestId: string) => open.logger.lines.find(({ fields }) => fields.requestId === requestId)?.fields;
 
 const http = (gateway: TestGateway = open) => request(gateway.app.nest.getHttpServer());
 
@@ -156,6 +160,25 @@ test('a port that is taken is an error that names the setting', async () => {
   await expect(second.listen()).rejects.toThrow(/HTTP_PORT/);
   await second.close();
   await first.close();
+});
+
+test.each([
+  ['7d3f1f5e-8a52-4b0e-9a9e-0a3f7e1f9c11', 'urn:uuid:7d3f1f5e-8a52-4b0e-9a9e-0a3f7e1f9c11'],
+  ['4bf92f3577b34da6a3ce929d0e0e4736', 'urn:elstream:request:4bf92f3577b34da6a3ce929d0e0e4736'],
+])('the request id %s of a client is kept, in answer and log', async (id, instance) => {
+  const answer = await http().post('/api/v1/nothing').set('x-request-id', id);
+  expect(answer.headers['x-request-id']).toBe(id);
+  expect(answer.body.instance).toBe(instance);
+  await eventually(() => expect(logged(id)).toMatchObject({ method: 'POST', path: '/api/v1/nothing', status: 404 }));
+});
+
+test.each(['short', 'x'.repeat(65), 'a b c d e f g h', 'quote"quote"'])('the request id %j is replaced by one of our own', async (id) => {
+  expect((await http().get('/api/v1/pipelines').set('x-request-id', id)).headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test('a request that starts a run logs the id of the run beside its own', async () => {
+  const answer = await http().post('/api/v1/pipelines/shop/runs').set('x-request-id', 'request-of-a-run').expect(201);
+  await eventually(() => expect(logged('request-of-a-run')).toMatchObject({ runId: answer.body.id, pipeline: 'shop', status: 201 }));
 });
 
 test('every answer carries the security headers, also one that fails early', async () => {

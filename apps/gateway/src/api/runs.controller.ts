@@ -1,9 +1,9 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { RUN_STAGES, type Run, type RunStage } from '@elstream/control';
 import { ElstreamError } from '@elstream/core';
 import { type z } from 'zod';
-import { type Response } from '../http/messages';
+import { type Request, type Response } from '../http/messages';
 import { HttpProblem } from '../http/problem';
 import { ZodPipe } from '../http/zod.pipe';
 import { GATEWAY_SERVICES, type GatewayServices } from '../services';
@@ -23,6 +23,7 @@ export class RunsController {
   async start(
     @Param('name') name: string,
     @Body(new ZodPipe(startRunBody)) body: z.output<typeof startRunBody>,
+    @Req() req: Request,
     @Res({ passthrough: true }) res: Response,
   ): Promise<Dto<'Run'>> {
     const { registry, bus } = this.services;
@@ -30,6 +31,8 @@ export class RunsController {
     const stages = body.stages ?? RUN_STAGES;
     const tables = await this.tablesOf(name, body.tables, stages);
     const run = await this.create(name, tables, stages);
+    // Ties the request to the run, whose id is in every later line about it, in whatever process.
+    req.logFields = { pipeline: name, runId: run.id, reason: run.reason };
     await bus.publish({ type: 'run-changed', pipeline: name, runId: run.id });
     res.setHeader('Location', `/api/v1/runs/${run.id}`);
     return runView(run);

@@ -1,8 +1,9 @@
+import { type LogFields } from '@elstream/core';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Answer, PROBLEM_TYPE } from './problem';
 
-/** What the gateway uses of a request; the middleware of `security.ts` gives it its id. */
-export type Request = IncomingMessage & { requestId?: string };
+/** What the gateway uses of a request; the middleware of `security.ts` gives it its id, routes add what its log line shall tell. */
+export type Request = IncomingMessage & { requestId?: string; logFields?: LogFields };
 export type Response = ServerResponse;
 export type Middleware = (req: Request, res: Response, next: (error?: unknown) => void) => void;
 

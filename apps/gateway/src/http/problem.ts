@@ -92,10 +92,17 @@ function problemOf(what: { readonly status: number; readonly code: string; reado
     title: STATUS_CODES[what.status] ?? 'Error',
     status: what.status,
     detail: redactText(what.detail),
-    instance: `urn:uuid:${requestId}`,
+    instance: instanceOf(requestId),
     code: what.code,
     ...extra,
   };
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Ids that clients give need be no UUID. */
+function instanceOf(requestId: string): string {
+  return UUID.test(requestId) ? `urn:uuid:${requestId}` : `urn:elstream:request:${requestId}`;
 }
 
 function statusOfRecovery(error: ElstreamError): number {

@@ -26,7 +26,7 @@ type Guard = (req: Request) => void;
 export function security(token: string | null): Middleware {
   const guards: readonly Guard[] = token === null ? [ownHost, ownOrigin, readableBody] : [bearer(token), readableBody];
   return (req, res, next) => {
-    req.requestId = randomUUID();
+    req.requestId = requestIdOf(req);
     res.setHeader('X-Request-Id', req.requestId);
     for (const [name, value] of Object.entries(HEADERS)) res.setHeader(name, value);
     try {
@@ -37,6 +37,12 @@ export function security(token: string | null): Middleware {
     }
     next();
   };
+}
+
+/** An id a client or proxy gave is kept if it can go into headers and logs as it is; else the request gets one. */
+function requestIdOf(req: Request): string {
+  const given = req.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID();
 }
 
 /** Digests are compared, so that neither the token's content nor its length shows in the time taken. */
