@@ -67,7 +67,8 @@ function checkText(file) {
     const match = pattern.exec(text);
     if (match) problems.push(`${at(match.index)}: ${what}: ${match[0]}`);
   };
-  for (const [pattern, what] of forbiddenText) report(pattern, what);
+  // A Dockerfile's paths are the image's, the same on every machine.
+  for (const [pattern, what] of forbiddenText) if (!(what === 'a path of one machine' && /(^|\/)Dockerfile$/.test(file))) report(pattern, what);
   if (file.endsWith('.spec.ts')) report(focused, 'a focused test');
   if (file.endsWith('.spec.ts') && !file.endsWith('.mssql.spec.ts')) report(skipped, 'a skipped test');
 }

@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { withLock } from './lock';
@@ -47,6 +47,8 @@ export async function fillCache(cacheDir: string, name: string, make: (draft: st
   const target = path.join(cacheDir, name);
   return withLock(`${target}.lock`, PATIENCE_MS, async () => {
     if (await works()) return target;
+    // We alone are at work here: a draft that is there was left by a killed process.
+    for (const entry of readdirSync(cacheDir)) if (entry.startsWith(`${name}.draft-`)) rmSync(path.join(cacheDir, entry), { recursive: true, force: true });
     const draft = mkdtempSync(path.join(cacheDir, `${name}.draft-`));
     try {
       // Others may run what is in it.
