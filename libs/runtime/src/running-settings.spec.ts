@@ -1,0 +1,45 @@
+import { loadPipelineText, type PipelineConfig } from '@elstream/config';
+import { whileRunning } from './running-settings';
+
+const load = (yaml: string): PipelineConfig => loadPipelineText(yaml, {}).config;
+
+const FILE = `
+name: shop
+source: { url: 'postgres://u:a@db/shop' }
+warehouse: { url: 'postgres://u:b@wh/dwh' }
+tables: { include: [public.item] }
+`;
+
+describe('settings while the process runs', () => {
+  it('of a file with the same content are the same', () => {
+    expect(whileRunning(load(FILE), load(`${FILE}# a comment\n`))).toEqual({ config: load(FILE), kept: [] });
+  });
+
+  it('follow the file: tables, batches, limits, the password and the connections of the source', () => {
+    const wanted = load(FILE.replace('[public.item]', '[public.item, public.more]').replace("db/shop'", "db/shop', maxConnections: 12").replace('u:a@', 'u:new@') + 'stream: { lingerMs: 5 }\n');
+    expect(whileRunning(load(FILE), wanted)).toEqual({ config: wanted, kept: [] });
+  });
+
+  it.each([
+    ['warehouse.url', FILE.replace('wh/dwh', 'wh/other')],
+    ['warehouse.maxConnections', FILE.replace("wh/dwh'", "wh/dwh', maxConnections: 20")],
+    ['warehouse.statementTimeoutMs', FILE.replace("wh/dwh'", "wh/dwh', statementTimeoutMs: 5s")],
+    ['warehouse.lockTimeoutMs', FILE.replace("wh/dwh'", "wh/dwh', lockTimeoutMs: 5s")],
+    ['preload.workers', `${FILE}preload: { workers: 6 }\n`],
+    ['validate.workers', `${FILE}validate: { workers: 3 }\n`],
+  ])('keep %s until the next start, and say so', (setting, text) => {
+    const { config, kept } = whileRunning(load(FILE), load(`${text}defaults: { chunkRows: 777 }\n`));
+    expect(kept).toEqual([{ setting, remedy: expect.stringContaining('next start') }]);
+    expect(config).toEqual(load(`${FILE}defaults: { chunkRows: 777 }\n`));
+  });
+
+  it.each([
+    ['source.url', FILE.replace('db/shop', 'elsewhere/shop')],
+    ['stream.slotName', `${FILE}stream: { slotName: other }\n`],
+    ['stream.publicationName', `${FILE}stream: { publicationName: other }\n`],
+  ])('never leave a slot behind: %s stays until the pipeline is removed', (setting, text) => {
+    const { config, kept } = whileRunning(load(FILE), load(text));
+    expect(kept).toEqual([{ setting, remedy: expect.stringContaining('DELETE') }]);
+    expect(JSON.stringify(config)).toBe(JSON.stringify(load(FILE)));
+  });
+});
