@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Client } from 'pg';
+import * as pg from 'pg';
 import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
 import { ElstreamError, type Logger } from '@elstream/core';
 import { classifyPostgresError, isDatabaseError } from './errors';
@@ -64,8 +64,8 @@ export function clientOptions(connection: PostgresConnection): Record<string, un
  * A pooled connection between two owners has no error listener for a moment (the pool takes its own away before TypeORM
  * adds another); a server that shuts down at that moment would end the process with an unhandled 'error'.
  */
-class PooledClient extends Client {
-  constructor(config?: ConstructorParameters<typeof Client>[0]) {
+class PooledClient extends pg.Client {
+  constructor(config?: ConstructorParameters<typeof pg.Client>[0]) {
     super(config);
     this.on('error', () => undefined); // whoever uses the connection next is told by its query
   }
@@ -75,6 +75,8 @@ class PooledClient extends Client {
 export async function connectPostgres(connection: PostgresConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<EntityDataSource> {
   const dataSource = new EntityDataSource({
     type: 'postgres',
+    // TypeORM would ask for it by a computed name, which is not found in a bundle.
+    driver: pg,
     url: connection.url,
     entities: [...entities],
     synchronize: false,
