@@ -53,14 +53,14 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
   const { options, out, cleanup, signal } = context;
   const urls = await startDatabases(context);
   const audit = await openAudit(urls.source, context);
+  const product = await (options.services ? startProcesses(urls, context) : startOneProcess(urls, context));
+  out.step(`elstream is up, driven through its API alone: ${product.urls.map((url) => `${url}/api/docs`).join(' and ')}`);
+  const rest = new Rest(product, signal);
+
   const writer = await Writer.start(urls.source);
   cleanup.add(async () => writer.kill());
   const writingSince = performance.now();
   out.step('a writer in a process of its own changes the source from here on: inserts, updates, deletes, key changes, rollbacks');
-
-  const product = await (options.services ? startProcesses(urls, context) : startOneProcess(urls, context));
-  out.step(`elstream is up, driven through its API alone: ${product.urls.map((url) => `${url}/api/docs`).join(' and ')}`);
-  const rest = new Rest(product, signal);
   const failure = Promise.race([writer.failure, product.failure]);
   failure.catch(() => undefined);
 
