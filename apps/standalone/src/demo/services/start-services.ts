@@ -44,7 +44,9 @@ export async function startServices(options: ServicesOptions): Promise<RunningSe
   const { folder, logFile, out, cleanup, signal } = options;
   const workloads = ordersOf(await renderOverlay(OVERLAY));
   out.step(`rendered deploy/k8s/overlays/${OVERLAY}: ${workloads.map((w) => (w.once ? `${w.name} (once)` : `${String(w.replicas)} × ${w.name}`)).join(', ')}`);
-  await promisify(execFile)(process.execPath, [bundler], { signal, maxBuffer: 1 << 24 });
+  // Compiled as this file is, the services were compiled with it.
+  const compiled = path.extname(__filename) === '.js';
+  await promisify(execFile)(process.execPath, [bundler, ...(compiled ? ['--no-build'] : [])], { signal, maxBuffer: 1 << 24 });
   const redis = await startRedisServer({ dir: path.join(folder, 'redis') });
   cleanup.add(() => redis.stop());
   signal.throwIfAborted();
