@@ -4,11 +4,11 @@
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 
-const swc = (parser, transform) => [
+const swc = (parser, transform, { ignoreDynamic = true } = {}) => [
   '@swc/jest',
   {
     jsc: { target: 'es2022', keepClassNames: true, parser, ...(transform ? { transform } : {}) },
-    module: { type: 'commonjs', ignoreDynamic: true },
+    module: { type: 'commonjs', ignoreDynamic },
     sourceMaps: 'inline',
   },
 ];
@@ -35,7 +35,8 @@ module.exports = {
       { syntax: 'typescript', decorators: true, dynamicImport: true },
       { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
     ),
-    '^.+\\.m?js$': swc({ syntax: 'ecmascript' }),
+    // Nest loads its microservices by `import()`, which Jest's realm cannot do: it becomes a `require` as well.
+    '^.+\\.m?js$': swc({ syntax: 'ecmascript' }, undefined, { ignoreDynamic: false }),
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   moduleNameMapper: sourceEntries(),

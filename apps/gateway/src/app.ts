@@ -34,8 +34,10 @@ export interface GatewayApp {
 /** What the application answers on, and tells of itself before it is complete. */
 export interface HttpAppOptions extends HealthSource {
   readonly logger: Logger;
-  /** Default: one of its own. */
+  /** Listens perhaps already. Default: one of its own. */
   readonly server?: ServiceServer;
+  /** Called before the application is initialised: modules that bring a transport of their own connect it. */
+  readonly connect?: (nest: NestExpressApplication) => void;
 }
 
 /**
@@ -44,7 +46,7 @@ export interface HttpAppOptions extends HealthSource {
  */
 export async function createHttpApp(modules: readonly DynamicModule[], settings: HttpSettings, options: HttpAppOptions): Promise<GatewayApp> {
   refuseOpenListening(settings);
-  const { logger, server = new ServiceServer(options) } = options;
+  const { logger, server = new ServiceServer(options), connect } = options;
   const routes = new RouteTable();
   const { nest, close } = await createNestApp(modules, {
     server,
@@ -52,6 +54,7 @@ export async function createHttpApp(modules: readonly DynamicModule[], settings:
     prepare: (nest) => {
       // Before everything else, so that documentation, unknown routes and unreadable bodies are guarded too.
       nest.use(requestLog(logger), security(settings.token));
+      connect?.(nest);
       nest.useBodyParser('json', { limit: BODY_LIMIT });
       nest.useBodyParser('text', { limit: BODY_LIMIT, type: YAML_TYPES });
       nest.useGlobalFilters(new ProblemFilter(logger, routes));
@@ -63,14 +66,12 @@ export async function createHttpApp(modules: readonly DynamicModule[], settings:
   return { nest, listen: () => server.listen(settings), close };
 }
 
-export interface GatewayAppOptions extends GatewayOptions {
+export interface GatewayAppOptions extends GatewayOptions, Pick<HttpAppOptions, 'server' | 'connect'> {
   /** Run in the same process: the standalone program's other services. */
   readonly modules?: readonly DynamicModule[];
-  /** Listens perhaps already. Default: one of its own. */
-  readonly server?: ServiceServer;
 }
 
 /** The gateway over a runtime. The runtime stays its maker's to close. */
-export async function createGatewayApp(runtime: Runtime, settings: HttpSettings, { modules = [], server, ...options }: GatewayAppOptions = {}): Promise<GatewayApp> {
-  return createHttpApp([GatewayModule.forRuntime(runtime, options), ...modules], settings, { ...runtime, ...(server === undefined ? {} : { server }) });
+export async function createGatewayApp(runtime: Runtime, settings: HttpSettings, { modules = [], server, connect, ...options }: GatewayAppOptions = {}): Promise<GatewayApp> {
+  return createHttpApp([GatewayModule.forRuntime(runtime, options), ...modules], settings, { ...runtime, ...(server === undefined ? {} : { server }), ...(connect === undefined ? {} : { connect }) });
 }

@@ -3,7 +3,7 @@ import { type Logger, type Tracer } from '@elstream/core';
 import { createGatewayApp, type HttpSettings } from '@elstream/gateway';
 import { PreloaderModule } from '@elstream/preloader';
 import { createRuntime, type Runtime, startedCheck } from '@elstream/runtime';
-import { StreamerModule } from '@elstream/streamer';
+import { connectChangeStreams, StreamerModule } from '@elstream/streamer';
 import { ValidatorModule } from '@elstream/validator';
 
 export interface StandaloneOptions {
@@ -43,8 +43,8 @@ export async function startStandalone({ http, env, signal = new AbortController(
   const runtime = await createRuntime({ ...settings, coordination: { kind: 'in-process' }, signal });
   try {
     const started = startedCheck(runtime.health, signal);
-    const modules = [PreloaderModule.forRuntime(runtime), StreamerModule.forRuntime(runtime), ValidatorModule.forRuntime(runtime)];
-    const app = await createGatewayApp(runtime, http, { planner: { alone: true }, modules, ...(env === undefined ? {} : { env }) });
+    const modules = [PreloaderModule.forRuntime(runtime), StreamerModule.forRuntime(runtime, { retryHalted: true }), ValidatorModule.forRuntime(runtime)];
+    const app = await createGatewayApp(runtime, http, { planner: { alone: true }, modules, connect: connectChangeStreams, ...(env === undefined ? {} : { env }) });
     try {
       const url = await app.listen();
       started();

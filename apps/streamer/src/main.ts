@@ -1,5 +1,5 @@
 import 'reflect-metadata';
 import { createServiceApp, serviceMain } from '@elstream/runtime';
-import { StreamerModule } from './streamer.module';
+import { connectChangeStreams, StreamerModule } from './streamer.module';
 
-void serviceMain('streamer', ({ runtime, server }) => createServiceApp([StreamerModule.forRuntime(runtime)], { runtime, server })).then((code) => process.exit(code));
+void serviceMain('streamer', ({ runtime, server }) => createServiceApp([StreamerModule.forRuntime(runtime)], { runtime, server, prepare: connectChangeStreams })).then((code) => process.exit(code));
