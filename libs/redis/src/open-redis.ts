@@ -1,6 +1,6 @@
 import { describeError, sleep, type Logger } from '@elstream/core';
 import type { RedisSettings } from '@elstream/config';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { redisError } from './redis-error';
 import { ASK_TIMEOUT_MS, redisOptions, type RedisUse } from './redis-options';
 import { throttle } from './throttle';
@@ -19,6 +19,10 @@ interface State {
   /** Since when it cannot be reached; null while it can. Performance clock. */
   awaySince: number | null;
   lastError: Error | null;
+  /** Closed by us: neither it nor a duplicate of it is to be tried again. */
+  ended: boolean;
+  /** Duplicates somebody else (BullMQ) made of it. */
+  readonly copies: Redis[];
 }
 
 const states = new WeakMap<Redis, State>();
@@ -31,11 +35,16 @@ const SAY_AGAIN_MS = 30_000;
  * @throws ElstreamError `REDIS_SETTINGS` as `redisOptions`
  */
 export function openRedis(settings: RedisSettings, options: OpenRedisOptions): Redis {
-  // The first try belongs to the constructor: a duplicate of a lazy connection (BullMQ makes one) would give up when its first try fails.
-  const redis = new Redis({ ...redisOptions(settings, options.use ?? 'ask'), lazyConnect: options.lazy === true });
+  const state: State = { awaySince: options.lazy === true ? null : performance.now(), lastError: null, ended: false, copies: [] };
+  const redis = new Redis({ ...endable(redisOptions(settings, options.use ?? 'ask'), state), lazyConnect: options.lazy === true });
   const logger = options.logger.child({ redis: options.name });
-  const state: State = { awaySince: options.lazy === true ? null : performance.now(), lastError: null };
   states.set(redis, state);
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = (override) => {
+    const copy = duplicate(override);
+    state.copies.push(copy);
+    return copy;
+  };
   const sayable = throttle(SAY_AGAIN_MS);
   let said = false;
   redis.on('error', (error: Error) => {
@@ -55,6 +64,19 @@ export function openRedis(settings: RedisSettings, options: OpenRedisOptions): R
     state.lastError = null;
   });
   return redis;
+}
+
+/**
+ * Never lazy unless asked for: a duplicate of a lazy connection (BullMQ makes one) would give up when its first try fails.
+ * A duplicate shares these functions, so it is not tried again either once the connection it was made of was closed.
+ */
+function endable(options: RedisOptions, state: State): RedisOptions {
+  const unlessEnded = (strategy: RedisOptions['retryStrategy']) => (times: number) => (state.ended ? null : strategy?.(times));
+  return {
+    ...options,
+    retryStrategy: unlessEnded(options.retryStrategy),
+    ...(options.sentinelRetryStrategy === undefined ? {} : { sentinelRetryStrategy: unlessEnded(options.sentinelRetryStrategy) }),
+  };
 }
 
 /**
@@ -82,8 +104,21 @@ export async function withRedis<T>(redis: Redis, work: (redis: Redis) => Promise
   }
 }
 
-/** Ends a connection: politely when it stands, at once else. Never throws, takes a second at most. */
+/** Ends a connection and all duplicates of it: politely when it stands, at once else. Never throws, takes a second at most. */
 export async function closeRedis(redis: Redis): Promise<void> {
+  const state = states.get(redis);
+  if (state !== undefined) state.ended = true;
   if (redis.status === 'ready') await Promise.race([redis.quit().catch(() => undefined), sleep(1_000)]);
-  redis.disconnect();
+  for (const connection of [redis, ...(state?.copies ?? [])]) end(connection);
+}
+
+/**
+ * ioredis that is told to disconnect between two tries neither says `end` nor rejects the commands that wait: who awaits
+ * one of them would wait for ever. One more try, the last, ends it as it should.
+ */
+function end(connection: Redis): void {
+  if (connection.status === 'end') return;
+  const between = connection.status === 'reconnecting';
+  connection.disconnect();
+  if (between) void connection.connect().then(() => connection.disconnect(), () => undefined);
 }

@@ -1,7 +1,7 @@
 import { describeError, sleep, type Logger } from '@elstream/core';
 import type { JobWorker } from '@elstream/jobs';
 import { closeRedis, redisError, throttle } from '@elstream/redis';
-import { RedisQueueBackend, Worker, type Job as BullJob, type WorkerOptions } from 'bullmq';
+import { Worker, type Job as BullJob, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 
 export interface ClosableWorkerOptions {
@@ -89,17 +89,10 @@ export class ClosableWorker implements JobWorker {
     this.stop.abort();
     const closing = this.worker.close().catch(() => undefined);
     while (this.inHand.size > 0) await Promise.all(this.inHand);
-    await Promise.race([closing, sleep(LAST_WORDS_MS, timely(closing))]);
-    // Redis is away or silent: what BullMQ still waits for ends with its connections.
-    await this.disconnectBlocking();
+    if (this.options.redis.status === 'ready') await Promise.race([closing, sleep(LAST_WORDS_MS, timely(closing))]);
+    // Redis is away or silent: what BullMQ still waits for ends with its connections, the blocking one included.
     await closeRedis(this.options.redis);
     await Promise.race([closing, sleep(LAST_WORDS_MS, timely(closing))]);
-  }
-
-  private async disconnectBlocking(): Promise<void> {
-    const backend = this.worker.getBackend();
-    if (!(backend instanceof RedisQueueBackend)) return;
-    await Promise.race([backend.disconnectBlocking(false).catch(() => undefined), sleep(100)]);
   }
 
   private brake(): void {
