@@ -15,7 +15,7 @@ interface Caught {
   proven(): Promise<boolean>;
   /** Resolves when others do what it did. */
   takenOver(): Promise<void>;
-  /** After it went on: what only this victim can show. */
+  /** Once it is there again: started, or going on. */
   afterwards?(): Promise<void>;
 }
 
@@ -29,7 +29,9 @@ export async function killAtWork(world: ServicesWorld, victim: Victim): Promise<
     if (proven) await caught.takenOver();
     caught.replica.start();
     await caught.replica.ready({ unlessFails: world.fleet.failed });
-    if (proven) return caught.work;
+    if (!proven) continue;
+    await caught.afterwards?.();
+    return caught.work;
   }
 }
 
@@ -71,11 +73,14 @@ async function catchWorker(world: ServicesWorld, service: ServiceName): Promise<
         if (held.length > 0) {
           const ids = held.map((task) => task.id);
           const still = async (): Promise<number> => {
-            const [row] = await world.warehouse.query<{ n: number }>(
+            const [row] = await world.look<{ n: number }>(
               `SELECT count(*)::int AS n FROM elstream.task t JOIN unnest($1::uuid[], $2::int[]) AS h(id, attempt) ON h.id = t.id WHERE t.state = 'running' AND t.attempt = h.attempt`,
               [ids, held.map((task) => task.attempt)],
             );
             return row?.n ?? 0;
+          };
+          const done = async (): Promise<void> => {
+            await world.until(`the tasks of ${replica.name} being done`, () => areDone(world, ids));
           };
           return {
             replica,
@@ -83,8 +88,10 @@ async function catchWorker(world: ServicesWorld, service: ServiceName): Promise<
             proven: async () => (await still()) > 0,
             takenOver: async () => {
               await world.until(`the tasks of ${replica.name} being freed`, async () => (await still()) === 0);
-              await world.until(`the tasks of ${replica.name} being done`, () => areDone(world, ids));
+              if (world.fleet.of(service).length > 1) await done();
             },
+            // By itself, where it is the only one.
+            afterwards: done,
           };
         }
         replica.resume();
@@ -97,7 +104,7 @@ async function catchWorker(world: ServicesWorld, service: ServiceName): Promise<
 
 /** Done by somebody, or of a run that has ended. */
 async function areDone(world: ServicesWorld, ids: readonly string[]): Promise<boolean> {
-  return (await world.warehouse.query(`SELECT 1 FROM elstream.task WHERE id = ANY ($1::uuid[]) AND state IN ('pending', 'running')`, [ids])).length === 0;
+  return (await world.look(`SELECT 1 FROM elstream.task WHERE id = ANY ($1::uuid[]) AND state IN ('pending', 'running')`, [ids])).length === 0;
 }
 
 async function catchStreamer(world: ServicesWorld): Promise<Caught> {
@@ -161,6 +168,7 @@ async function catchGateway(world: ServicesWorld): Promise<Caught> {
     throw new Error('the run ended just then');
   });
   const { replica, listener, runId } = caught;
+  const { lives } = replica;
   return {
     replica,
     work: `${replica.name} telling of a run`,
@@ -180,7 +188,7 @@ async function catchGateway(world: ServicesWorld): Promise<Caught> {
     },
     // Its own stream goes on where it stood still.
     afterwards: async () => {
-      await world.until('the stopped gateway telling the end too', async () => (await listener.ended) === 'told');
+      if ((await listener.ended) === 'broken' && replica.lives === lives) throw new Error(`${replica.name} went on, but not with telling of the run`);
     },
   };
 }
@@ -188,7 +196,7 @@ async function catchGateway(world: ServicesWorld): Promise<Caught> {
 /** Tasks go on being done. */
 async function progress(world: ServicesWorld): Promise<void> {
   const done = async (): Promise<number> => {
-    const [row] = await world.warehouse.query<{ n: number }>(`SELECT count(*)::int AS n FROM elstream.task WHERE state = 'done'`);
+    const [row] = await world.look<{ n: number }>(`SELECT count(*)::int AS n FROM elstream.task WHERE state = 'done'`);
     return row?.n ?? 0;
   };
   const before = await done();

@@ -36,6 +36,7 @@ export interface WorldOptions {
 export class ServicesWorld implements AsyncDisposable {
   private writer: Writer | null = null;
   private readonly random: SeededRandom;
+  private looking: Promise<unknown> = Promise.resolve();
 
   private constructor(
     readonly source: TestDatabase,
@@ -162,8 +163,8 @@ export class ServicesWorld implements AsyncDisposable {
 
   /** No task of an ended run is open, and what the tables say was preloaded is what their done chunks read: a chunk counted twice would show. */
   private async assertCountedOnce(runId: string): Promise<void> {
-    const open = await this.warehouse.query(`SELECT kind, state, count(*)::int AS n FROM elstream.task WHERE run_id = $1 AND state <> 'done' GROUP BY 1, 2`, [runId]);
-    const wrong = await this.warehouse.query(
+    const open = await this.look(`SELECT kind, state, count(*)::int AS n FROM elstream.task WHERE run_id = $1 AND state <> 'done' GROUP BY 1, 2`, [runId]);
+    const wrong = await this.look(
       `SELECT s.table_id, s.rows_preloaded::text AS preloaded, sum(t.rows)::text AS read
          FROM elstream.table_state s JOIN elstream.task t ON t.run_id = s.run_id AND t.table_id = s.table_id AND t.kind = 'preload-chunk'
         WHERE s.run_id = $1 GROUP BY s.table_id, s.rows_preloaded HAVING s.rows_preloaded <> sum(t.rows)`,
@@ -172,14 +173,21 @@ export class ServicesWorld implements AsyncDisposable {
     if (open.length + wrong.length > 0) throw this.explain(new Error(`run ${runId} has ended, but ${JSON.stringify({ open, wrong })}`));
   }
 
+  /** Reads the control tables; several looks at once wait for each other, since they share one connection. */
+  async look<Row extends object>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {
+    const answer = this.looking.then(() => this.warehouse.query<Row>(sql, params));
+    this.looking = answer.catch(() => undefined);
+    return answer;
+  }
+
   /** Tasks the replica has claimed. */
   async held(replica: Replica): Promise<readonly HeldTask[]> {
-    const tasks = await this.warehouse.query<{ id: string; kind: string; attempt: number; worker: string }>(`SELECT id, kind, attempt, worker FROM elstream.task WHERE state = 'running'`);
+    const tasks = await this.look<{ id: string; kind: string; attempt: number; worker: string }>(`SELECT id, kind, attempt, worker FROM elstream.task WHERE state = 'running'`);
     return tasks.filter((task) => replica.is(task.worker));
   }
 
   async tasks(state: string, kind = '%'): Promise<number> {
-    const [row] = await this.warehouse.query<{ n: number }>(
+    const [row] = await this.look<{ n: number }>(
       `SELECT count(*)::int AS n FROM elstream.task t JOIN elstream.run r ON r.id = t.run_id WHERE r.state = 'running' AND t.state = $1 AND t.kind LIKE $2`,
       [state, kind],
     );
@@ -188,7 +196,7 @@ export class ServicesWorld implements AsyncDisposable {
 
   /** Who leads among the gateways, or null. */
   async leader(): Promise<Replica | null> {
-    const leases = await this.warehouse.query<{ holder: string }>('SELECT holder FROM elstream.lease WHERE expires_at > clock_timestamp()');
+    const leases = await this.look<{ holder: string }>('SELECT holder FROM elstream.lease WHERE expires_at > clock_timestamp()');
     return this.fleet.of('gateway').find((gateway) => leases.some(({ holder }) => gateway.is(holder))) ?? null;
   }
 
@@ -210,7 +218,7 @@ export class ServicesWorld implements AsyncDisposable {
   }
 
   async eventsApplied(): Promise<number> {
-    const [row] = await this.warehouse.query<{ n: string | null }>('SELECT sum(events_applied)::text AS n FROM elstream.checkpoint');
+    const [row] = await this.look<{ n: string | null }>('SELECT sum(events_applied)::text AS n FROM elstream.checkpoint');
     return Number(row?.n ?? 0);
   }
 
@@ -230,7 +238,7 @@ export class ServicesWorld implements AsyncDisposable {
     await this.writer?.stop();
     const transactions = this.writer?.transactions ?? 0;
     this.writer = null;
-    const [active] = await this.warehouse.query<{ id: string }>(`SELECT id FROM elstream.run WHERE state IN ('pending', 'running')`);
+    const [active] = await this.look<{ id: string }>(`SELECT id FROM elstream.run WHERE state IN ('pending', 'running')`);
     if (active !== undefined) await this.runEnds(active.id);
     const last = await this.runEnds(await this.startRun());
     if (last.unverified > 0) throw this.explain(new Error(`unverified rows with nobody writing: ${JSON.stringify(last)}`));
