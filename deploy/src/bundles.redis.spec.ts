@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { environmentOfContainer, type KubernetesObject, type RedisServer, renderOverlay, startRedisServer, type Workload, workloadsOf } from '@elstream/servers';
 import { createTestDatabase, eventually, type TestDatabase } from '@elstream/testing';
 import { appFolder, filesOf, makeBundles, Started } from './bundle.fixture';
+import { healthCommand } from './dockerfile';
 import { BUNDLED } from './environment';
 
 jest.setTimeout(180_000);
@@ -32,6 +33,7 @@ const newFolder = (withPipelines: boolean): string => {
   return folder;
 };
 
+const dockerfile = readFileSync(path.join(__dirname, '..', 'docker', 'Dockerfile'), 'utf8');
 const TOKEN = 'token-of-the-test';
 
 /** A pod's only container as the manifests start it; host names, ports and secrets are changed, nothing else. */
@@ -81,9 +83,12 @@ describe('from the manifests', () => {
     for (const probe of [startupProbe, livenessProbe, readinessProbe]) await answers(program, `${address}${probe!.httpGet!.path}`);
     const metrics = await fetch(`${address}/metrics`);
     expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('elstream_')]);
+    const healthCheck = (): Promise<number | null> => new Started(folder, healthCommand(dockerfile), { HTTP_PORT: new URL(address).port }).ended;
+    expect(await healthCheck()).toBe(0);
     const began = performance.now();
     expect(await program.stop()).toBe(0);
     expect(performance.now() - began).toBeLessThan(workload.pod.terminationGracePeriodSeconds! * 1000);
+    expect(await healthCheck()).toBe(1);
     expect(filesOf(folder)).toEqual(before);
   });
 

@@ -43,6 +43,13 @@ const rules: readonly Rule[] = [
   { says: 'npm ci installs what the lock file says', broken: (all) => of(all, 'RUN').some((i) => /\bnpm (i|install)\b/.test(i.getTextContent())) },
 ];
 
+/** The health check's command as a list; empty if there is none. */
+export function healthCommand(text: string): string[] {
+  const [check] = of(DockerfileParser.parse(text).getInstructions(), 'HEALTHCHECK');
+  const list = /\[.*\]$/s.exec(textOf(check))?.[0];
+  return list === undefined ? [] : (JSON.parse(list) as string[]);
+}
+
 /** The rules a Dockerfile breaks. */
 export function dockerfileProblems(text: string): string[] {
   const instructions = DockerfileParser.parse(text).getInstructions();
