@@ -47,29 +47,34 @@ const swaggerFolder = {
   },
 };
 
+/** How every bundle of a service is made: for the image, and from the sources for suites that start services as processes. */
+export const options = {
+  absWorkingDir: root,
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  // Nest's tokens and messages use class names.
+  keepNames: true,
+  legalComments: 'none',
+  define: { 'import.meta.url': '__importMetaUrl' },
+  banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  external: optional.flatMap((name) => [name, `${name}/*`]),
+  logLevel: 'warning',
+};
+
 export async function bundle(outdir) {
   rmSync(outdir, { recursive: true, force: true });
   const { metafile, warnings } = await build({
-    absWorkingDir: root,
+    ...options,
     entryPoints: bundles,
     outdir,
-    outExtension: { '.js': '.cjs' },
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    // Nest's tokens and messages use class names.
-    keepNames: true,
     // Positions of our sources in stack traces; the sources themselves stay at home.
     sourcemap: true,
     sourcesContent: false,
-    legalComments: 'none',
-    define: { 'import.meta.url': '__importMetaUrl' },
-    banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-    external: optional.flatMap((name) => [name, `${name}/*`]),
     plugins: [swaggerFolder],
     metafile: true,
-    logLevel: 'warning',
   });
   if (warnings.length > 0) throw new Error('esbuild warned, see above: name what is optional in tools/bundle.mjs, install what is not');
   copySwaggerAssets(path.join(outdir, 'swagger-ui'));

@@ -209,7 +209,7 @@ function bundles(): Promise<string> {
     mkdirSync(bundlesFolder, { recursive: true });
     for (const name of readdirSync(bundlesFolder)) if (identify(Number(name)) === undefined) rmSync(path.join(bundlesFolder, name), { recursive: true, force: true });
     const folder = path.join(bundlesFolder, String(process.pid));
-    const child = spawn(process.execPath, [path.join(__dirname, 'bundle-sources.cjs'), folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [path.join(__dirname, 'bundle-sources.mjs'), folder], { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const [code] = (await once(child, 'close')) as [number | null];
