@@ -32,6 +32,7 @@ export class ClosableWorker implements JobWorker {
   private readonly worker: Worker;
   private readonly inHand = new Set<Promise<void>>();
   private readonly stop = new AbortController();
+  private readonly sayable = throttle(SAY_AGAIN_MS);
   private broken = false;
   private closed: Promise<void> | null = null;
   private errors = { second: 0, count: 0 };
@@ -51,15 +52,11 @@ export class ClosableWorker implements JobWorker {
       maxStalledCount: 2 ** 31 - 1,
       // A wake-up that Redis forgot is made up for after so many seconds.
       drainDelay: 2,
+      // A worker that its rate holds back does not hear that it is closed meanwhile.
+      maximumRateLimitDelay: 250,
       runRetryDelay: 1_000,
     });
-    const sayable = throttle(SAY_AGAIN_MS);
-    this.worker.on('error', (error) => {
-      this.brake();
-      const { code } = redisError(error);
-      // That Redis is away is the connection's to say.
-      if (code !== 'REDIS_AWAY' && sayable(code) > 0) this.options.logger.warn({ queue: options.name, code, error: describeError(error) }, 'the worker meets an error in Redis; it goes on');
-    });
+    this.worker.on('error', (error) => this.hear(error));
     this.worker.on('stalled', (id) => this.options.logger.info({ queue: options.name, job: id }, 'a job whose worker was silent for too long goes to another'));
     this.worker.waitUntilReady().catch(() => {
       this.broken = true;
@@ -93,6 +90,18 @@ export class ClosableWorker implements JobWorker {
     // Redis is away or silent: what BullMQ still waits for ends with its connections, the blocking one included.
     await closeRedis(this.options.redis);
     await Promise.race([closing, sleep(LAST_WORDS_MS, timely(closing))]);
+  }
+
+  private hear(error: Error): void {
+    this.brake();
+    // BullMQ numbers its own errors: the job is not in Redis any more, or another has its lock by now.
+    const forgotten = 'code' in error && typeof error.code === 'number';
+    const code = forgotten ? 'JOB_FORGOTTEN' : redisError(error).code;
+    // That Redis is away is the connection's to say.
+    if (code === 'REDIS_AWAY' || this.sayable(code) === 0) return;
+    const fields = { queue: this.options.name, code, error: describeError(error) };
+    if (forgotten) this.options.logger.info(fields, 'how a job ended could not be noted: Redis was emptied, or this process was silent for too long; the control tables know it');
+    else this.options.logger.warn(fields, 'the worker meets an error in Redis; it goes on');
   }
 
   private brake(): void {
