@@ -7,6 +7,8 @@ import { createRuntime, type Runtime } from '@elstream/runtime';
 import { CHILD_SETTINGS, type Ambush, type ChildSettings } from './child-settings';
 
 const BACKOFF = { minMs: 50, maxMs: 500 };
+/** How long a stopped process keeps slot and tasks from the next. */
+const LEASE_MS = 2_000;
 
 /** The whole product in one process, with a failpoint to die at. Ends with 0 at SIGTERM. */
 async function main(): Promise<void> {
@@ -17,12 +19,12 @@ async function main(): Promise<void> {
   process.once('SIGTERM', () => stopping.abort());
   if (settings.ambush !== null) layAmbush(settings.ambush, settings.marker);
   const { config } = loadPipelineText(settings.yaml, {});
-  const runtime = await createRuntime({ pipelines: [config], logger: createLogger({ level: 'info' }), signal: stopping.signal });
+  const runtime = await createRuntime({ pipelines: [config], logger: createLogger({ level: 'info' }), leaseMs: LEASE_MS, signal: stopping.signal });
   const services: readonly Service[] = [
-    createTaskWorker(runtime.deps, 'preload', { concurrency: 3, backoff: BACKOFF, heartbeatMs: 400 }),
-    createTaskWorker(runtime.deps, 'validate', { concurrency: 1, backoff: BACKOFF, heartbeatMs: 400 }),
-    createStreamer(runtime.deps, { pollMs: 100, backoff: BACKOFF, guardMs: 1_000 }),
-    createPlanner(runtime.deps, { activeMs: 40, idleMs: 100, abandonedMs: 2_000, alone: true }),
+    createTaskWorker(runtime.deps, 'preload', { concurrency: 3, backoff: BACKOFF }),
+    createTaskWorker(runtime.deps, 'validate', { concurrency: 1, backoff: BACKOFF }),
+    createStreamer(runtime.deps, { pollMs: 100, backoff: BACKOFF, guardMs: 1_000, standbyMs: 100, retryHalted: true }),
+    createPlanner(runtime.deps, { activeMs: 40, idleMs: 100, alone: true }),
   ];
   const running = Promise.all([...services.map((service) => service.run()), ...(settings.keepRunning ? [keepRunning(runtime, config.name, { ...settings, signal: stopping.signal })] : [])]);
   while (!stopping.signal.aborted) await Promise.race([sleep(60_000, stopping.signal), running]);

@@ -69,8 +69,6 @@ export class CrashWorld implements AsyncDisposable {
 
   private async prepare(): Promise<void> {
     await createTables(this.source);
-    // A stopped process keeps its connection to the slot: the server gives it up after this long instead of a minute.
-    await this.source.query(`ALTER DATABASE ${this.source.name} SET wal_sender_timeout = '3s'`);
     await this.killAt('preload:epoch-raised', 1);
     await createCountingSlot(this.source);
     this.writer = startWriter(this.source, this.options.random);

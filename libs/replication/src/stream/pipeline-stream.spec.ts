@@ -1,22 +1,23 @@
 import type { ChangeStream, CaptureStatus } from '@elstream/change-stream';
 import type { ControlStore, PipelineRecord } from '@elstream/control';
-import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint } from '@elstream/core';
+import { ElstreamError, LogPosition, silentTracer, sleep, StreamOffset, type Checkpoint } from '@elstream/core';
+import { capturingLogger } from '@elstream/testing';
 import type { ReplicationDeps } from '../deps';
 import { silentObserver } from '../observer';
 import type { PipelineHandle } from '../pipeline';
-import { PipelineStream } from './pipeline-stream';
+import { PipelineStream, type StreamOptions } from './pipeline-stream';
 
 const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
 const identity = { system: '1', fork: '1' };
 
 /** Control tables, warehouse and capture as a stream sees them; `read` is the test's. */
-function world(read: (from: StreamOffset, turn: number) => void) {
-  const state = { checkpoint: 100, confirmed: 100, turns: 0, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
+function world(read: (from: StreamOffset, turn: number, opened: () => void) => void, options: Partial<StreamOptions> = {}) {
+  const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
   const stream: Partial<ChangeStream> = {
     status: () => Promise.resolve({ state: 'ready', retainedBytes: 0, confirmed: offset(state.confirmed) } satisfies CaptureStatus),
-    read: async function* ({ from, signal }) {
+    read: async function* ({ from, signal, opened }) {
       state.turns += 1;
-      read(from, state.turns);
+      read(from, state.turns, () => opened?.());
       await sleep(60_000, signal);
       yield* [];
     },
@@ -34,8 +35,10 @@ function world(read: (from: StreamOffset, turn: number) => void) {
     stream: () => Promise.resolve(stream),
     mappings: () => Promise.resolve(new Map()),
   } as unknown as PipelineHandle;
-  const deps = { store, logger: silentLogger, observer: silentObserver, clock: Date.now } as unknown as ReplicationDeps;
-  return { state, service: new PipelineStream(deps, pipeline, { pollMs: 1, backoff: { minMs: 1, maxMs: 2 }, standbyMs: 1, apply: () => Promise.resolve(null), retryHalted: false }) };
+  const logger = capturingLogger();
+  const observer = { ...silentObserver, streamActive: (_pipeline: string, active: boolean) => void state.active.push(active) };
+  const deps = { store, logger, observer, tracer: silentTracer, clock: Date.now } as unknown as ReplicationDeps;
+  return { state, logger, service: new PipelineStream(deps, pipeline, { pollMs: 1, backoff: { minMs: 1, maxMs: 2 }, standbyMs: 1, apply: () => Promise.resolve(null), retryHalted: false, ...options }) };
 }
 
 async function runsUntil(service: PipelineStream, condition: () => boolean): Promise<void> {
@@ -77,5 +80,56 @@ describe('a stream whose reader finds the log gone above the checkpoint it was g
     await runsUntil(service, () => state.record.streamError !== null);
     expect(state.record.streamError).toMatch(/cannot be decoded/);
     expect(state.turns).toBe(1);
+  });
+});
+
+describe('a stream that another process reads', () => {
+  it('stands by, says so once, and takes over when it is free', async () => {
+    const { state, logger, service } = world((_from, turn, opened) => {
+      if (turn <= 5) throw new ElstreamError('STREAM_BUSY', 'retry', 'read by another');
+      opened();
+    });
+    await runsUntil(service, () => state.active.includes(true));
+    expect(state.turns).toBe(6);
+    expect(logger.lines.filter((l) => l.message.includes('stands by'))).toHaveLength(1);
+    expect(state.active.filter(Boolean)).toHaveLength(1);
+    expect(state.active.at(-1)).toBe(false);
+  });
+
+  it('looks as often after many looks as at first', async () => {
+    const { state, service } = world(
+      () => {
+        throw new ElstreamError('STREAM_BUSY', 'retry', 'read by another');
+      },
+      { backoff: { minMs: 60_000, maxMs: 60_000 } },
+    );
+    await runsUntil(service, () => state.turns === 20);
+    expect(state.record.streamError).toBeNull();
+  });
+
+  it('is not halted by what a process that stood still meets when it goes on', async () => {
+    const { state, service } = world((_from, turn) => {
+      if (turn > 1) return;
+      state.checkpoint = state.confirmed = 120;
+      throw new ElstreamError('TABLE_CHANGED', 'stop', 'the column is gone');
+    });
+    await runsUntil(service, () => state.turns === 2);
+    expect(state.record.streamError).toBeNull();
+  });
+});
+
+describe('a stream halted by an error', () => {
+  it('stays halted when one more process starts', async () => {
+    const { state, logger, service } = world(() => undefined);
+    state.record.streamError = 'the row does not fit';
+    await runsUntil(service, () => logger.lines.some((l) => l.fields['because'] === 'halted'));
+    expect([state.record.streamError, state.turns]).toEqual(['the row does not fit', 0]);
+  });
+
+  it('is tried again by the start of a process that is the only one', async () => {
+    const { state, service } = world(() => undefined, { retryHalted: true });
+    state.record.streamError = 'the row does not fit';
+    await runsUntil(service, () => state.turns === 1);
+    expect(state.record.streamError).toBeNull();
   });
 });
