@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Replica, ServiceName } from './fleet.fixture';
 import { ask, EventListener } from './rest.fixture';
-import type { ServicesWorld } from './services-world.fixture';
+import type { HeldTask, ServicesWorld } from './services-world.fixture';
 
-/** Whom a fault is to meet, at work: a worker with a claimed task, the streamer that applies, the gateway that leads, one that does not. */
-export type Victim = 'preloader' | 'validator' | 'active streamer' | 'leading gateway' | 'other gateway';
+/** Whom a fault is to meet, at work: a worker with a claimed task (of a chunk, if copying), the streamer that applies, the gateway that leads, one that does not. */
+export type Victim = 'preloader' | 'copying preloader' | 'validator' | 'active streamer' | 'leading gateway' | 'other gateway';
 
 /** A replica that stands still in the middle of its work. */
 interface Caught {
@@ -18,6 +18,9 @@ interface Caught {
   /** Once it is there again: started, or going on. */
   afterwards?(): Promise<void>;
 }
+
+/** Others have to take over within so many leases: one for the silence, the rest for a machine under load. */
+const LEASES = 20;
 
 /** SIGKILL of a victim that is caught at work; the others take over; it is started again. Returns what it was at. */
 export async function killAtWork(world: ServicesWorld, victim: Victim): Promise<string> {
@@ -50,6 +53,8 @@ async function catchAtWork(world: ServicesWorld, victim: Victim): Promise<Caught
     case 'preloader':
     case 'validator':
       return catchWorker(world, victim);
+    case 'copying preloader':
+      return catchWorker(world, 'preloader', 'preload-chunk');
     case 'active streamer':
       return catchStreamer(world);
     case 'leading gateway':
@@ -60,16 +65,17 @@ async function catchAtWork(world: ServicesWorld, victim: Victim): Promise<Caught
   return victim satisfies never;
 }
 
-async function catchWorker(world: ServicesWorld, service: ServiceName): Promise<Caught> {
+async function catchWorker(world: ServicesWorld, service: ServiceName, kind?: string): Promise<Caught> {
+  const tasksOf = async (replica: Replica): Promise<readonly HeldTask[]> => (await world.held(replica)).filter((task) => kind === undefined || task.kind === kind);
   return world.until(
     `a ${service} with a claimed task`,
     async () => {
       for (const replica of world.fleet.of(service).filter((r) => r.awake)) {
-        if ((await world.held(replica)).length === 0) continue;
+        if ((await tasksOf(replica)).length === 0) continue;
         replica.suspend();
         // What it sent before it stopped may still be carried out by the database.
         await sleep(100);
-        const held = await world.held(replica);
+        const held = await tasksOf(replica);
         if (held.length > 0) {
           const ids = held.map((task) => task.id);
           const still = async (): Promise<number> => {
@@ -87,7 +93,7 @@ async function catchWorker(world: ServicesWorld, service: ServiceName): Promise<
             work: `${replica.name} at ${held.map((task) => task.kind).join(', ')}`,
             proven: async () => (await still()) > 0,
             takenOver: async () => {
-              await world.until(`the tasks of ${replica.name} being freed`, async () => (await still()) === 0);
+              await world.until(`the tasks of ${replica.name} being freed`, async () => (await still()) === 0, soon(world));
               if (world.fleet.of(service).length > 1) await done();
             },
             // By itself, where it is the only one.
@@ -114,8 +120,8 @@ async function catchStreamer(world: ServicesWorld): Promise<Caught> {
   replica.suspend();
   const gone = async (): Promise<boolean> => (await world.walsender()) !== feeding;
   const takenOver = async (): Promise<void> => {
-    await world.until(`the slot of ${replica.name} being free`, gone);
-    await world.until('another streamer reading', async () => (await world.walsender()) !== null);
+    await world.until(`the slot of ${replica.name} being free`, gone, soon(world));
+    await world.until('another streamer reading', async () => (await world.walsender()) !== null, soon(world));
     await world.streamGoesOn();
   };
   return {
@@ -146,7 +152,7 @@ async function catchLeader(world: ServicesWorld): Promise<Caught> {
       await world.until('another gateway leading', async () => {
         const leader = await world.leader();
         return leader !== null && leader.pid !== pid;
-      });
+      }, soon(world));
       await progress(world);
     },
   };
@@ -191,6 +197,10 @@ async function catchGateway(world: ServicesWorld): Promise<Caught> {
       if ((await listener.ended) === 'broken' && replica.lives === lives) throw new Error(`${replica.name} went on, but not with telling of the run`);
     },
   };
+}
+
+function soon(world: ServicesWorld): { readonly timeoutMs: number } {
+  return { timeoutMs: LEASES * world.leaseMs };
 }
 
 /** Tasks go on being done. */
