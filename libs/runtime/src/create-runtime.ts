@@ -89,7 +89,6 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
 
 async function bindPipeline(config: PipelineConfig, on: { readonly dataSource: EntityDataSource; readonly store: Runtime['store']; readonly logger: Logger; readonly leaseMs: number }): Promise<BoundPipeline> {
   const logger = on.logger.child({ pipeline: config.name });
-  await on.store.registerPipeline(config.name);
   return new BoundPipeline({
     config,
     store: on.store,

@@ -12,9 +12,10 @@ export class Holdable {
   private closing: Promise<void> | null = null;
   private readonly now = new AbortController();
 
+  /** @param closed called once its connections are closed, with the error if they did not close well */
   constructor(
     readonly pipeline: BoundPipeline,
-    private readonly failed: (error: unknown) => void,
+    private readonly closed: (error: unknown) => void,
   ) {}
 
   hold(): HeldPipeline {
@@ -47,6 +48,6 @@ export class Holdable {
       await sleep(SHORT_USE_MS, this.now.signal);
       await this.pipeline.close();
     })();
-    this.closing.catch(this.failed);
+    this.closing.then(() => this.closed(null), this.closed);
   }
 }

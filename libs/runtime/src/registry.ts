@@ -124,6 +124,8 @@ export class BoundRegistry implements PipelineRegistry {
     const entry = this.entries.get(wanted.name);
     if (entry === undefined) {
       if (!this.sameWarehouse(wanted)) return false;
+      // Only now: a changed one that was just removed through another process must not come back by its change.
+      await this.parts.store.registerPipeline(wanted.name);
       await this.enter(wanted);
       logger.info({ pipeline: wanted.name }, 'pipeline added');
       return true;
@@ -146,8 +148,11 @@ export class BoundRegistry implements PipelineRegistry {
 
   private async enter(config: PipelineConfig): Promise<void> {
     const pipeline = await this.parts.bind(config);
-    const failed = (error: unknown): void => this.parts.logger.warn({ pipeline: config.name, error: describeError(error) }, 'connections of the former configuration did not close well');
-    this.entries.set(config.name, { config, holdable: new Holdable(pipeline, failed) });
+    const holdable: Holdable = new Holdable(pipeline, (error) => {
+      this.retired.delete(holdable);
+      if (error !== null) this.parts.logger.warn({ pipeline: config.name, error: describeError(error) }, 'connections of the former configuration did not close well');
+    });
+    this.entries.set(config.name, { config, holdable });
   }
 
   private async leave(name: string): Promise<void> {
