@@ -2,6 +2,8 @@ export * from './control-tables';
 export * from './transaction';
 export * from './postgres/copy';
 export * from './postgres/data-source';
+export * from './postgres/digest';
+export { readChecksums, readDigests, type DigestTarget } from './postgres/digest-sql';
 export * from './postgres/entity-data-source';
 export * from './postgres/errors';
 export * from './postgres/identity';

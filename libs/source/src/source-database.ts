@@ -1,4 +1,4 @@
-import type { Cell, KeyRange, LogPosition, SourceIdentity, TableMapping, TableSchema } from '@elstream/core';
+import type { BucketChecksum, BucketChoice, Cell, KeyDigest, KeyRange, LogPosition, SourceIdentity, TableMapping, TableSchema } from '@elstream/core';
 
 /** A table found in the source's catalog, with everything that forbids replicating it. */
 export interface SourceTable {
@@ -58,6 +58,14 @@ export interface SourceDatabase {
   readChunk(mapping: TableMapping, range: KeyRange, signal: AbortSignal): Promise<ChunkRead>;
   /** Rows that exist now for these keys (at most some thousands), masks applied; order and absence are the caller's to match by key. */
   readByKeys(mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<readonly Cell[][]>;
+  /**
+   * The range's rows by bucket of their key, each bucket with an order-free checksum of its rows; one statement, computed
+   * inside the database. Buckets without rows are absent. Columns masked to NULL count as NULL. Throws RangeError for a
+   * mapping with a hash mask: its values do not exist inside the database.
+   */
+  checksums(mapping: TableMapping, range: KeyRange, buckets: number, signal: AbortSignal): Promise<readonly BucketChecksum[]>;
+  /** Key and digest of every row of the range that is in one of the buckets, in no order; one statement. Throws as `checksums`. */
+  digests(mapping: TableMapping, range: KeyRange, buckets: BucketChoice, signal: AbortSignal): Promise<readonly KeyDigest[]>;
   /** End of the log now: every transaction that has written its commit lies below (R4's H, R8's A and B). */
   endOfLog(): Promise<LogPosition>;
   /** R4 (2): transactions that may have written and are not visible yet; prepared ones included. */

@@ -1,4 +1,4 @@
-import type { Cell, Checkpoint, FoldedTable, KeyRange, LogPosition, SourceIdentity, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
+import type { BucketChecksum, BucketChoice, Cell, Checkpoint, FoldedTable, KeyDigest, KeyRange, LogPosition, SourceIdentity, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
 
 /** One batch, ready to be applied. */
 export interface BatchWrite {
@@ -121,6 +121,13 @@ export interface Warehouse {
   readKeys(mapping: TableMapping, range: KeyRange): Promise<readonly string[][]>;
   /** Rows for these keys with their versions; absent keys are missing from the answer. */
   readByKeys(mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<readonly { readonly row: Cell[]; readonly epoch: number; readonly position: LogPosition | null }[]>;
+  /**
+   * Like SourceDatabase.checksums, equal for equal rows. A column masked to NULL is read as it stands: a clear value in it
+   * is a difference.
+   */
+  checksums(mapping: TableMapping, range: KeyRange, buckets: number, signal: AbortSignal): Promise<readonly BucketChecksum[]>;
+  /** Like SourceDatabase.digests. */
+  digests(mapping: TableMapping, range: KeyRange, buckets: BucketChoice, signal: AbortSignal): Promise<readonly KeyDigest[]>;
   /** Rows in the target; exact. */
   countRows(mapping: TableMapping): Promise<number>;
   close(): Promise<void>;

@@ -1,11 +1,11 @@
 import { type DataSource } from 'typeorm';
-import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type Cell, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
-import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, onPostgres, parseLsn, type PostgresConnection, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
+import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
+import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, type DigestRows, onPostgres, parseLsn, type PostgresConnection, readChecksums, readDigests, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
 import { type ChunkRead, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
 import { describeTables } from './catalog/describe';
 import { readServerFacts, serverProblems } from './check';
 import { planChunks } from './read/plan-chunks';
-import { copyKeys, copyRange } from './read/read-sql';
+import { copyKeys, copyRange, rangeCondition } from './read/read-sql';
 import { lookUpTarget, type ReadTarget } from './read/read-target';
 import { filterInProgress, listTransactions } from './transactions';
 
@@ -81,6 +81,14 @@ class PostgresSource implements SourceDatabase {
     return found;
   }
 
+  async checksums(mapping: TableMapping, range: KeyRange, buckets: number, signal: AbortSignal): Promise<readonly BucketChecksum[]> {
+    return readChecksums(this.dataSource, await this.digestRows(mapping, range), buckets, signal);
+  }
+
+  async digests(mapping: TableMapping, range: KeyRange, buckets: BucketChoice, signal: AbortSignal): Promise<readonly KeyDigest[]> {
+    return readDigests(this.dataSource, await this.digestRows(mapping, range), buckets, signal);
+  }
+
   async endOfLog(): Promise<LogPosition> {
     const rows = await onPostgres(this.dataSource, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn'));
     return parseLsn(rows[0]?.lsn ?? '');
@@ -101,6 +109,11 @@ class PostgresSource implements SourceDatabase {
 
   async close(): Promise<void> {
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  private async digestRows(mapping: TableMapping, range: KeyRange): Promise<DigestRows> {
+    const target = await this.target(mapping);
+    return { mapping, side: 'source', utf8: target.utf8, from: target.from + rangeCondition(target, range) };
   }
 
   private async target(mapping: TableMapping): Promise<ReadTarget> {

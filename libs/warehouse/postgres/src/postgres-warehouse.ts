@@ -1,5 +1,5 @@
 import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
-import { onPostgres, type EntityDataSource } from '@elstream/database';
+import { onPostgres, readChecksums, readDigests, type EntityDataSource } from '@elstream/database';
 import type { Warehouse } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
 import { readCheckpoint, readTableStates } from './control-state';
@@ -125,6 +125,14 @@ class PostgresWarehouse implements Warehouse {
 
   async readByKeys(...[mapping, keys]: Parameters<Warehouse['readByKeys']>): ReturnType<Warehouse['readByKeys']> {
     return reads.readByKeys(this.dataSource, await this.targetOf(mapping), keys);
+  }
+
+  async checksums(...[mapping, range, buckets, signal]: Parameters<Warehouse['checksums']>): ReturnType<Warehouse['checksums']> {
+    return readChecksums(this.dataSource, reads.digestRows(await this.targetOf(mapping), range), buckets, signal);
+  }
+
+  async digests(...[mapping, range, buckets, signal]: Parameters<Warehouse['digests']>): ReturnType<Warehouse['digests']> {
+    return readDigests(this.dataSource, reads.digestRows(await this.targetOf(mapping), range), buckets, signal);
   }
 
   async countRows(mapping: TableMapping): Promise<number> {

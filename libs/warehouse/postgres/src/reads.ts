@@ -1,5 +1,5 @@
 import { decodeRows, LogPosition, type Cell, type KeyRange } from '@elstream/core';
-import { copyOut, onPostgres, quoteLiteral, rowOf, type EntityDataSource } from '@elstream/database';
+import { copyOut, onPostgres, quoteLiteral, rowOf, type DigestRows, type EntityDataSource } from '@elstream/database';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from './target';
 
 const keyList = (target: Target, alias: string): string => target.key.map((c) => `${alias}.${c.quoted}`).join(', ');
@@ -30,6 +30,11 @@ export async function* planChunks(dataSource: EntityDataSource, target: Target, 
     if (to === null) return;
     from = to;
   }
+}
+
+export function digestRows(target: Target, range: KeyRange): DigestRows {
+  // the encoding is asked for by `check`
+  return { mapping: target.mapping, side: 'target', utf8: true, from: `${target.sql} AS t WHERE ${inRange(target, range)}` };
 }
 
 export async function readKeys(dataSource: EntityDataSource, target: Target, range: KeyRange): Promise<string[][]> {

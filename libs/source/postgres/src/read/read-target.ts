@@ -17,6 +17,8 @@ export interface KeyColumn {
 export interface ReadTarget {
   readonly from: string;
   readonly key: readonly KeyColumn[];
+  /** The database's own encoding is UTF-8. */
+  readonly utf8: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
     }
     return column.source;
   });
-  const rows = await sql.query<{ relkind: string; name: string | null; type: string; comparedAs: string | null; operators: string }>(TARGET, [mapping.source.schema, mapping.source.name, names]);
+  const rows = await sql.query<{ relkind: string; name: string | null; type: string; comparedAs: string | null; operators: string; utf8: boolean }>(TARGET, [mapping.source.schema, mapping.source.name, names]);
   const [found] = rows;
   if (found === undefined) {
     throw new ElstreamError('TABLE_NOT_FOUND', 'stop', `table ${mapping.id} is no longer in the source; take it out of the pipeline`, { place });
@@ -46,7 +48,7 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
     return { name: quoteName(name), comparedAs: row.comparedAs, type: row.comparedAs ?? row.type, operators: row.operators };
   });
   // ONLY: rows of inheritance children are not this table's; a partitioned table has no rows of its own.
-  return { from: `${found.relkind === 'p' ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key };
+  return { from: `${found.relkind === 'p' ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key, utf8: found.utf8 };
 }
 
 /** ORDER BY sorts by the type's default btree operators wherever they live; a bare `<` means those on the search path. */
@@ -54,7 +56,7 @@ const TARGET = `
   WITH RECURSIVE
   found AS (SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),
   ${resolvedTypes('ARRAY(SELECT oid FROM found)')}
-  SELECT f.relkind::text AS relkind, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
+  SELECT f.relkind::text AS relkind, current_setting('server_encoding') = 'UTF8' AS utf8, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
     CASE WHEN a.atttypid <> r.typ AND NOT r.is_array AND r.typtype = 'e' THEN format_type(r.typ, NULL) END AS "comparedAs",
     coalesce(CASE WHEN NOT r.is_array AND r.typtype = 'b' AND r.typschema <> 'pg_catalog' THEN (
       SELECT n.nspname::text FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
