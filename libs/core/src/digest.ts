@@ -20,7 +20,7 @@ export interface KeyDigest {
 }
 
 /** Which buckets of how many. */
-export interface BucketSelection {
+export interface BucketChoice {
   readonly of: number;
   readonly which: readonly number[];
 }

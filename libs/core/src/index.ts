@@ -2,7 +2,6 @@ export * from './change-event';
 export * from './checkpoint';
 export * from './column-type';
 export * from './digest';
-export * from './digest';
 export * from './errors';
 export * from './failpoint';
 export * from './fold';

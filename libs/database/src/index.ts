@@ -3,7 +3,6 @@ export * from './transaction';
 export * from './postgres/copy';
 export * from './postgres/data-source';
 export * from './postgres/digest';
-export { readChecksums, readDigests, type DigestTarget } from './postgres/digest-sql';
 export * from './postgres/entity-data-source';
 export * from './postgres/errors';
 export * from './postgres/identity';
