@@ -8,8 +8,9 @@ import { parseOptions, USAGE, type BenchOptions, type Part } from './options';
 import { benchPreload } from './preload';
 import { describeServer, startServers } from './servers';
 import { benchStream } from './stream';
+import { benchValidation } from './validation';
 
-const RUN: Readonly<Record<Part, (bench: Bench) => Promise<Measurement[]>>> = { preload: benchPreload, stream: benchStream, latency: benchLatency, memory: benchMemory };
+const RUN: Readonly<Record<Part, (bench: Bench) => Promise<Measurement[]>>> = { preload: benchPreload, stream: benchStream, latency: benchLatency, memory: benchMemory, validation: benchValidation };
 
 /** Measures and prints, asserts nothing: a readable table, and one line of JSON as the last of stdout. */
 async function main(args: readonly string[]): Promise<number> {

@@ -2,7 +2,7 @@ import { parseOptions } from './options';
 
 describe('options', () => {
   it('measure everything but memory by default', () => {
-    expect(parseOptions([])).toMatchObject({ parts: ['preload', 'stream', 'latency'], rows: 1_000_000, changes: 200_000, transactionRows: [1, 10, 1000], peers: true });
+    expect(parseOptions([])).toMatchObject({ parts: ['preload', 'stream', 'latency', 'validation'], rows: 1_000_000, changes: 200_000, transactionRows: [1, 10, 1000], peers: true });
   });
 
   it('name parts and sizes', () => {

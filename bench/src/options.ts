@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['preload', 'stream', 'latency', 'memory'] as const;
+export const PARTS = ['preload', 'stream', 'latency', 'memory', 'validation'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -17,6 +17,8 @@ export interface BenchOptions {
   /** Rows preloaded and rows of the one transaction in the memory part. */
   readonly memoryRows: number;
   readonly transaction: number;
+  /** Rows of the equal table in the validation part. */
+  readonly validationRows: number;
   /** Whether the peers run too. */
   readonly peers: boolean;
   /** Start-up options of the product's Node process. */
@@ -27,7 +29,7 @@ export interface BenchOptions {
   readonly pipeline: string;
 }
 
-export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory]     default: preload stream latency
+export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory] [validation]     default: preload stream latency validation
   --rows N          rows of the preloaded table (1000000)
   --changes N       changes streamed per transaction size (200000)
   --transaction-rows 1,10,1000
@@ -35,6 +37,7 @@ export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory]    
   --rate N          changes per second in the latency part (1000)
   --memory-rows N   rows preloaded in the memory part (2000000)
   --transaction N   rows of its one transaction (1000000)
+  --validation-rows N  rows of the equal table validated (2000000)
   --no-peers        the product alone
   --node-options=S  options of the product's Node process, e.g. --node-options="--cpu-prof --cpu-prof-dir=var/prof"
   --pipeline YAML   further settings of the pipeline file, e.g. "preload: { workers: 2 }"
@@ -54,6 +57,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       rate: { type: 'string', default: '1000' },
       'memory-rows': { type: 'string', default: '2000000' },
       transaction: { type: 'string', default: '1000000' },
+      'validation-rows': { type: 'string', default: '2000000' },
       'no-peers': { type: 'boolean', default: false },
       'node-options': { type: 'string', default: '' },
       pipeline: { type: 'string', default: '' },
@@ -66,7 +70,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     return part;
   });
   return {
-    parts: parts.length === 0 ? ['preload', 'stream', 'latency'] : parts,
+    parts: parts.length === 0 ? ['preload', 'stream', 'latency', 'validation'] : parts,
     rows: count('rows', values.rows),
     changes: count('changes', values.changes),
     transactionRows: values['transaction-rows'].split(',').map((n) => count('transaction-rows', n)),
@@ -74,6 +78,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     rate: count('rate', values.rate),
     memoryRows: count('memory-rows', values['memory-rows']),
     transaction: count('transaction', values.transaction),
+    validationRows: count('validation-rows', values['validation-rows']),
     peers: !values['no-peers'],
     nodeOptions: values['node-options'],
     verbose: values.verbose,

@@ -20,10 +20,13 @@ export interface ProductOptions {
 }
 
 /** A run as the API shows it, as far as needed here. */
-interface RunDetail {
+export interface RunDetail {
   readonly id: string;
   readonly state: string;
   readonly error: string | null;
+  readonly rowsCompared: number;
+  readonly confirmedEqual: number;
+  readonly bytesMoved: number;
 }
 
 /** The product in a process of its own, driven through its REST API alone. Target tables lie in schema `product`. */
@@ -65,7 +68,13 @@ export class Product implements AsyncDisposable {
     return run.id;
   }
 
-  private async runEnds(id: string): Promise<void> {
+  /** A validation alone, from start to its end, as the API shows it then; throws if it did not succeed. */
+  async validate(): Promise<RunDetail> {
+    const run = (await this.call('POST', `pipelines/${PIPELINE}/runs`, { stages: ['validate'] })) as RunDetail;
+    return this.runEnds(run.id);
+  }
+
+  private async runEnds(id: string): Promise<RunDetail> {
     let run: RunDetail | undefined;
     const ended = async (): Promise<boolean> => {
       run = (await this.call('GET', `runs/${id}`)) as RunDetail;
@@ -73,6 +82,7 @@ export class Product implements AsyncDisposable {
     };
     await until('the end of the run', ended, { everyMs: 500, unlessFails: this.ended });
     if (run?.state !== 'succeeded') throw new Error(`run ${run?.state ?? ''}: ${run?.error ?? ''}`);
+    return run;
   }
 
   async pause(): Promise<void> {
@@ -103,8 +113,9 @@ export class Product implements AsyncDisposable {
     await this.ended.catch(() => undefined);
   }
 
-  private async call(method: string, path: string): Promise<unknown> {
-    const response = await fetch(`${this.address}/api/v1/${path}`, { method });
+  private async call(method: string, path: string, asked?: unknown): Promise<unknown> {
+    const json = asked === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(asked) };
+    const response = await fetch(`${this.address}/api/v1/${path}`, { method, ...json });
     const body: unknown = await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${String(response.status)} ${JSON.stringify(body)}`);
     return body;

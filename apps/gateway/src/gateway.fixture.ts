@@ -120,8 +120,9 @@ function overviewOf(store: ControlStore): GatewayServices['overview'] {
     },
     run: async (runId) => {
       const stage = { done: 1, total: 4, rows: 1_000 };
-      const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, differences: 0, unverified: 0 };
-      return Promise.resolve({ runId, tables: [progress], rowsCompared: 0, differences: 0, unverified: 0 });
+      const report = { rowsCompared: 0, confirmedEqual: 0, differences: 0, unverified: 0, ranges: 0, bytesMoved: 0, durationMs: 0, position: null };
+      const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, ...report };
+      return Promise.resolve({ runId, tables: [progress], ...report });
     },
     differences: () => Promise.resolve([{ table: 'public.orders', key: 'id=5', kind: 'unequal', columns: ['total'] }]),
   };

@@ -57,22 +57,28 @@ const run = z.object({
 
 const stage = z.object({ done: count('Chunks done'), total: count('Chunks planned so far'), rows: count('Rows read') });
 
+/** What validation has come to, of a table and of a run. */
+const validationReport = {
+  rowsCompared: count('Rows of the source compared by validation'),
+  confirmedEqual: count('Rows of them found equal in the warehouse'),
+  differences: count('Rows found missing, extra or unequal, confirmed not to be in flight'),
+  unverified: count('Rows that could not be settled: neither equal nor different'),
+  ranges: count('Ranges compared'),
+  bytesMoved: count('Bytes of checksums, digests and rows carried from both databases to the validator, about'),
+  durationMs: count('Time the ranges took, added up; more than the clock shows where several are compared at once'),
+  position: z.string().nullable().describe("Newest end of the source's log that a range was compared at, hex; null before the first"),
+};
+
 const tableProgress = z.object({
   table: z.string(),
   phase,
   estimatedRows: z.number().nullable().describe('From statistics of the source, never counted'),
   preload: stage,
   validate: stage,
-  differences: count('Rows found missing, extra or unequal, confirmed not to be in flight'),
-  unverified: count('Rows that could not be settled: neither equal nor different'),
+  ...validationReport,
 });
 
-const runDetail = run.extend({
-  progress: z.array(tableProgress),
-  rowsCompared: count('Rows compared by validation'),
-  differences: tableProgress.shape.differences,
-  unverified: tableProgress.shape.unverified,
-});
+const runDetail = run.extend({ progress: z.array(tableProgress), ...validationReport });
 
 const difference = z.object({
   table: z.string(),

@@ -1,5 +1,5 @@
 import { type Run, type RunEvent } from '@elstream/control';
-import { type PipelineOverview, type PipelineSettings, type RunOverview } from '@elstream/replication';
+import { type PipelineOverview, type PipelineSettings, type RunOverview, type ValidationReport } from '@elstream/replication';
 import { type Dto } from './schemas';
 
 /** Read model → answers of the API. Pure; every field is named, so that nothing new leaves by accident. */
@@ -54,19 +54,20 @@ export function runView(run: Run): Dto<'Run'> {
 export function runDetailView(run: Run, overview: RunOverview): Dto<'RunDetail'> {
   return {
     ...runView(run),
-    progress: overview.tables.map(({ table, phase, estimatedRows, preload, validate, differences, unverified }) => ({
-      table,
-      phase,
-      estimatedRows,
-      preload: { ...preload },
-      validate: { ...validate },
-      differences,
-      unverified,
+    progress: overview.tables.map((of) => ({
+      table: of.table,
+      phase: of.phase,
+      estimatedRows: of.estimatedRows,
+      preload: { ...of.preload },
+      validate: { ...of.validate },
+      ...validationView(of),
     })),
-    rowsCompared: overview.rowsCompared,
-    differences: overview.differences,
-    unverified: overview.unverified,
+    ...validationView(overview),
   };
+}
+
+function validationView({ rowsCompared, confirmedEqual, differences, unverified, ranges, bytesMoved, durationMs, position }: ValidationReport) {
+  return { rowsCompared, confirmedEqual, differences, unverified, ranges, bytesMoved, durationMs, position };
 }
 
 export function eventView(event: RunEvent): Dto<'RunEvent'> {

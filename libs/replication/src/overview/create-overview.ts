@@ -2,6 +2,7 @@ import type { ControlStore, Task, TaskSummary } from '@elstream/control';
 import { ElstreamError, type Clock } from '@elstream/core';
 import type { PipelineHandle, PipelineRegistry } from '../pipeline';
 import type { Difference, Overview, PipelineOverview, RunOverview, StageProgress, TableProgress } from './overview';
+import { reportOf } from './validation-report';
 
 /** What the warehouse keeps beside a checkpoint (written in the batch's transaction). */
 export interface StreamProgress {
@@ -95,7 +96,6 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
   const [prepared] = await store.readTasks(runId, { kind: 'prepare', state: 'done', limit: 1 });
   const estimates = (prepared?.result?.['estimatedRows'] ?? {}) as Readonly<Record<string, number | null>>;
   const tables = run.tables.map((table): TableProgress => {
-    const ofTable = checked.filter((t) => t.table === table);
     const state = states.find((s) => s.table === table);
     return {
       table,
@@ -104,27 +104,14 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
       estimatedRows: estimates[table] ?? null,
       preload: stageProgress(summary, 'preload-chunk', table),
       validate: stageProgress(summary, 'validate-chunk', table),
-      differences: sum(ofTable.map((t) => count(t, 'differenceCount'))),
-      unverified: sum(ofTable.map((t) => count(t, 'unverified'))),
+      ...reportOf(checked.filter((t) => t.table === table)),
     };
   });
-  return {
-    runId,
-    tables,
-    // The warehouse's direction counts the same rows once more.
-    rowsCompared: sum(checked.filter((t) => t.payload['direction'] === 'source').map((t) => count(t, 'rowsCompared'))),
-    differences: sum(tables.map((t) => t.differences)),
-    unverified: sum(tables.map((t) => t.unverified)),
-  };
+  return { runId, tables, ...reportOf(checked) };
 }
 
 function validated(store: ControlStore, runId: string): Promise<readonly Task[]> {
   return store.readTasks(runId, { kind: 'validate-chunk', state: 'done', limit: ALL_TASKS });
-}
-
-function count(task: Task, name: string): number {
-  const value = task.result?.[name];
-  return typeof value === 'number' ? value : 0;
 }
 
 function differencesOf(task: Task): readonly Difference[] {

@@ -34,15 +34,31 @@ export interface StageProgress {
   readonly rows: number;
 }
 
+/** What the validation of a table, or of all tables of a run, has come to so far; sums over the ranges done. */
+export interface ValidationReport {
+  /** Rows of the source. */
+  readonly rowsCompared: number;
+  readonly confirmedEqual: number;
+  readonly differences: number;
+  /** Rows still in flight whenever they were looked at: neither equal nor different. */
+  readonly unverified: number;
+  /** Ranges compared. */
+  readonly ranges: number;
+  /** Text carried from both databases to the validator, about; what protocols add is not in it. */
+  readonly bytesMoved: number;
+  /** Time the ranges took, added up: more than the clock shows where several are compared at once. */
+  readonly durationMs: number;
+  /** The newest end of the source's log that a range was compared at, hex; null before the first. */
+  readonly position: string | null;
+}
+
 /** Progress of one table in one run. */
-export interface TableProgress {
+export interface TableProgress extends ValidationReport {
   readonly table: string;
   readonly phase: TableState['phase'];
   readonly estimatedRows: number | null;
   readonly preload: StageProgress;
   readonly validate: StageProgress;
-  readonly differences: number;
-  readonly unverified: number;
 }
 
 /** One kind of difference validation found; names and keys only, never other values. */
@@ -53,12 +69,9 @@ export interface Difference {
   readonly columns: readonly string[];
 }
 
-export interface RunOverview {
+export interface RunOverview extends ValidationReport {
   readonly runId: string;
   readonly tables: readonly TableProgress[];
-  readonly rowsCompared: number;
-  readonly differences: number;
-  readonly unverified: number;
 }
 
 /** The read model of the gateway. */
