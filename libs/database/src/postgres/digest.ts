@@ -46,14 +46,14 @@ function half(sum: Cell | undefined): string {
 
 export function checksumsQuery(rows: DigestRows, buckets: number): string {
   const bits = (from: number): string => `('x' || substr(d.digest, ${String(from)}, 16))::bit(64)::int8`;
-  return `SELECT d.bucket, count(*), sum(${bits(1)}), sum(${bits(17)}) FROM (${digested(rows, bucketCount(buckets), [])}) AS d GROUP BY d.bucket`;
+  return `SELECT d.bucket, count(*), sum(${bits(1)}), sum(${bits(17)}) FROM (${digested(rows, bucketCount(buckets))}) AS d GROUP BY d.bucket`;
 }
 
 export function digestsQuery(rows: DigestRows, buckets: BucketChoice): string {
   const of = bucketCount(buckets.of);
   if (!buckets.which.every((bucket) => Number.isSafeInteger(bucket) && bucket >= 0 && bucket < of)) throw new RangeError(`buckets must be whole numbers below ${String(of)}`);
   const keys = rows.mapping.key.map((_, i) => `k${String(i)}`);
-  return `SELECT d.digest, ${keys.map((k) => `d.${k}`).join(', ')} FROM (${digested(rows, of, keys)}) AS d WHERE d.bucket = ANY ('{${buckets.which.join(',')}}'::int8[])`;
+  return `SELECT d.digest, ${keys.map((k) => `d.${k}`).join(', ')} FROM (${digested(rows, of, { keys, which: buckets.which })}) AS d`;
 }
 
 function bucketCount(buckets: number): number {
@@ -65,8 +65,9 @@ function bucketCount(buckets: number): number {
  * Per row its `digest`, its `bucket` and key columns. OFFSET 0 keeps the planner from pulling a level up, which would
  * compute texts and digests once for each place that uses them.
  */
-function digested(rows: DigestRows, buckets: number, keys: readonly string[]): string {
+function digested(rows: DigestRows, buckets: number, only?: { readonly keys: readonly string[]; readonly which: readonly number[] }): string {
   const { mapping, side, from } = rows;
+  const keys = only?.keys ?? [];
   const bytes = (text: string): string => (rows.utf8 ? text : `convert_to(${text}, 'UTF8')`);
   const md5 = (texts: readonly string[]): string => `md5(${bytes(joined(texts, bytes))})`;
   const texts = mapping.columns.map((column, i) => `${canonicalText(column, side)} AS c${String(i)}`);
@@ -74,7 +75,9 @@ function digested(rows: DigestRows, buckets: number, keys: readonly string[]): s
   const key = mapping.key.map((index) => `c${String(index)}`);
   const all = mapping.columns.map((_, i) => `c${String(i)}`);
   const bucket = buckets === 1 ? '0' : `('x' || left(${md5(key)}, 8))::bit(32)::int8 % ${String(buckets)}`;
-  return `SELECT ${[`${md5(all)} AS digest`, `${bucket} AS bucket`, ...keys].join(', ')} FROM (SELECT ${[...texts, ...keyColumns].join(', ')} FROM ${from} OFFSET 0) AS u OFFSET 0`;
+  // asked of the key alone: rows of other buckets are not digested
+  const wanted = only === undefined ? '' : ` WHERE ${bucket} = ANY ('{${only.which.join(',')}}'::int8[])`;
+  return `SELECT ${[`${md5(all)} AS digest`, `${bucket} AS bucket`, ...keys].join(', ')} FROM (SELECT ${[...texts, ...keyColumns].join(', ')} FROM ${from} OFFSET 0) AS u${wanted} OFFSET 0`;
 }
 
 function columnAt(mapping: TableMapping, index: number): MappedColumn {
