@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { failure } from './failure';
 import { type Ended, run } from './run';
@@ -7,10 +8,19 @@ import { type Ended, run } from './run';
  * Unpacks Debian packages, with those of their dependencies that the system lacks, into `root`. Installs nothing: no
  * script of a package runs (redis-server's would start a daemon on the default port), no right of root is needed.
  *
- * @param draft folder of our own for downloads and, where the system has no (usable) package lists, for lists of our own
  * @throws ElstreamError with the last words of apt
  */
-export async function unpackDebianPackages(names: readonly string[], root: string, draft: string): Promise<void> {
+export async function unpackDebianPackages(names: readonly string[], root: string): Promise<void> {
+  const draft = mkdtempSync(path.join(os.tmpdir(), 'elstream-apt-'));
+  try {
+    await downloadAndUnpack(names, root, draft);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** @param draft for downloads and, where the system has no (usable) package lists, for lists of our own */
+async function downloadAndUnpack(names: readonly string[], root: string, draft: string): Promise<void> {
   const lists = path.join(draft, 'lists');
   for (const folder of [root, path.join(lists, 'partial'), path.join(draft, 'cache')]) mkdirSync(folder, { recursive: true });
   const own = ['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${path.join(draft, 'cache')}`];

@@ -1,29 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { unpackDebianPackages } from './debian-packages';
 import { failure, messageOf } from './failure';
 import { run } from './run';
-import { defaultCacheDir, fillCache, type FindToolOptions, onPath } from './tool-cache';
+import { defaultCacheDir, fillCache, finder, type FindToolOptions, onPath } from './tool-cache';
 
 /** How to call a Compose: `[program, ...first arguments]`, to be followed by options and a Compose command. */
 export type ComposeCommand = readonly [string, ...string[]];
 
 const FOLDER = `docker-compose-${process.platform}-${process.arch}`;
 
-let found: Promise<ComposeCommand> | undefined;
-
 /**
  * A Compose that can check a file (`config` needs no engine): `docker compose` or `docker-compose` from PATH, from what
  * an earlier call fetched, or fetched now from Debian's package (unpacked into the cache folder, nothing is installed).
  */
-export function findDockerCompose(options?: FindToolOptions): Promise<ComposeCommand> {
-  if (options) return search(options);
-  return (found ??= search({}).catch((error: unknown) => {
-    found = undefined;
-    throw error;
-  }));
-}
+export const findDockerCompose = finder(search);
 
 async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defaultCacheDir(), fetch = true }: FindToolOptions): Promise<ComposeCommand> {
   const cached = path.join(cacheDir, FOLDER, 'docker-compose');
@@ -45,12 +36,7 @@ async function runs([program, ...args]: ComposeCommand): Promise<boolean> {
 }
 
 async function unpackInto(draft: string): Promise<void> {
-  const downloads = mkdtempSync(path.join(os.tmpdir(), 'elstream-apt-'));
-  try {
-    await unpackDebianPackages(['docker-compose'], path.join(draft, 'root'), downloads);
-  } finally {
-    rmSync(downloads, { recursive: true, force: true });
-  }
+  await unpackDebianPackages(['docker-compose'], path.join(draft, 'root'));
   // It is a Python program: the unpacked packages are told to Debian's own interpreter, which its compiled parts fit.
   const program = path.join(draft, 'docker-compose');
   writeFileSync(program, '#!/bin/sh\nhere=$(dirname "$0")\nPYTHONPATH="$here/root/usr/lib/python3/dist-packages" exec /usr/bin/python3 "$here/root/usr/bin/docker-compose" "$@"\n', { mode: 0o755 });

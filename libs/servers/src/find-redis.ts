@@ -1,15 +1,12 @@
-import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { unpackDebianPackages } from './debian-packages';
 import { failure, messageOf } from './failure';
 import { run } from './run';
-import { defaultCacheDir, fillCache, type FindToolOptions, onPath } from './tool-cache';
+import { defaultCacheDir, fillCache, finder, type FindToolOptions, onPath } from './tool-cache';
 
 /** The oldest release that libs/redis accepts. */
 const OLDEST = [6, 2] as const;
-
-let found: Promise<string> | undefined;
 
 /**
  * The path of a redis-server that runs here: from PATH, from what an earlier call fetched, or fetched now from Debian's
@@ -17,13 +14,7 @@ let found: Promise<string> | undefined;
  *
  * @throws ElstreamError `SERVERS` that says what was tried and what to do
  */
-export function findRedisServer(options?: FindToolOptions): Promise<string> {
-  if (options) return search(options);
-  return (found ??= search({}).catch((error: unknown) => {
-    found = undefined;
-    throw error;
-  }));
-}
+export const findRedisServer = finder(search);
 
 async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defaultCacheDir(), fetch = true }: FindToolOptions): Promise<string> {
   const tried: string[] = [];
@@ -64,13 +55,8 @@ async function fetchInto(cacheDir: string): Promise<string> {
 }
 
 async function unpackInto(draft: string): Promise<void> {
-  const downloads = mkdtempSync(path.join(os.tmpdir(), 'elstream-apt-'));
-  try {
-    // redis-tools holds the program itself; redis-server a link to it under this name, which the program looks at.
-    await unpackDebianPackages(['redis-server', 'redis-tools'], path.join(draft, 'root'), downloads);
-  } finally {
-    rmSync(downloads, { recursive: true, force: true });
-  }
+  // redis-tools holds the program itself; redis-server a link to it under this name, which the program looks at.
+  await unpackDebianPackages(['redis-server', 'redis-tools'], path.join(draft, 'root'));
   writeWrapper(draft);
   const verdict = await judge(path.join(draft, 'redis-server'));
   if (verdict !== undefined) throw failure(`the fetched redis-server does not run: ${verdict}`);

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { failure } from './failure';
 import { run } from './run';
-import { defaultCacheDir, fillCache, type FindToolOptions, onPath } from './tool-cache';
+import { defaultCacheDir, fillCache, finder, type FindToolOptions, onPath } from './tool-cache';
 
 const OLDEST_MAJOR = 5;
 /** What is fetched where none is found. */
@@ -19,19 +19,11 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-let found: Promise<KustomizeBuild> | undefined;
-
 /**
  * A kustomize 5 or newer: from PATH, inside kubectl, from what an earlier call fetched, or built now with Go from the
  * module proxy (a minute the first time). Throws an `ElstreamError` `SERVERS` that says what to install.
  */
-export function findKustomize(options?: FindToolOptions): Promise<KustomizeBuild> {
-  if (options) return search(options);
-  return (found ??= search({}).catch((error: unknown) => {
-    found = undefined;
-    throw error;
-  }));
-}
+export const findKustomize = finder(search);
 
 async function search({ searchPath = process.env['PATH'] ?? '', cacheDir = defaultCacheDir(), fetch = true }: FindToolOptions): Promise<KustomizeBuild> {
   const cached = path.join(cacheDir, FOLDER, 'kustomize');

@@ -13,6 +13,18 @@ export interface FindToolOptions {
   readonly fetch?: boolean;
 }
 
+/** `search` as a function that keeps what it found on the usual places; a failed search is forgotten, so that the next call tries again. */
+export function finder<T>(search: (options: FindToolOptions) => Promise<T>): (options?: FindToolOptions) => Promise<T> {
+  let found: Promise<T> | undefined;
+  return (options) => {
+    if (options) return search(options);
+    return (found ??= search({}).catch((error: unknown) => {
+      found = undefined;
+      throw error;
+    }));
+  };
+}
+
 /** Where fetched programs are kept: `elstream` in the user's cache folder. */
 export function defaultCacheDir(): string {
   const base = process.env['XDG_CACHE_HOME'];

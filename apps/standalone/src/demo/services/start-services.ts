@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '@elstream/embedded-postgres';
 import { renderOverlay, startRedisServer } from '@elstream/servers';
 import { bundler, bundles } from '../../paths';
 import { type Cleanup } from '../cleanup';
@@ -117,15 +117,4 @@ function workFolder(folder: string, name: string, { files }: ServiceOrder): stri
     writeFileSync(path.join(app, file), text);
   }
   return app;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port'))));
-    });
-  });
 }
