@@ -124,7 +124,7 @@ function overviewOf(store: ControlStore): GatewayServices['overview'] {
       const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, ...report };
       return Promise.resolve({ runId, tables: [progress], ...report });
     },
-    differences: () => Promise.resolve([{ table: 'public.orders', key: 'id=5', kind: 'unequal', columns: ['total'] }]),
+    differences: () => Promise.resolve([{ table: 'public.orders', key: 'id=5', cells: ['5'], of: 'row', kind: 'unequal', columns: ['total'] }]),
   };
 }
 

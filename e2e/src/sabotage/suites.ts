@@ -8,6 +8,8 @@ export interface Suite {
 
 const core = (file: string): Suite => ({ project: 'libs/core', file: `src/${file}` });
 const replication = (file: string): Suite => ({ project: 'libs/replication', file: `src/${file}` });
+const runtime = (file: string): Suite => ({ project: 'libs/runtime', file: `src/${file}` });
+const healing = (file: string): Suite => ({ project: 'e2e', file: `src/healing/${file}` });
 const warehouse = (file: string): Suite => ({ project: 'libs/warehouse/postgres', file: `src/${file}` });
 
 /** For each rule the fastest suite that turns red, every time, when the rule is switched off. The record makes the compiler notice a new rule. */
@@ -19,6 +21,12 @@ export const SUITES: Readonly<Record<Rule, Suite>> = {
   'R5-epoch-in-transaction': warehouse('preload.pg.spec.ts'),
   'R5-delete-markers': warehouse('preload.pg.spec.ts'),
   'R6-fold': core('fold.spec.ts'),
+  'R7-bisection': runtime('dead-letters.pg.spec.ts'),
+  'R8-wait': healing('no-false-alarm.pg.spec.ts'),
+  'R8-in-flight': healing('no-false-alarm.pg.spec.ts'),
+  'R8-decides': healing('no-false-alarm.pg.spec.ts'),
+  'R9-guard': warehouse('repair.pg.spec.ts'),
+  'R9-markers': warehouse('repair.pg.spec.ts'),
   'claim-attempt': warehouse('preload.pg.spec.ts'),
   reconciler: replication('plan/reconciler.spec.ts'),
 };

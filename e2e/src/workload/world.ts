@@ -232,6 +232,9 @@ export class World {
         committedAtUs: null,
         counter: null,
         reread,
+        parked: [],
+        parkLimit: 1_000,
+        trial: false,
       });
       if (result.outcome === 'applied') {
         const { next } = result.checkpoint;

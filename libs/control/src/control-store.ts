@@ -1,5 +1,6 @@
 import type { SourceIdentity, TableMapping, TaskClaim } from '@elstream/core';
-import type { NewTask, PendingTask, Run, RunEvent, RunStage, RunState, Task, TaskSummary } from './run';
+import type { HealingStore } from './healing';
+import type { NewTask, PendingTask, Run, RunEvent, RunStage, RunState, Task, TaskSummary, ValidationScope } from './run';
 
 export interface PipelineRecord {
   readonly name: string;
@@ -19,7 +20,7 @@ export type StoredMapping = TableMapping;
  * Runs, tasks, pipelines and their events, kept in the warehouse (schema `elstream`): the truth that queue and bus only
  * speak of. Every state change is one conditional statement or transaction, so two processes cannot both win.
  */
-export interface ControlStore {
+export interface ControlStore extends HealingStore {
   /** Brings the control tables to this version; serialised by a lock. Called once per start, before anything else. */
   migrate(): Promise<void>;
 
@@ -37,10 +38,24 @@ export interface ControlStore {
   removePipeline(name: string): Promise<void>;
 
   saveMappings(pipeline: string, mappings: readonly StoredMapping[]): Promise<void>;
+  /** Replaces one mapping that is stored; false: it is not, or no longer as `from` (two processes followed a change at once). */
+  replaceMapping(pipeline: string, from: StoredMapping, to: StoredMapping): Promise<boolean>;
   readMappings(pipeline: string): Promise<readonly StoredMapping[]>;
 
-  /** Creates a run (of all stages by default) with its `prepare` task if it has that stage. Refused (`RUN_ACTIVE`) while another run of the pipeline has not ended; one with reason `log-gap` also (`GAP_GONE`) when no gap is noted any more: who found it was overtaken. */
-  createRun(run: { readonly pipeline: string; readonly reason: Run['reason']; readonly tables: readonly string[]; readonly stages?: readonly RunStage[] }): Promise<Run>;
+  /**
+   * Creates a run (of all stages by default) with its `prepare` task if it has that stage, and with `tasks` (repairs).
+   * Refused (`RUN_ACTIVE`) while another run of its lane has not ended, and for a validation also while one of lane `load`
+   * has not; a run of lane `load` cancels an active validation. One with reason `log-gap` is also refused (`GAP_GONE`) when
+   * no gap is noted any more: who found it was overtaken.
+   */
+  createRun(run: {
+    readonly pipeline: string;
+    readonly reason: Run['reason'];
+    readonly tables: readonly string[];
+    readonly stages?: readonly RunStage[];
+    readonly scope?: ValidationScope;
+    readonly tasks?: readonly NewTask[];
+  }): Promise<Run>;
   readRun(id: string): Promise<Run | null>;
   /** Newest first. */
   readRuns(filter: { readonly pipeline?: string; readonly states?: readonly RunState[]; readonly limit: number }): Promise<readonly Run[]>;

@@ -39,7 +39,7 @@ class Model {
       const name = JSON.stringify([table, kind, state]);
       groups.set(name, { table, kind, state, rows: 0, tasks: (groups.get(name)?.tasks ?? 0) + 1 });
     }
-    const run = { id: 'r1', pipeline: 'p', reason: 'initial', state: this.state, stages: this.stages, tables: [...this.tables], error: null } as const;
+    const run = { id: 'r1', pipeline: 'p', reason: 'initial', state: this.state, stages: this.stages, scope: {}, tables: [...this.tables], error: null } as const;
     return {
       run: { ...run, createdAt: new Date(0), startedAt: null, finishedAt: null },
       tasks: [...groups.values()],

@@ -7,7 +7,7 @@ const run: Run = {
   reason: 'initial',
   state: 'running',
   stages: RUN_STAGES,
-  tables: ['a', 'b'],
+  scope: {}, tables: ['a', 'b'],
   error: null,
   createdAt: new Date(0),
   startedAt: new Date(0),

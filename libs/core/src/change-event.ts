@@ -46,8 +46,21 @@ export interface CounterEvent {
   readonly value: bigint;
 }
 
+/** An event that cannot be decoded: its bytes and the reason go to dead letters (R7), in their place in the order. */
+export interface PoisonEvent {
+  readonly op: 'poison';
+  readonly table: string;
+  readonly tx: TransactionInfo;
+  /** As far as it could be read. */
+  readonly key: readonly string[] | null;
+  readonly bytes: Uint8Array;
+  readonly code: string;
+  /** For people; no value in it but the key. */
+  readonly reason: string;
+}
+
 export type RowEvent = InsertEvent | UpdateEvent | DeleteEvent | TruncateEvent;
-export type ChangeEvent = RowEvent | CounterEvent;
+export type ChangeEvent = RowEvent | CounterEvent | PoisonEvent;
 
 /** Events of one partition in order, without holes: the next batch's `from` is this one's `next`. */
 export interface EventBatch {

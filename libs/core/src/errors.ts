@@ -1,11 +1,12 @@
 /**
  * What the loop that catches an error does next:
  * - `retry`: a passing fault (connection, deadlock, timeout); again after a back-off, without limit (R7)
+ * - `park`: permanent, and caused by a value the other side cannot hold: the row or event goes to dead letters (R7)
  * - `stop`: permanent; the work stops and says why, a person must act
  * - `refuse`: the request, setting or table is not acceptable; nothing was changed
  * - `lost`: another process owns the work now; give it up silently, it is in good hands (R2, R4)
  */
-export type Recovery = 'retry' | 'stop' | 'refuse' | 'lost';
+export type Recovery = 'retry' | 'park' | 'stop' | 'refuse' | 'lost';
 
 /** Where an error happened, as far as known. Names and positions only, never row values other than the key. */
 export interface ErrorPlace {

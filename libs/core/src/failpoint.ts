@@ -16,7 +16,11 @@ export type FailpointName =
   | 'preload:start-position-read'
   | 'preload:transactions-listed'
   | 'preload:before-finish'
-  | 'preload:after-finish';
+  | 'preload:after-finish'
+  | 'repair:target-read'
+  | 'repair:source-read'
+  | 'validate:source-read'
+  | 'history:read-before-write';
 
 type Handler = (name: FailpointName) => Promise<void> | void;
 
@@ -41,6 +45,12 @@ export type Rule =
   | 'R5-epoch-in-transaction'
   | 'R5-delete-markers'
   | 'R6-fold'
+  | 'R7-bisection'
+  | 'R8-wait'
+  | 'R8-in-flight'
+  | 'R8-decides'
+  | 'R9-guard'
+  | 'R9-markers'
   | 'claim-attempt'
   | 'reconciler';
 

@@ -1,4 +1,4 @@
-import type { ChangeEvent, RowEvent, UpdateEvent } from './change-event';
+import type { ChangeEvent, PoisonEvent, RowEvent, UpdateEvent } from './change-event';
 import type { EventCell } from './column-type';
 import { ruleHolds } from './failpoint';
 import { LogPosition } from './position';
@@ -30,6 +30,8 @@ export interface FoldedTable {
   readonly rows: readonly FoldedRow[];
   /** Events that went in, re-emissions not counted. */
   readonly events: number;
+  /** Those events in their order, for history; empty where the mapping keeps none. */
+  readonly changes: readonly RowEvent[];
 }
 
 /** A batch, folded. `highest` is the partition's new highest position. */
@@ -41,6 +43,8 @@ export interface FoldedBatch {
   readonly skipped: number;
   /** The last counter value seen, if any. */
   readonly counter: bigint | null;
+  /** Events of mapped tables that could not be decoded, in order. */
+  readonly poison: readonly PoisonEvent[];
 }
 
 /**
@@ -56,6 +60,7 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
   let folded = 0;
   let skipped = 0;
   let counter: bigint | null = null;
+  const poison: PoisonEvent[] = [];
   for (const event of events) {
     const { position } = event.tx;
     if (ruleHolds('R3-reemission-skip') && isReemission(position, running)) {
@@ -72,23 +77,29 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
       skipped += 1;
       continue;
     }
+    if (event.op === 'poison') {
+      poison.push(event);
+      continue;
+    }
     let fold = folds.get(event.table);
     if (fold === undefined) folds.set(event.table, (fold = new TableFold(mapping)));
     fold.add(event);
     folded += 1;
   }
-  return { tables: [...folds.values()].map((f) => f.result()), highest: running, events: folded, skipped, counter };
+  return { tables: [...folds.values()].map((f) => f.result()), highest: running, events: folded, skipped, counter, poison };
 }
 
 class TableFold {
   private readonly rows = new Map<string, FoldedRow>();
   private truncate: LogPosition | null = null;
   private events = 0;
+  private readonly changes: RowEvent[] = [];
 
   constructor(private readonly mapping: TableMapping) {}
 
   add(event: RowEvent): void {
     this.events += 1;
+    if (this.mapping.history !== undefined) this.changes.push(event);
     const { position } = event.tx;
     switch (event.op) {
       case 'insert': {
@@ -129,6 +140,6 @@ class TableFold {
   }
 
   result(): FoldedTable {
-    return { table: this.mapping.id, truncate: this.truncate, rows: [...this.rows.values()], events: this.events };
+    return { table: this.mapping.id, truncate: this.truncate, rows: [...this.rows.values()], events: this.events, changes: this.changes };
   }
 }

@@ -1,6 +1,7 @@
 export * from './change-event';
 export * from './checkpoint';
 export * from './column-type';
+export * from './dead-letter';
 export * from './digest';
 export * from './errors';
 export * from './failpoint';
@@ -10,6 +11,7 @@ export * from './logger';
 export * from './mask';
 export * from './position';
 export * from './row-codec';
+export * from './schema-change';
 export * from './table';
 export * from './tracer';
 export * from './version';

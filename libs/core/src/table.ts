@@ -52,6 +52,35 @@ export interface TableMapping {
   readonly key: readonly number[];
   /** Rows per preload and validation chunk. */
   readonly chunkRows: number;
+  /** Superseded versions of its rows; absent: not kept. */
+  readonly history?: HistoryMapping;
+  /**
+   * Why its events are passed over, for people: its schema changed in a way that only a preload answers (R7). Absent: they
+   * are not. Stored with the mapping, so that it is gone before the epoch of that preload is raised.
+   */
+  readonly halted?: string;
+}
+
+/** Superseded versions of a table's rows (R13). */
+export interface HistoryMapping {
+  /** `derived`: from every event. `copied`: from the history table that the source keeps. */
+  readonly kind: 'derived' | 'copied';
+  /** `<target>_archive`. */
+  readonly target: TableName;
+  /** The source's history table, which has the table's columns; null where derived. */
+  readonly source: TableName | null;
+  /**
+   * Indices into `columns` of the period the source itself keeps in each row; null (derived only): commit times, in
+   * columns `valid_from` and `valid_to` of the history table alone.
+   */
+  readonly period: { readonly from: number; readonly to: number } | null;
+}
+
+/** The history table, described as a table: same columns and key, which is not unique there. For checksums and digests of it. Throws RangeError without history. */
+export function historyTable(mapping: TableMapping): TableMapping {
+  const { history, halted: _, ...table } = mapping;
+  if (history === undefined) throw new RangeError(`table ${mapping.id} keeps no history`);
+  return { ...table, id: `${mapping.id} history`, source: history.source ?? mapping.source, target: history.target };
 }
 
 /** `schema.name`, each part quoted where it would be ambiguous: unique per table, readable in logs and the API. */

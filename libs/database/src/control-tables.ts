@@ -35,8 +35,8 @@ export interface TableStateRow {
   rereadUntil: string | null;
   rowsPreloaded: string;
   eventsApplied: string;
-  /** Open validations, repairs and dead letters: while above 0 deletes leave markers (R5). */
-  openUses: number;
+  /** Columns were added since the last preload, in words: rows that stand lack their values. */
+  stale: string | null;
   error: string | null;
   updatedAt: Date;
 }
@@ -102,7 +102,7 @@ export const tableStateEntity = new EntitySchema<TableStateRow>({
     rereadUntil: { ...nullableText, name: 'reread_until' },
     rowsPreloaded: { ...counter, name: 'rows_preloaded' },
     eventsApplied: { ...counter, name: 'events_applied' },
-    openUses: { type: 'int', default: 0, name: 'open_uses' },
+    stale: nullableText,
     error: nullableText,
     updatedAt: { ...now, name: 'updated_at' },
   },

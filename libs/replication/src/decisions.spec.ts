@@ -80,7 +80,7 @@ describe('the guard of the retained log', () => {
 describe('a run for a log gap', () => {
   const gap = { gapReason: 'slot gone', paused: false };
   const run = (state: Run['state'], reason: Run['reason'], finishedAgoMs = 0): Run =>
-    ({ id: 'r', pipeline: 'shop', reason, state, stages: RUN_STAGES, tables: [], error: null, createdAt: new Date(0), startedAt: null, finishedAt: new Date(1_000_000 - finishedAgoMs) });
+    ({ id: 'r', pipeline: 'shop', reason, state, stages: RUN_STAGES, scope: {}, tables: [], error: null, createdAt: new Date(0), startedAt: null, finishedAt: new Date(1_000_000 - finishedAgoMs) });
   it.each([
     ['none without a gap', { ...gap, gapReason: null }, null, false],
     ['none while paused', { ...gap, paused: true }, null, false],

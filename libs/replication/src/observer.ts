@@ -20,6 +20,13 @@ export interface ReplicationObserver {
   chunkLoaded(pipeline: string, table: string, chunk: { readonly rows: number; readonly ms: number }): void;
   taskEnded(pipeline: string, kind: TaskKind, outcome: 'done' | 'retry' | 'failed' | 'lost'): void;
   rowsCompared(pipeline: string, table: string, found: { readonly rows: number; readonly differences: number; readonly unverified: number }): void;
+  /** Rows mended, and rows given up because they kept changing. */
+  rowsRepaired(pipeline: string, table: string, found: { readonly repaired: number; readonly unchanged: number; readonly moved: number }): void;
+  eventsParked(pipeline: string, table: string, count: number): void;
+  historyMerged(pipeline: string, table: string, rows: number): void;
+  /** A table was stopped (R7), or its changed schema followed. */
+  tableStopped(pipeline: string, table: string): void;
+  schemaFollowed(pipeline: string, table: string): void;
   retainedLog(pipeline: string, bytes: number): void;
   streamFailed(pipeline: string, recovery: Recovery): void;
   gapDeclared(pipeline: string): void;
@@ -36,6 +43,11 @@ export const silentObserver: ReplicationObserver = {
   chunkLoaded: () => undefined,
   taskEnded: () => undefined,
   rowsCompared: () => undefined,
+  rowsRepaired: () => undefined,
+  eventsParked: () => undefined,
+  historyMerged: () => undefined,
+  tableStopped: () => undefined,
+  schemaFollowed: () => undefined,
   retainedLog: () => undefined,
   streamFailed: () => undefined,
   gapDeclared: () => undefined,

@@ -20,6 +20,18 @@ export interface PipelineSettings {
   /** R14: bytes of log the source may retain for us. */
   readonly walLimitBytes: number;
   readonly walPolicy: 'drop' | 'resume';
+  /** R7: what is done with an event or row that the warehouse cannot take. */
+  readonly deadLetters: { readonly policy: 'park' | 'stop'; readonly limit: number };
+  /** Between two validations by themselves, milliseconds; null: never. `changed`: every time but the first of a day only what has changed. */
+  readonly validateEveryMs: number | null;
+  /** Most rows compared per second and process; null: as fast as it goes. */
+  readonly validateRowsPerSecond: number | null;
+  /** Whether differences of a validation are repaired by themselves. */
+  readonly repair: 'manual' | 'auto';
+  /** Whether reports of differences hold the unequal values. */
+  readonly showValues: boolean;
+  /** How often the source's schema is looked at, milliseconds. */
+  readonly schemaIntervalMs: number;
 }
 
 /** Tables as configured: what is replicated and every reason why one cannot be, as sentences with remedies. */

@@ -5,10 +5,13 @@ import type { ReplicationDeps } from './deps';
 import type { PipelineHandle } from './pipeline';
 import { withRetries } from './retry';
 import { finishTable } from './tasks/finish-table';
+import { finishValidation } from './tasks/finish-validation';
+import { historyChunk } from './tasks/history-chunk';
 import { openTable } from './tasks/open-table';
 import { planValidation } from './tasks/plan-validation';
 import { preloadChunk } from './tasks/preload-chunk';
 import { prepare } from './tasks/prepare';
+import { repairRows } from './tasks/repair-rows';
 import type { TaskContext, TaskHandler } from './tasks/task-context';
 import { validateChunk } from './tasks/validate-chunk';
 import { tell } from './tell';
@@ -29,6 +32,9 @@ const HANDLERS: Readonly<Record<TaskKind, TaskHandler>> = {
   'finish-table': finishTable,
   'plan-validation': planValidation,
   'validate-chunk': validateChunk,
+  'history-chunk': historyChunk,
+  'finish-validation': finishValidation,
+  'repair-rows': repairRows,
 };
 
 const BACKOFF = { minMs: 500, maxMs: 30_000 };
@@ -48,7 +54,21 @@ interface InHand {
 
 /** Which service works a task. */
 export function queueOf(kind: TaskKind): QueueName {
-  return kind === 'plan-validation' || kind === 'validate-chunk' ? 'validate' : 'preload';
+  switch (kind) {
+    case 'prepare':
+    case 'open-table':
+    case 'preload-chunk':
+    case 'history-chunk':
+    case 'finish-table':
+      return 'preload';
+    case 'plan-validation':
+    case 'validate-chunk':
+    case 'finish-validation':
+    case 'repair-rows':
+      return 'validate';
+  }
+  kind satisfies never;
+  throw new RangeError(`no queue works ${String(kind)}`);
 }
 
 /**

@@ -29,7 +29,7 @@ describe('the gauges of the queue', () => {
 });
 
 describe('the gauges of runs', () => {
-  const base = { pipeline: 'p', reason: 'manual' as const, tables: ['t'], error: null, createdAt: new Date(0), startedAt: null, finishedAt: null };
+  const base = { scope: {}, pipeline: 'p', reason: 'manual' as const, tables: ['t'], error: null, createdAt: new Date(0), startedAt: null, finishedAt: null };
 
   it('tell the tasks in progress, and the differences of the newest validation, read once', async () => {
     const metrics = createMetrics();

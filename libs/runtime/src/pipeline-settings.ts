@@ -14,5 +14,11 @@ export function pipelineSettings(config: PipelineConfig): PipelineSettings {
     counterIntervalMs: stream.counterIntervalMs,
     walLimitBytes: source.walLimitBytes,
     walPolicy: source.walLimitPolicy,
+    deadLetters: { policy: 'park', limit: 1_000 },
+    validateEveryMs: null,
+    validateRowsPerSecond: null,
+    repair: 'manual',
+    showValues: false,
+    schemaIntervalMs: 10_000,
   };
 }

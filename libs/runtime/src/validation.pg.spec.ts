@@ -51,7 +51,7 @@ const UNEQUAL: readonly (readonly [column: string, value: string])[] = [
 ];
 
 async function damage(warehouse: TestDatabase, random: SeededRandom, id: number): Promise<Difference> {
-  const found = { table: 'public.item', key: `id=${String(id)}`, columns: [] };
+  const found = { table: 'public.item', key: `id=${String(id)}`, cells: [String(id)], of: 'row' as const, columns: [] };
   switch (random.pick(['missing', 'extra', 'unequal'] as const)) {
     case 'missing':
       await warehouse.query('DELETE FROM item WHERE id = $1', [id]);
@@ -59,7 +59,7 @@ async function damage(warehouse: TestDatabase, random: SeededRandom, id: number)
     case 'extra': {
       const extra = random.pick([-1, 1]) * (100_000 + id);
       await warehouse.query(`INSERT INTO item SELECT (jsonb_populate_record(i, jsonb_build_object('id', $2::bigint))).* FROM item i WHERE id = $1`, [id, extra]);
-      return { ...found, key: `id=${String(extra)}`, kind: 'extra' };
+      return { ...found, key: `id=${String(extra)}`, cells: [String(extra)], kind: 'extra' };
     }
     case 'unequal': {
       const [column, value] = random.pick(UNEQUAL);

@@ -66,6 +66,19 @@ export interface SourceDatabase {
   checksums(mapping: TableMapping, range: KeyRange, buckets: number, signal: AbortSignal): Promise<readonly BucketChecksum[]>;
   /** Key and digest of every row of the range that is in one of the buckets, in no order; one statement. Throws as `checksums`. */
   digests(mapping: TableMapping, range: KeyRange, buckets: BucketChoice, signal: AbortSignal): Promise<readonly KeyDigest[]>;
+  /**
+   * Versions of these keys, or of a key range, in the history table the source keeps (`mapping.history.source`): cells in
+   * mapping order, masks applied, then `t` where the version ended by a delete (no version or row follows it at its end),
+   * else `f`. One statement. Throws RangeError for a mapping without copied history.
+   */
+  readHistory(mapping: TableMapping, of: { readonly keys: readonly (readonly string[])[] } | { readonly range: KeyRange }, signal: AbortSignal): Promise<ChunkRead>;
+  /** Like `planChunks`, for the history table: ranges of its keys of about `mapping.chunkRows` versions. */
+  planHistory(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange>;
+  /**
+   * With a read replica (`source.readUrl`): resolves when every read sees what committed below `position`; false after
+   * `waitMs`. Without one: true at once. Tables are read from the replica, all else is asked of the primary (R4 (2), R8).
+   */
+  replicaHasApplied(position: LogPosition, wait: { readonly waitMs: number; readonly signal: AbortSignal }): Promise<boolean>;
   /** End of the log now: every transaction that has written its commit lies below (R4's H, R8's A and B). */
   endOfLog(): Promise<LogPosition>;
   /** R4 (2): transactions that may have written and are not visible yet; prepared ones included. */

@@ -1,1 +1,4 @@
+export * from './evolution';
+export * from './history';
+export * from './repair';
 export * from './warehouse';

@@ -1,4 +1,7 @@
-import type { BucketChecksum, BucketChoice, Cell, Checkpoint, FoldedTable, KeyDigest, KeyRange, LogPosition, SourceIdentity, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
+import type { BucketChecksum, BucketChoice, Cell, Checkpoint, FoldedTable, KeyDigest, KeyRange, LogPosition, ParkedEvent, SourceIdentity, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
+import type { EvolvingWarehouse } from './evolution';
+import type { HistoryWarehouse } from './history';
+import type { RepairableWarehouse } from './repair';
 
 /** One batch, ready to be applied. */
 export interface BatchWrite {
@@ -15,6 +18,17 @@ export interface BatchWrite {
   readonly counter: bigint | null;
   /** Rows read again by key for an earlier answer `reread`, by table id; a key that found nothing is in `absent`. */
   readonly reread: ReadonlyMap<string, RereadRows>;
+  /**
+   * Goes to dead letters in the same transaction, unless its table is not active (new or stopped). A table with more than
+   * `parkLimit` parked for one code is stopped in that transaction (R7).
+   */
+  readonly parked: readonly ParkedEvent[];
+  readonly parkLimit: number;
+  /**
+   * Bisection (R7): everything is done and then rolled back. Unknown columns that would have to be read again count as
+   * NULL; the checkpoint's condition does not count.
+   */
+  readonly trial: boolean;
 }
 
 export interface RereadRows {
@@ -26,6 +40,8 @@ export interface RereadRows {
 
 export type BatchResult =
   | { readonly outcome: 'applied'; readonly checkpoint: Checkpoint; readonly rowsWritten: number; readonly rowsDeleted: number }
+  /** A trial went through. */
+  | { readonly outcome: 'tried' }
   /** Another process moved the checkpoint; nothing was written. */
   | { readonly outcome: 'lost' }
   /** Unknown columns of rows that are not of the current epoch: read these keys after R4's wait and call again. Nothing was written. */
@@ -38,10 +54,17 @@ export interface ChunkWrite {
   readonly claim: TaskClaim;
   /** Row codec, cells in mapping order. */
   readonly rows: AsyncIterable<Uint8Array>;
+  /**
+   * R7: rows are staged and filled in small pieces, each under a savepoint; what the warehouse cannot take is narrowed
+   * down to the row and parked in the same transaction. Slower: for a chunk that has failed with `park`.
+   */
+  readonly park?: { readonly limit: number };
+  /** Target columns the standing rows never had: history does not count a row as changed for them. */
+  readonly added?: readonly string[];
 }
 
 export type ChunkResult =
-  | { readonly outcome: 'done'; readonly rowsRead: number; readonly rowsFilled: number }
+  | { readonly outcome: 'done'; readonly rowsRead: number; readonly rowsFilled: number; readonly rowsParked: number }
   /** Task, attempt, run or epoch is no longer ours; nothing was written. */
   | { readonly outcome: 'lost' };
 
@@ -56,6 +79,8 @@ export interface TableState {
   readonly rowsPreloaded: number;
   readonly eventsApplied: number;
   readonly error: string | null;
+  /** Columns were added since the last preload: rows that stand lack their values until the next one. Null: it is whole. */
+  readonly stale: string | null;
 }
 
 export interface GapDeclaration {
@@ -74,7 +99,7 @@ export interface GapDeclaration {
  * The database written to. All decisions are made from rows read in the writing transaction; transactions carry
  * statement, lock and idle timeouts (R2). A table here has no foreign key, unique constraint but its key, or trigger (R6).
  */
-export interface Warehouse {
+export interface Warehouse extends RepairableWarehouse, HistoryWarehouse, EvolvingWarehouse {
   /** Everything wrong with server, login and settings, as sentences with remedies; empty: fine. */
   check(): Promise<readonly string[]>;
   /**

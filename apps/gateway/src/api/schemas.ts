@@ -1,4 +1,4 @@
-import { RUN_STAGES } from '@elstream/control';
+import { RUN_REASONS, RUN_STAGES } from '@elstream/control';
 import { z } from 'zod';
 
 /** Shapes of the API: one schema gives the type, the validation and the OpenAPI component of its name. */
@@ -45,9 +45,9 @@ const pipeline = z.object({
 const run = z.object({
   id: z.string(),
   pipeline: z.string(),
-  reason: z.enum(['initial', 'manual', 'log-gap']),
+  reason: z.enum(RUN_REASONS),
   state: runState,
-  stages: z.array(z.enum(RUN_STAGES)).describe('What the run consists of, in order'),
+  stages: z.array(z.enum([...RUN_STAGES, 'repair'])).describe('What the run consists of, in order'),
   tables: z.array(z.string()),
   error: z.string().nullable(),
   createdAt: time('When it was asked for'),

@@ -109,6 +109,7 @@ function statusOfRecovery(error: ElstreamError): number {
   switch (error.recovery) {
     case 'retry':
       return 503;
+    case 'park':
     case 'stop':
       return 500;
     case 'refuse':

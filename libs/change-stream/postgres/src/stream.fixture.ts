@@ -102,6 +102,8 @@ export function brief(events: readonly ChangeEvent[]): unknown[] {
     switch (event.op) {
       case 'counter':
         return [];
+      case 'poison':
+        return [['!', event.code]];
       case 'insert':
         return [['+', ...event.row]];
       case 'update':

@@ -4,6 +4,7 @@ import { connectPostgres, type PostgresConnection } from '@elstream/database';
 import type { DataSource } from 'typeorm';
 import * as claims from './claims';
 import { controlEntities } from './entities';
+import * as healing from './healing';
 import * as leases from './leases';
 import { controlDataSourceOptions, migrateControlTables } from './migrate';
 import * as pipelines from './pipelines';
@@ -40,6 +41,7 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
     removePipeline: on(pipelines.removePipeline),
     saveMappings: on(pipelines.saveMappings),
     readMappings: on(pipelines.readMappings),
+    replaceMapping: on(pipelines.replaceMapping),
     createRun: on(runs.createRun),
     readRun: on(runs.readRun),
     readRuns: on(runs.readRuns),
@@ -58,6 +60,17 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
     releaseAbandoned: on(claims.releaseAbandoned),
     lead: on(leases.lead),
     resign: on(leases.resign),
+    readDeadLetters: on(healing.readDeadLetters),
+    readDeadLetter: on(healing.readDeadLetter),
+    countDeadLetters: on(healing.countDeadLetters),
+    discardDeadLetters: on(healing.discardDeadLetters),
+    noteReplay: on(healing.noteReplay),
+    addSchemaChange: on(healing.addSchemaChange),
+    readSchemaChanges: on(healing.readSchemaChanges),
+    readSchemaChange: on(healing.readSchemaChange),
+    decideSchemaChange: on(healing.decideSchemaChange),
+    saveValidation: on(healing.saveValidation),
+    readValidations: on(healing.readValidations),
     addEvent: on(runs.addEvent),
     readEvents: on(runs.readEvents),
     close: async () => {

@@ -1,4 +1,4 @@
-import { RUN_STAGES } from '@elstream/control';
+import { RUN_STAGES, type ValidationScope } from '@elstream/control';
 import { CONTROL_SCHEMA, sharedControlEntities } from '@elstream/database';
 import type { SourceIdentity, TableMapping } from '@elstream/core';
 import { EntitySchema } from 'typeorm';
@@ -31,6 +31,8 @@ export interface RunRow {
   reason: string;
   state: string;
   stages: string[];
+  lane: string;
+  scope: ValidationScope;
   tables: string[];
   error: string | null;
   createdAt: Date;
@@ -97,6 +99,8 @@ export const runEntity = new EntitySchema<RunRow>({
     reason: text,
     state: { ...text, default: 'pending' },
     stages: { type: 'jsonb', default: [...RUN_STAGES] },
+    lane: text,
+    scope: { type: 'jsonb', default: {} },
     tables: { type: 'jsonb' },
     error: nullableText,
     createdAt: { ...now, name: 'created_at' },

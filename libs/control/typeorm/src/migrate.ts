@@ -2,12 +2,13 @@ import { ElstreamError, type Logger } from '@elstream/core';
 import { CONTROL_SCHEMA, inTransaction } from '@elstream/database';
 import { MigrationExecutor, type DataSource, type Logger as TypeOrmLogger } from 'typeorm';
 import { ControlTables } from './migrations/control-tables';
+import { Healing } from './migrations/healing';
 import { Leases } from './migrations/leases';
 import { PendingTasks } from './migrations/pending-tasks';
 import { RunStages } from './migrations/run-stages';
 
 /** All migrations of the control tables, oldest first. Never edit one that was released; add another. */
-export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks] as const;
+export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks, Healing] as const;
 
 /** TypeORM prints failing migrations to stdout even with `logging: false`; all it would say arrives as an error. */
 const quiet: TypeOrmLogger = {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ElstreamError, type SourceIdentity } from '@elstream/core';
 import type { PipelineRecord, StoredMapping } from '@elstream/control';
 import { checkpointEntity, inTransaction, onPostgres, tableStateEntity, taskEntity } from '@elstream/database';
@@ -90,6 +91,22 @@ export async function saveMappings(db: DataSource, pipeline: string, mappings: r
         .execute();
     }
   });
+}
+
+/** Conditional on what stands, secrets of masks left out on both sides. */
+export async function replaceMapping(db: DataSource, pipeline: string, from: StoredMapping, to: StoredMapping): Promise<boolean> {
+  return inTransaction(db, async ({ runner: { manager } }) => {
+    await lockPipeline(manager, pipeline);
+    const row = await manager.findOneBy(pipelineTableEntity, { pipeline, tableId: from.id });
+    if (row === null || !isDeepStrictEqual(row.mapping, plain(withoutSecrets(from)))) return false;
+    await manager.update(pipelineTableEntity, { pipeline, tableId: from.id }, { mapping: withoutSecrets(to) as QueryDeepPartialEntity<StoredMapping> });
+    return true;
+  });
+}
+
+/** As it comes back from JSON: keys that are undefined are not there. */
+function plain(mapping: StoredMapping): unknown {
+  return JSON.parse(JSON.stringify(mapping));
 }
 
 export async function readMappings(db: DataSource, pipeline: string): Promise<readonly StoredMapping[]> {

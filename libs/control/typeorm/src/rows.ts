@@ -14,6 +14,7 @@ export function toRun(row: RunRow): Run {
     reason: row.reason as Run['reason'],
     state: row.state as Run['state'],
     stages: row.stages as RunStage[],
+    scope: row.scope,
     tables: row.tables,
     error: row.error,
     createdAt: row.createdAt,

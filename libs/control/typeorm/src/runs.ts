@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ElstreamError } from '@elstream/core';
-import { RUN_STAGES, type ControlStore, type Run, type RunEvent, type RunState } from '@elstream/control';
+import { laneOf, RUN_STAGES, type ControlStore, type NewTask, type Run, type RunEvent, type RunState } from '@elstream/control';
 import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable, taskEntity } from '@elstream/database';
 import { In, MoreThan, type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { runEntity, runEventEntity, type RunEventRow, type RunRow } from './entities';
@@ -18,25 +18,42 @@ export async function createRun(db: DataSource, run: Parameters<ControlStore['cr
     if (run.reason === 'log-gap' && gapReason === null) {
       throw new ElstreamError('GAP_GONE', 'refuse', 'the pipeline has no log gap any more', { place: { pipeline: run.pipeline } });
     }
-    const active = await manager.findOneBy(runEntity, { pipeline: run.pipeline, state: In([...ACTIVE]) });
+    const stages = [...(run.stages ?? RUN_STAGES)];
+    const lane = laneOf(stages);
+    const excluding = lane === 'validate' ? ['validate', 'load'] : [lane];
+    const active = await manager.findOneBy(runEntity, { pipeline: run.pipeline, lane: In(excluding), state: In([...ACTIVE]) });
     if (active !== null) {
       throw new ElstreamError('RUN_ACTIVE', 'refuse', `run ${active.id} of the pipeline has not ended; wait for it or cancel it`, {
         place: { pipeline: run.pipeline },
       });
     }
     const id = randomUUID();
-    const stages = [...(run.stages ?? RUN_STAGES)];
+    if (lane === 'load') await cancelValidation(manager, run.pipeline, id);
     await manager
       .createQueryBuilder()
       .insert()
       .into(runEntity)
-      .values({ id, pipeline: run.pipeline, reason: run.reason, stages, tables: [...run.tables] })
+      .values({ id, pipeline: run.pipeline, reason: run.reason, stages, lane, scope: run.scope ?? {}, tables: [...run.tables] } as QueryDeepPartialEntity<RunRow>)
       .updateEntity(false)
       .execute();
     const row = await manager.findOneByOrFail(runEntity, { id });
-    if (stages.includes('prepare')) await insertTasks(manager, row, [{ kind: 'prepare', table: null, epoch: null, payload: {} }]);
+    const first: NewTask[] = stages.includes('prepare') ? [{ kind: 'prepare', table: null, epoch: null, payload: {} }] : [];
+    await insertTasks(manager, row, [...first, ...(run.tasks ?? [])]);
     return toRun(row);
   });
+}
+
+/** What is compared is about to be loaded again: the preload goes first, and is followed by a validation of its own. */
+async function cancelValidation(manager: EntityManager, pipeline: string, by: string): Promise<void> {
+  const active = await manager.find(runEntity, { where: { pipeline, lane: 'validate', state: In([...ACTIVE]) }, lock: { mode: 'for_no_key_update' } });
+  for (const { id } of active) {
+    await manager.update(runEntity, { id }, { state: 'cancelled', error: `run ${by} preloads`, finishedAt: () => 'now()' });
+    await cancelTasks(manager, id);
+  }
+}
+
+async function cancelTasks(manager: EntityManager, runId: string): Promise<void> {
+  await manager.update(taskEntity, { runId, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: () => 'now()' });
 }
 
 export async function readRun(db: DataSource, id: string): Promise<Run | null> {
@@ -80,7 +97,7 @@ export async function endRun(db: DataSource, id: End[0], state: End[1], ...[erro
       .where({ id, state: In([...ACTIVE]) });
     if (onlyIf === 'gap') update.andWhere(`EXISTS (SELECT 1 FROM ${PIPELINE} p WHERE p.name = pipeline AND p.gap_reason IS NOT NULL)`);
     if ((await update.execute()).affected === 0) return false;
-    await manager.update(taskEntity, { runId: id, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: () => 'now()' });
+    await cancelTasks(manager, id);
     return true;
   });
 }

@@ -77,7 +77,7 @@ async function judgeRound({ pipeline }: TaskContext, mapping: TableMapping, roun
 }
 
 function difference(mapping: TableMapping, key: Key, kind: Difference['kind'], columns: readonly string[]): Difference {
-  return { table: mapping.id, key: describeKey(mapping, key), kind, columns };
+  return { table: mapping.id, key: describeKey(mapping, key), cells: key, of: 'row', kind, columns };
 }
 
 async function sourceRows(context: TaskContext, source: SourceDatabase, mapping: TableMapping, keys: readonly Key[]): Promise<readonly (readonly Cell[])[]> {

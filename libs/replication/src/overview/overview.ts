@@ -64,9 +64,17 @@ export interface TableProgress extends ValidationReport {
 /** One kind of difference validation found; names and keys only, never other values. */
 export interface Difference {
   readonly table: string;
+  /** In words, `id=5`. */
   readonly key: string;
+  /** The key's cells, as a repair takes them. */
+  readonly cells: readonly string[];
+  /** `history`: versions of the row in the copied history table. */
+  readonly of: 'row' | 'history';
   readonly kind: 'missing' | 'extra' | 'unequal';
+  /** Unequal columns, by their names in the warehouse. */
   readonly columns: readonly string[];
+  /** Their values, in that order, only where the pipeline allows it (`validate.showValues`). */
+  readonly values?: readonly { readonly source: string | null; readonly warehouse: string | null }[];
 }
 
 export interface RunOverview extends ValidationReport {

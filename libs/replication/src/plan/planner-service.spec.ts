@@ -19,7 +19,7 @@ class Tables {
   beforeRead: (holder: string, pipeline: string) => Promise<void> = () => Promise.resolve();
 
   add(pipeline: string): void {
-    this.runs.push({ id: `run of ${pipeline}`, pipeline, reason: 'initial', state: 'pending', stages: ['prepare', 'preload', 'validate'], tables: [], error: null, createdAt: new Date(), startedAt: null, finishedAt: null });
+    this.runs.push({ id: `run of ${pipeline}`, pipeline, reason: 'initial', state: 'pending', stages: ['prepare', 'preload', 'validate'], scope: {}, tables: [], error: null, createdAt: new Date(), startedAt: null, finishedAt: null });
   }
 
   storeOf(holder: string): ControlStore {

@@ -54,6 +54,8 @@ export async function applyBatch(context: ApplyContext, taken: TakenBatch): Prom
           committedAtUs,
         });
         return result.checkpoint;
+      case 'tried':
+        throw new RangeError('a batch that is no trial was tried only');
       case 'lost':
         return null;
       case 'reread':
@@ -88,7 +90,7 @@ function batchWrite({ batch, checkpoint, mappings }: TakenBatch, folded: FoldedB
     const mapping = mappings.get(fold.table);
     return mapping === undefined ? [] : [{ mapping, fold }];
   });
-  return { checkpoint, next: batch.next, highest: folded.highest, tables, events: folded.events, counter: folded.counter, ...more };
+  return { checkpoint, next: batch.next, highest: folded.highest, tables, events: folded.events, counter: folded.counter, parked: [], parkLimit: 1_000, trial: false, ...more };
 }
 
 function newest(batch: EventBatch): bigint | null {

@@ -1,5 +1,5 @@
 import { type DataSource } from 'typeorm';
-import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
+import { applyMask, decodeRows, ElstreamError, encodeRows, hasHashMask, historyTable, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
 import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, type DigestRows, onPostgres, parseLsn, type PostgresConnection, readChecksums, readDigests, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
 import { type ChunkRead, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
 import { describeTables } from './catalog/describe';
@@ -87,6 +87,18 @@ class PostgresSource implements SourceDatabase {
 
   async digests(mapping: TableMapping, range: KeyRange, buckets: BucketChoice, signal: AbortSignal): Promise<readonly KeyDigest[]> {
     return readDigests(this.dataSource, await this.digestRows(mapping, range), buckets, signal);
+  }
+
+  readHistory(): Promise<ChunkRead> {
+    return Promise.reject(new ElstreamError('NOT_BUILT', 'stop', 'readHistory is not built yet'));
+  }
+
+  planHistory(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange> {
+    return planChunks(this.dataSource, historyTable(mapping), signal);
+  }
+
+  replicaHasApplied(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   async endOfLog(): Promise<LogPosition> {

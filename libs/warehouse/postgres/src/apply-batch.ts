@@ -18,7 +18,7 @@ interface TableWork {
   readonly staged: StagedBatch | null;
 }
 
-type Outcome = { readonly kind: 'moved'; readonly counts: WriteCounts } | { readonly kind: 'lost' } | { readonly kind: 'reread'; readonly keys: Map<string, readonly (readonly string[])[]> };
+type Outcome = { readonly kind: 'tried' } | { readonly kind: 'moved'; readonly counts: WriteCounts } | { readonly kind: 'lost' } | { readonly kind: 'reread'; readonly keys: Map<string, readonly (readonly string[])[]> };
 
 /** Leaves the transaction without an error of the database: everything rolls back. */
 class Abort extends Error {
@@ -52,6 +52,8 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
     switch (outcome.kind) {
       case 'lost':
         return { outcome: 'lost' };
+      case 'tried':
+        return { outcome: 'tried' };
       case 'reread':
         return { outcome: 'reread', keys: outcome.keys };
       case 'moved':

@@ -58,15 +58,19 @@ interface StateRow {
   reread_until: string | null;
   rows_preloaded: string;
   events_applied: string;
-  open_uses: number;
+  open_uses: boolean;
+  stale: string | null;
   error: string | null;
 }
 
-const STATE_COLUMNS = 'table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, open_uses, error';
+/** Of `elstream.table_state AS s`. A use (R5) is an open validation or repair, or a dead letter that is parked. */
+const STATE_COLUMNS = `table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, stale, error,
+  (EXISTS (SELECT FROM elstream.open_use u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)
+   OR EXISTS (SELECT FROM elstream.dead_letter d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = 'parked')) AS open_uses`;
 
 async function readStateRows(sql: Sql, pipeline: string, tables: readonly string[] | null): Promise<StateRow[]> {
   return sql.query<StateRow>(
-    `SELECT ${STATE_COLUMNS} FROM elstream.table_state WHERE pipeline = $1 AND ($2::text[] IS NULL OR table_id = ANY ($2::text[])) ORDER BY table_id`,
+    `SELECT ${STATE_COLUMNS} FROM elstream.table_state AS s WHERE pipeline = $1 AND ($2::text[] IS NULL OR table_id = ANY ($2::text[])) ORDER BY table_id`,
     [pipeline, tables === null ? null : [...tables]],
   );
 }
@@ -82,7 +86,7 @@ export async function readLockedStates(sql: Sql, pipeline: string, tables: reado
         epoch: row.epoch,
         phase: row.phase,
         runId: row.run_id,
-        openUses: row.open_uses,
+        openUses: row.open_uses ? 1 : 0,
         truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
         rereadUntil: row.reread_until === null ? null : LogPosition.parse(row.reread_until),
       },
@@ -100,6 +104,7 @@ export async function readTableStates(sql: Sql, pipeline: string): Promise<Table
     rowsPreloaded: Number(row.rows_preloaded),
     eventsApplied: Number(row.events_applied),
     error: row.error,
+    stale: row.stale,
   }));
 }
 

@@ -20,7 +20,7 @@ export async function loadChunk(dataSource: EntityDataSource, write: ChunkWrite,
     const stage = await stageChunk(runner, target, write.rows);
     await failpoint('chunk:staged');
     const rowsFilled = await inRunnerTransaction(runner, async (sql) => merge(sql, write, target, stage));
-    return { outcome: 'done', rowsRead: stage.rows, rowsFilled };
+    return { outcome: 'done', rowsRead: stage.rows, rowsFilled, rowsParked: 0 };
   } catch (error) {
     if (error instanceof Lost) return { outcome: 'lost' };
     // Staging stands before the transaction, whose gate classifies its own errors.

@@ -1,13 +1,17 @@
 import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
 import { onPostgres, readChecksums, readDigests, type EntityDataSource } from '@elstream/database';
-import type { Warehouse } from '@elstream/warehouse';
+import type { EvolvingWarehouse, HistoryWarehouse, RepairableWarehouse, Warehouse } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
 import { readCheckpoint, readTableStates } from './control-state';
 import { createTarget, targetProblems } from './ddl';
+import { createEvolution } from './evolution';
+import { createHistory } from './history';
 import { loadChunk } from './load-chunk';
 import * as phases from './phases';
 import * as reads from './reads';
+import { createRepairs } from './repair';
 import { buildTarget, type Target } from './target';
+import type { WarehouseParts } from './warehouse-parts';
 
 export interface PostgresWarehouseOptions {
   /** The warehouse's data source; its control tables exist (ControlStore.migrate). Closed by the caller, who shares it. */
@@ -29,10 +33,17 @@ class PostgresWarehouse implements Warehouse {
   private readonly targets = new Map<string, { readonly shape: string; readonly target: Target }>();
   private readonly dataSource: EntityDataSource;
   private readonly pipeline: string;
+  private readonly repairs: RepairableWarehouse;
+  private readonly history: HistoryWarehouse;
+  private readonly evolution: EvolvingWarehouse;
 
   constructor(options: PostgresWarehouseOptions) {
     this.dataSource = options.dataSource;
     this.pipeline = options.pipeline;
+    const parts: WarehouseParts = { dataSource: this.dataSource, pipeline: this.pipeline, targetOf: (mapping) => this.targetOf(mapping) };
+    this.repairs = createRepairs(parts);
+    this.history = createHistory(parts);
+    this.evolution = createEvolution(parts);
   }
 
   async assertReachable(): Promise<void> {
@@ -135,6 +146,66 @@ class PostgresWarehouse implements Warehouse {
     return readDigests(this.dataSource, reads.digestRows(await this.targetOf(mapping), range), buckets, signal);
   }
 
+  async openUse(...of: Parameters<Warehouse['openUse']>): ReturnType<Warehouse['openUse']> {
+    return this.repairs.openUse(...of);
+  }
+
+  async closeUse(...of: Parameters<Warehouse['closeUse']>): ReturnType<Warehouse['closeUse']> {
+    return this.repairs.closeUse(...of);
+  }
+
+  async staleUses(...of: Parameters<Warehouse['staleUses']>): ReturnType<Warehouse['staleUses']> {
+    return this.repairs.staleUses(...of);
+  }
+
+  async readStanding(...of: Parameters<Warehouse['readStanding']>): ReturnType<Warehouse['readStanding']> {
+    return this.repairs.readStanding(...of);
+  }
+
+  async repairRows(...of: Parameters<Warehouse['repairRows']>): ReturnType<Warehouse['repairRows']> {
+    return this.repairs.repairRows(...of);
+  }
+
+  async changedKeys(...of: Parameters<Warehouse['changedKeys']>): ReturnType<Warehouse['changedKeys']> {
+    return this.repairs.changedKeys(...of);
+  }
+
+  async dueHistory(...of: Parameters<Warehouse['dueHistory']>): ReturnType<Warehouse['dueHistory']> {
+    return this.history.dueHistory(...of);
+  }
+
+  async noteDueHistory(...of: Parameters<Warehouse['noteDueHistory']>): ReturnType<Warehouse['noteDueHistory']> {
+    return this.history.noteDueHistory(...of);
+  }
+
+  async mergeHistory(...of: Parameters<Warehouse['mergeHistory']>): ReturnType<Warehouse['mergeHistory']> {
+    return this.history.mergeHistory(...of);
+  }
+
+  async checkHistory(...of: Parameters<Warehouse['checkHistory']>): ReturnType<Warehouse['checkHistory']> {
+    return this.history.checkHistory(...of);
+  }
+
+  async evolveTable(...of: Parameters<Warehouse['evolveTable']>): ReturnType<Warehouse['evolveTable']> {
+    return this.evolution.evolveTable(...of);
+  }
+
+  async stopTable(...of: Parameters<Warehouse['stopTable']>): ReturnType<Warehouse['stopTable']> {
+    return this.evolution.stopTable(...of);
+  }
+
+  async forgetTables(...of: Parameters<Warehouse['forgetTables']>): ReturnType<Warehouse['forgetTables']> {
+    return this.evolution.forgetTables(...of);
+  }
+
+  async resetTables(...of: Parameters<Warehouse['resetTables']>): ReturnType<Warehouse['resetTables']> {
+    return this.evolution.resetTables(...of);
+  }
+
+  async reshapeTable(...of: Parameters<Warehouse['reshapeTable']>): ReturnType<Warehouse['reshapeTable']> {
+    return this.evolution.reshapeTable(...of);
+  }
+
   async countRows(mapping: TableMapping): Promise<number> {
     return reads.countRows(this.dataSource, await this.targetOf(mapping));
   }
@@ -148,7 +219,7 @@ class PostgresWarehouse implements Warehouse {
   /** The table's target, its entities known to the data source; built anew when the mapping's shape changed. */
   private async targetOf(mapping: TableMapping): Promise<Target> {
     const known = this.targets.get(mapping.id);
-    const shape = JSON.stringify([mapping.target, mapping.key, mapping.columns.map((c) => [c.target, c.targetType])]);
+    const shape = JSON.stringify([mapping.target, mapping.key, mapping.columns.map((c) => [c.target, c.targetType]), mapping.history]);
     if (known?.shape === shape) return known.target.mapping === mapping ? known.target : { ...known.target, mapping };
     const target = buildTarget(this.pipeline, mapping);
     await this.dataSource.addEntities([target.entity, target.markers]);

@@ -98,6 +98,9 @@ export class WarehouseFixture {
       committedAtUs: 1n,
       counter: fold.counter,
       reread,
+      parked: [],
+      parkLimit: 1_000,
+      trial: false,
     });
     if (result.outcome === 'applied') this.checkpoint = result.checkpoint;
     return result;

@@ -1,0 +1,26 @@
+import type { EventCell } from './column-type';
+import type { LogPosition } from './position';
+
+/** What is parked: an event, or a row of a preload chunk, that the warehouse cannot take (R7). */
+export interface ParkedEvent {
+  readonly table: string;
+  readonly origin: 'stream' | 'preload';
+  /** `row`: of a chunk. `poison`: not decodable. */
+  readonly op: 'insert' | 'update' | 'delete' | 'truncate' | 'row' | 'poison';
+  /** Null where it could not be read. */
+  readonly key: readonly string[] | null;
+  /** The key before an update that moved the row. */
+  readonly oldKey: readonly string[] | null;
+  /** Decoded, in mapping order, masks applied; `undefined` is unknown (R6). Null for deletes and what cannot be decoded. */
+  readonly row: readonly EventCell[] | null;
+  /** As the stream delivered it, where it keeps that; otherwise the row codec's line. Masks are applied in it. */
+  readonly bytes: Uint8Array;
+  /** Stable, for people and for "1,000 for one reason": the error's code. */
+  readonly code: string;
+  /** For people: what was refused and the remedy; no value in it but the key. */
+  readonly reason: string;
+  /** Commit position; null for a row of a chunk. */
+  readonly position: LogPosition | null;
+  /** Microseconds since 1970; null for a row of a chunk. */
+  readonly committedAtUs: bigint | null;
+}
