@@ -24,3 +24,21 @@ export interface ParkedEvent {
   /** Microseconds since 1970; null for a row of a chunk. */
   readonly committedAtUs: bigint | null;
 }
+
+/** A cell of a dead letter's row as JSON: `{"unknown":true}` where no event carried it, NULL is null. */
+export type DeadLetterCell = string | null | { readonly unknown: true };
+
+/** `ParkedEvent.row` as it is kept (column `row`) and shown: unknown is told from NULL. */
+export function encodeDeadLetterRow(row: readonly EventCell[]): DeadLetterCell[] {
+  return row.map((cell) => (cell === undefined ? { unknown: true } : cell));
+}
+
+/** Throws TypeError for what `encodeDeadLetterRow` did not make. */
+export function decodeDeadLetterRow(row: unknown): EventCell[] {
+  if (!Array.isArray(row)) throw new TypeError('the row of a dead letter is not an array');
+  return row.map((cell: unknown) => {
+    if (cell === null || typeof cell === 'string') return cell;
+    if (typeof cell === 'object' && (cell as { readonly unknown?: unknown }).unknown === true) return undefined;
+    throw new TypeError('a cell of a dead letter is neither text nor NULL nor unknown');
+  });
+}
