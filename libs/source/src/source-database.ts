@@ -72,7 +72,12 @@ export interface SourceDatabase {
    * else `f`. One statement. Throws RangeError for a mapping without copied history.
    */
   readHistory(mapping: TableMapping, of: { readonly keys: readonly (readonly string[])[] } | { readonly range: KeyRange }, signal: AbortSignal): Promise<ChunkRead>;
-  /** Like `planChunks`, for the history table: ranges of its keys of about `mapping.chunkRows` versions. */
+  /**
+   * What keeps the history tables of these mappings from being copied (missing, other columns or types, not readable), as
+   * sentences with remedies, all at once; empty: fine. Mappings without copied history are passed over.
+   */
+  checkHistory(mappings: readonly TableMapping[]): Promise<readonly string[]>;
+  /** Like `planChunks`, for the history table: ranges of its keys of about `mapping.chunkRows` versions; all versions of a key are in one. */
   planHistory(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange>;
   /**
    * With a read replica (`source.readUrl`): resolves when every read sees what committed below `position`; false after

@@ -1,9 +1,11 @@
 import { type DataSource } from 'typeorm';
-import { applyMask, decodeRows, ElstreamError, encodeRows, hasHashMask, historyTable, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
+import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
 import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, type DigestRows, onPostgres, parseLsn, type PostgresConnection, readChecksums, readDigests, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
 import { type ChunkRead, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
+import { checkHistory } from './catalog/check-history';
 import { describeTables } from './catalog/describe';
 import { readServerFacts, serverProblems } from './check';
+import { planHistory, readHistory, type HistoryRows } from './read/history';
 import { planChunks } from './read/plan-chunks';
 import { copyKeys, copyRange, rangeCondition } from './read/read-sql';
 import { lookUpTarget, type ReadTarget } from './read/read-target';
@@ -89,12 +91,17 @@ class PostgresSource implements SourceDatabase {
     return readDigests(this.dataSource, await this.digestRows(mapping, range), buckets, signal);
   }
 
-  readHistory(): Promise<ChunkRead> {
-    return Promise.reject(new ElstreamError('NOT_BUILT', 'stop', 'readHistory is not built yet'));
+  async checkHistory(mappings: readonly TableMapping[]): Promise<readonly string[]> {
+    return onPostgres(this.dataSource, (sql) => checkHistory(sql, mappings));
+  }
+
+  async readHistory(mapping: TableMapping, of: HistoryRows, signal: AbortSignal): Promise<ChunkRead> {
+    const read = await readHistory(this.dataSource, mapping, of, signal);
+    return hasHashMask(mapping) ? { rows: encodeRows(masked(mapping, read.rows)), count: read.count } : read;
   }
 
   planHistory(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange> {
-    return planChunks(this.dataSource, historyTable(mapping), signal);
+    return planHistory(this.dataSource, mapping, signal);
   }
 
   replicaHasApplied(): Promise<boolean> {

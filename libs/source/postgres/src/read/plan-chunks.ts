@@ -14,9 +14,7 @@ const AS_PRINTED = { getTypeParser: () => (value: unknown) => value };
  * that come or go meanwhile only make ranges uneven, they still cover every key once.
  */
 export async function* planChunks(dataSource: DataSource, mapping: TableMapping, signal: AbortSignal): AsyncGenerator<KeyRange> {
-  if (!Number.isSafeInteger(mapping.chunkRows) || mapping.chunkRows < 1) {
-    throw new ElstreamError('CHUNK_ROWS', 'refuse', `chunkRows of ${mapping.id} is ${mapping.chunkRows}; it must be a whole number of at least 1`, { place: { table: mapping.id } });
-  }
+  requireChunkRows(mapping);
   let from: readonly string[] | null = null;
   do {
     signal.throwIfAborted();
@@ -25,6 +23,12 @@ export async function* planChunks(dataSource: DataSource, mapping: TableMapping,
     yield { from, to };
     from = to;
   } while (from !== null);
+}
+
+/** @throws ElstreamError CHUNK_ROWS (refuse) */
+export function requireChunkRows(mapping: TableMapping): void {
+  if (Number.isSafeInteger(mapping.chunkRows) && mapping.chunkRows >= 1) return;
+  throw new ElstreamError('CHUNK_ROWS', 'refuse', `chunkRows of ${mapping.id} is ${mapping.chunkRows}; it must be a whole number of at least 1`, { place: { table: mapping.id } });
 }
 
 async function findBound(sql: Sql, mapping: TableMapping, after: readonly string[] | null): Promise<string[] | null> {

@@ -13,8 +13,11 @@ export interface KeyColumn {
   readonly operators: string;
 }
 
-/** What a statement needs to know of the table as it is now, alias `t`. */
+/** What a statement needs to know of the table as it is now. */
 export interface ReadTarget {
+  /** Its name in SQL, without alias. */
+  readonly table: string;
+  /** The same under the alias `t`. */
   readonly from: string;
   readonly key: readonly KeyColumn[];
   /** The database's own encoding is UTF-8. */
@@ -48,7 +51,8 @@ export async function lookUpTarget(sql: Sql, mapping: TableMapping): Promise<Rea
     return { name: quoteName(name), comparedAs: row.comparedAs, type: row.comparedAs ?? row.type, operators: row.operators };
   });
   // ONLY: rows of inheritance children are not this table's; a partitioned table has no rows of its own.
-  return { from: `${found.relkind === 'p' ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key, utf8: found.utf8 };
+  const table = `${found.relkind === 'p' ? '' : 'ONLY '}${quoteTable(mapping.source)}`;
+  return { table, from: `${table} AS t`, key, utf8: found.utf8 };
 }
 
 /** ORDER BY sorts by the type's default btree operators wherever they live; a bare `<` means those on the search path. */
