@@ -2,6 +2,7 @@ import { RUN_STAGES, type ValidationScope } from '@elstream/control';
 import { CONTROL_SCHEMA, sharedControlEntities } from '@elstream/database';
 import type { SourceIdentity, TableMapping } from '@elstream/core';
 import { EntitySchema } from 'typeorm';
+import { healingEntities } from './healing-entities';
 
 /** Rows as TypeORM gives them: bigint as text, timestamptz as Date. */
 export interface PipelineRow {
@@ -99,7 +100,7 @@ export const runEntity = new EntitySchema<RunRow>({
     reason: text,
     state: { ...text, default: 'pending' },
     stages: { type: 'jsonb', default: [...RUN_STAGES] },
-    lane: text,
+    lane: { ...text, default: 'load' },
     scope: { type: 'jsonb', default: {} },
     tables: { type: 'jsonb' },
     error: nullableText,
@@ -135,4 +136,4 @@ export const leaseEntity = new EntitySchema<LeaseRow>({
 });
 
 /** All control tables, those shared with the warehouse adapters included: give them to the one DataSource of the warehouse. */
-export const controlEntities = [...sharedControlEntities, pipelineEntity, pipelineTableEntity, runEntity, runEventEntity, leaseEntity] as const;
+export const controlEntities = [...sharedControlEntities, pipelineEntity, pipelineTableEntity, runEntity, runEventEntity, leaseEntity, ...healingEntities] as const;

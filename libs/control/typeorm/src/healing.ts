@@ -1,51 +1,152 @@
-import type { ControlStore } from '@elstream/control';
-import { ElstreamError } from '@elstream/core';
-import type { DataSource } from 'typeorm';
+import { isDeepStrictEqual } from 'node:util';
+import type { ControlStore, DeadLetter, DeadLetterCount, DeadLetterFilter, SchemaChangeRecord, ValidationRecord } from '@elstream/control';
+import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable } from '@elstream/database';
+import type { DataSource, EntityManager, QueryDeepPartialEntity, WhereExpressionBuilder } from 'typeorm';
+import { deadLetterEntity, schemaChangeEntity, validationEntity, type DeadLetterRow, type SchemaChangeRow, type ValidationRow } from './healing-entities';
+import { lockPipeline } from './pipelines';
+import { storable, toDeadLetter, toSchemaChange, toValidation } from './rows';
 
-function missing(what: string): Promise<never> {
-  return Promise.reject(new ElstreamError('NOT_BUILT', 'stop', `${what} is not built yet`));
+const DEAD_LETTER = quoteTable({ schema: CONTROL_SCHEMA, name: 'dead_letter' });
+
+/** The list leaves out what may be megabytes. */
+const LISTED = ['id', 'seq', 'pipeline', 'tableId', 'state', 'origin', 'op', 'key', 'oldKey', 'code', 'reason', 'position', 'committedAtUs', 'epoch', 'parkedAt', 'settledAt', 'note', 'replays'] as const satisfies readonly (keyof DeadLetterRow)[];
+
+export async function readDeadLetters(db: DataSource, filter: Parameters<ControlStore['readDeadLetters']>[0]): Promise<readonly DeadLetter[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const query = manager.createQueryBuilder(deadLetterEntity, 'd').select(LISTED.map((column) => `d.${column}`));
+    narrow(query, filter, 'd.');
+    // Ids are random; the order is that of parking. An id that is gone ends the list.
+    if (filter.after !== undefined) query.andWhere(`d.seq < (SELECT a.seq FROM ${DEAD_LETTER} a WHERE a.id = :after)`, { after: filter.after });
+    const rows = await query.orderBy('d.seq', 'DESC').limit(filter.limit).getMany();
+    return rows.map((row) => toDeadLetter({ ...row, bytes: Buffer.alloc(0), row: null }));
+  });
 }
 
-export function readDeadLetters(_db: DataSource, ..._: Parameters<ControlStore['readDeadLetters']>): ReturnType<ControlStore['readDeadLetters']> {
-  return missing('readDeadLetters');
+export async function readDeadLetter(db: DataSource, id: string): Promise<DeadLetter | null> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const row = await manager.findOneBy(deadLetterEntity, { id });
+    return row === null ? null : toDeadLetter(row);
+  });
 }
 
-export function readDeadLetter(_db: DataSource, ..._: Parameters<ControlStore['readDeadLetter']>): ReturnType<ControlStore['readDeadLetter']> {
-  return missing('readDeadLetter');
+export async function countDeadLetters(db: DataSource, pipeline: string): Promise<readonly DeadLetterCount[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const rows = await manager
+      .createQueryBuilder(deadLetterEntity, 'd')
+      .select('d.table_id', 'table')
+      .addSelect('d.code', 'code')
+      .addSelect('d.state', 'state')
+      .addSelect('count(*)', 'count')
+      .where('d.pipeline = :pipeline', { pipeline })
+      .groupBy('d.table_id')
+      .addGroupBy('d.code')
+      .addGroupBy('d.state')
+      .orderBy('d.table_id')
+      .addOrderBy('d.code')
+      .addOrderBy('d.state')
+      .getRawMany<Omit<DeadLetterCount, 'count'> & { count: string }>();
+    return rows.map((row) => ({ ...row, count: Number(row.count) }));
+  });
 }
 
-export function countDeadLetters(_db: DataSource, ..._: Parameters<ControlStore['countDeadLetters']>): ReturnType<ControlStore['countDeadLetters']> {
-  return missing('countDeadLetters');
+/** A replay that settles one at this moment wins or loses by the row's lock: of the two, one finds it no longer parked. */
+export async function discardDeadLetters(db: DataSource, filter: DeadLetterFilter, reason: string): Promise<number> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const update = manager
+      .createQueryBuilder()
+      .update(deadLetterEntity)
+      .set({ state: 'discarded', settledAt: () => 'now()', note: storable(reason) });
+    narrow(update, filter, '');
+    return (await update.andWhere("state = 'parked'").execute()).affected ?? 0;
+  });
 }
 
-export function discardDeadLetters(_db: DataSource, ..._: Parameters<ControlStore['discardDeadLetters']>): ReturnType<ControlStore['discardDeadLetters']> {
-  return missing('discardDeadLetters');
+export async function noteReplay(db: DataSource, id: string, note: string): Promise<void> {
+  await onPostgres(db, ({ runner: { manager } }) => manager.update(deadLetterEntity, { id, state: 'parked' }, { note: storable(note), replays: () => 'replays + 1' }));
 }
 
-export function noteReplay(_db: DataSource, ..._: Parameters<ControlStore['noteReplay']>): ReturnType<ControlStore['noteReplay']> {
-  return missing('noteReplay');
+/** `of`: how columns are named, `d.` in a query of alias d, nothing in an UPDATE. */
+function narrow<Q extends WhereExpressionBuilder>(query: Q, filter: DeadLetterFilter, of: string): void {
+  query.andWhere(`${of}pipeline = :pipeline`, { pipeline: filter.pipeline });
+  if (filter.ids !== undefined) query.andWhere(`${of}id = ANY (CAST(:ids AS uuid[]))`, { ids: [...filter.ids] });
+  if (filter.table !== undefined) query.andWhere(`${of}table_id = :table`, { table: filter.table });
+  if (filter.code !== undefined) query.andWhere(`${of}code = :code`, { code: filter.code });
+  if (filter.state !== undefined) query.andWhere(`${of}state = :state`, { state: filter.state });
 }
 
-export function addSchemaChange(_db: DataSource, ..._: Parameters<ControlStore['addSchemaChange']>): ReturnType<ControlStore['addSchemaChange']> {
-  return missing('addSchemaChange');
+/** The pipeline's row is locked: of two processes that notice a change at once, the second finds it noted. */
+export async function addSchemaChange(db: DataSource, change: Parameters<ControlStore['addSchemaChange']>[0]): Promise<SchemaChangeRecord> {
+  return inTransaction(db, async ({ runner: { manager } }) => {
+    await lockPipeline(manager, change.pipeline);
+    const { added, dropped, widened, obstacles } = change.change;
+    const what: SchemaChangeRecord['change'] = { added: [...added], dropped: [...dropped], widened: [...widened], obstacles: [...obstacles] };
+    const of = { pipeline: change.pipeline, tableId: change.table };
+    const last = await manager.findOne(schemaChangeEntity, { where: of, order: { seq: 'DESC' } });
+    const standing = last?.state === 'proposed' || last?.state === 'followed';
+    if (last !== null && standing && last.state === change.state && isDeepStrictEqual(last.change, what)) return toSchemaChange(last);
+    await manager.update(schemaChangeEntity, { ...of, state: 'proposed' }, { state: 'obsolete', decidedAt: () => 'now()' });
+    const id = await insertChange(manager, { ...of, state: change.state, change: what });
+    return toSchemaChange(await manager.findOneByOrFail(schemaChangeEntity, { id }));
+  });
 }
 
-export function readSchemaChanges(_db: DataSource, ..._: Parameters<ControlStore['readSchemaChanges']>): ReturnType<ControlStore['readSchemaChanges']> {
-  return missing('readSchemaChanges');
+async function insertChange(manager: EntityManager, values: Pick<SchemaChangeRow, 'pipeline' | 'tableId' | 'state' | 'change'>): Promise<string> {
+  const into = manager.createQueryBuilder().insert().into(schemaChangeEntity);
+  const { raw } = await into.values(values as QueryDeepPartialEntity<SchemaChangeRow>).returning('id').updateEntity(false).execute();
+  return (raw as { readonly id: string }[])[0]?.id ?? '';
 }
 
-export function readSchemaChange(_db: DataSource, ..._: Parameters<ControlStore['readSchemaChange']>): ReturnType<ControlStore['readSchemaChange']> {
-  return missing('readSchemaChange');
+export async function readSchemaChanges(db: DataSource, filter: Parameters<ControlStore['readSchemaChanges']>[0]): Promise<readonly SchemaChangeRecord[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const { pipeline, table, state, limit } = filter;
+    const where = { pipeline, ...(table === undefined ? {} : { tableId: table }), ...(state === undefined ? {} : { state }) };
+    return (await manager.find(schemaChangeEntity, { where, order: { seq: 'DESC' }, take: limit })).map(toSchemaChange);
+  });
 }
 
-export function decideSchemaChange(_db: DataSource, ..._: Parameters<ControlStore['decideSchemaChange']>): ReturnType<ControlStore['decideSchemaChange']> {
-  return missing('decideSchemaChange');
+export async function readSchemaChange(db: DataSource, id: string): Promise<SchemaChangeRecord | null> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const row = await manager.findOneBy(schemaChangeEntity, { id });
+    return row === null ? null : toSchemaChange(row);
+  });
 }
 
-export function saveValidation(_db: DataSource, ..._: Parameters<ControlStore['saveValidation']>): ReturnType<ControlStore['saveValidation']> {
-  return missing('saveValidation');
+export async function decideSchemaChange(db: DataSource, id: string, state: 'accepted' | 'declined'): Promise<boolean> {
+  const decided = await onPostgres(db, ({ runner: { manager } }) => manager.update(schemaChangeEntity, { id, state: 'proposed' }, { state, decidedAt: () => 'now()' }));
+  return decided.affected !== 0;
 }
 
-export function readValidations(_db: DataSource, ..._: Parameters<ControlStore['readValidations']>): ReturnType<ControlStore['readValidations']> {
-  return missing('readValidations');
+export async function saveValidation(db: DataSource, record: Omit<ValidationRecord, 'finishedAt'>): Promise<void> {
+  const { pipeline, table, runId, scope, position } = record;
+  const values = {
+    pipeline,
+    tableId: table,
+    runId,
+    scope,
+    position,
+    rowsCompared: String(record.rowsCompared),
+    confirmedEqual: String(record.confirmedEqual),
+    unverified: String(record.unverified),
+    differences: String(record.differences),
+    finishedAt: () => 'now()',
+  } as QueryDeepPartialEntity<ValidationRow>;
+  await onPostgres(db, ({ runner: { manager } }) =>
+    manager
+      .createQueryBuilder()
+      .insert()
+      .into(validationEntity)
+      .values(values)
+      .orUpdate(['scope', 'position', 'rows_compared', 'confirmed_equal', 'unverified', 'differences', 'finished_at'], ['pipeline', 'table_id', 'run_id'])
+      .updateEntity(false)
+      .execute(),
+  );
+}
+
+export async function readValidations(db: DataSource, filter: Parameters<ControlStore['readValidations']>[0]): Promise<readonly ValidationRecord[]> {
+  return onPostgres(db, async ({ runner: { manager } }) => {
+    const query = manager.createQueryBuilder(validationEntity, 'v').where('v.pipeline = :pipeline', { pipeline: filter.pipeline });
+    if (filter.table !== undefined) query.andWhere('v.table_id = :table', { table: filter.table });
+    if (filter.good !== undefined) query.andWhere('(v.differences = 0 AND v.unverified = 0) = :good', { good: filter.good });
+    return (await query.orderBy('v.seq', 'DESC').limit(filter.limit).getMany()).map(toValidation);
+  });
 }

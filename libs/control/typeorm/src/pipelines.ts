@@ -4,6 +4,7 @@ import type { PipelineRecord, StoredMapping } from '@elstream/control';
 import { checkpointEntity, inTransaction, onPostgres, tableStateEntity, taskEntity } from '@elstream/database';
 import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { pipelineEntity, pipelineTableEntity, runEntity, type PipelineRow } from './entities';
+import { healingEntities } from './healing-entities';
 import { storable, toPipeline } from './rows';
 
 export async function registerPipeline(db: DataSource, name: string): Promise<PipelineRecord> {
@@ -70,6 +71,7 @@ export async function removePipeline(db: DataSource, name: string): Promise<void
     await manager.delete(taskEntity, { pipeline: name });
     await manager.delete(tableStateEntity, { pipeline: name });
     await manager.delete(checkpointEntity, { pipeline: name });
+    for (const entity of healingEntities) await manager.createQueryBuilder().delete().from(entity).where('pipeline = :name', { name }).execute();
     // Mappings, runs and their events go with it (ON DELETE CASCADE).
     await manager.delete(pipelineEntity, { name });
   });
