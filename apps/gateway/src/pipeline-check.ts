@@ -56,7 +56,7 @@ function hideValues(text: string, used: ReadonlyMap<string, string>): string {
 function leakingReference(config: PipelineConfig, used: ReadonlyMap<string, string>): PipelineProblem | null {
   for (const [path, text] of texts(config, [])) {
     const setting = path.join('.');
-    const own = setting === 'source.url' || setting === 'warehouse.url' || path.at(-1) === 'secret';
+    const own = setting === 'source.url' || setting === 'source.readUrl' || setting === 'warehouse.url' || path.at(-1) === 'secret';
     for (const [name, value] of used) {
       if (!text.toLowerCase().includes(value.toLowerCase()) || (own && text === value)) continue;
       const message = `holds the value of \${${name}}; for a check that connects a reference may only stand for a whole url or the key of a mask, so that no secret travels elsewhere`;

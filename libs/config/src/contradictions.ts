@@ -12,6 +12,8 @@ export function contradictions(config: PipelineConfig): SettingProblem[] {
     ...sameTarget(config),
     ...connectionProblems(config),
     ...sameDatabase(config),
+    ...readUrlProblems(config),
+    ...validateProblems(config),
   ];
 }
 
@@ -58,10 +60,30 @@ function settingProblems(setting: TableSetting, path: readonly PropertyKey[]): S
     const message = `belongs to one table, but match is the pattern ${setting.match}; name the table exactly`;
     if (setting.key !== undefined) add(['key'], message);
     if (setting.target.name !== undefined) add(['target', 'name'], message);
+    historyNames(setting).forEach((at) => add(['history', ...at], message));
   }
+  historyProblems(setting, add);
   keyProblems(setting, add);
   columnProblems(setting, add);
   return out;
+}
+
+/** What a history setting says of one table alone. */
+function historyNames({ history }: TableSetting): string[][] {
+  if (history === undefined || history.kind === 'none') return [];
+  return [...(history.table === undefined ? [] : [['table']]), ...(history.target.name === undefined ? [] : [['target', 'name']])];
+}
+
+function historyProblems({ history, columns: { exclude, mask, type } }: TableSetting, add: Add): void {
+  if (history === undefined || history.kind === 'none') return;
+  if (history.kind === 'derived' && history.table !== undefined) add(['history', 'table'], 'names a history table of the source, which derived history does not read; remove it, or set kind: copied');
+  const [from, to] = history.period ?? [];
+  if (from !== undefined && from === to) add(['history', 'period'], `names ${from} twice; give the column each version begins at and the one it ends at`);
+  for (const column of history.period ?? []) {
+    if (exclude.includes(column)) add(['columns', 'exclude'], `leaves out ${column}, which history.period names; remove one of the two`);
+    if (Object.hasOwn(mask, column)) add(['columns', 'mask', column], 'masks a column that history.period names; leave it unmasked or name another');
+    if (Object.hasOwn(type, column)) add(['columns', 'type', column], 'changes the type of a column that history.period names; remove it');
+  }
 }
 
 function keyProblems({ key = [], columns: { exclude, mask, type } }: TableSetting, add: Add): void {
@@ -114,7 +136,7 @@ function sameTarget({ tables, warehouse }: PipelineConfig): SettingProblem[] {
 }
 
 /** Target of a setting with an exact match, as a key for comparing; null for patterns. */
-export function exactTarget(setting: Pick<TableSetting, 'match' | 'target'>, warehouseSchema: string | undefined): string | null {
+function exactTarget(setting: Pick<TableSetting, 'match' | 'target'>, warehouseSchema: string | undefined): string | null {
   const pattern = parseTablePattern(setting.match);
   if (pattern?.kind !== 'exact') return null;
   return JSON.stringify([setting.target.schema ?? warehouseSchema ?? pattern.table.schema, setting.target.name ?? pattern.table.name]);
@@ -136,4 +158,19 @@ function connectionProblems(config: PipelineConfig): SettingProblem[] {
 function sameDatabase(config: PipelineConfig): SettingProblem[] {
   if (databaseOf(config.source.url) !== databaseOf(config.warehouse.url) || config.warehouse.schema !== undefined) return [];
   return [{ path: ['warehouse', 'schema'], message: 'is missing, while source and warehouse are the same database: every table would be written over itself; give a schema of its own' }];
+}
+
+function readUrlProblems({ source, warehouse }: PipelineConfig): SettingProblem[] {
+  if (source.readUrl === undefined) return [];
+  const path = ['source', 'readUrl'];
+  const read = databaseOf(source.readUrl);
+  if (read === databaseOf(source.url)) return [{ path, message: 'leads to the database of source.url itself; name a standby of it, or remove it' }];
+  return read === databaseOf(warehouse.url) ? [{ path, message: 'leads to the warehouse; name a standby of the source, or remove it' }] : [];
+}
+
+function validateProblems({ validate: { every, mode, samplePercent } }: PipelineConfig): SettingProblem[] {
+  if (samplePercent === undefined) return [];
+  const path = ['validate', 'samplePercent'];
+  if (mode === 'changed') return [{ path, message: 'is without effect while validate.mode is changed; remove one of the two' }];
+  return every === 0 ? [{ path, message: 'is without effect while validate.every is 0: it is of validations that start by themselves; remove it' }] : [];
 }

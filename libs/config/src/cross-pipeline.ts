@@ -1,9 +1,10 @@
+import { tableId, type TableName } from '@elstream/core';
 import { databaseOf, serverOf } from './connection-url';
-import { exactTarget } from './contradictions';
+import { effectiveSetting } from './effective-setting';
 import { publicationName, slotName } from './names';
 import type { PipelineConfig } from './pipeline-schema';
 import type { ConfigProblem } from './problem';
-import { exactTableId } from './table-pattern';
+import { parseTablePattern } from './table-pattern';
 
 interface Named {
   readonly file: string;
@@ -22,14 +23,17 @@ export function crossPipelineProblems(pipelines: readonly Named[]): ConfigProble
   return names.length > 0 ? names : [...slots, ...publications, ...targets];
 }
 
-/** Targets of the tables that are included by exact name: [key, in words]. */
+/** Targets, history tables included, of the tables that are included by exact name: [key, in words]. */
 function exactTargets(config: PipelineConfig): (readonly [string, string])[] {
   return config.tables.include.flatMap((match) => {
-    const id = exactTableId(match);
-    if (id === null) return [];
-    const setting = config.tables.settings.find((s) => exactTableId(s.match) === id);
-    const target = exactTarget({ match, target: setting?.target ?? {} }, config.warehouse.schema);
-    return [[`${databaseOf(config.warehouse.url)} ${target}`, `writes ${match} into the same target table`] as const];
+    const table = parseTablePattern(match);
+    if (table?.kind !== 'exact') return [];
+    const { targetSchema, targetName, history } = effectiveSetting(config, table.table);
+    const target = { schema: targetSchema ?? config.warehouse.schema ?? table.table.schema, name: targetName ?? table.table.name };
+    const key = (name: TableName): string => `${databaseOf(config.warehouse.url)} ${tableId(name)}`;
+    const archive = history === null ? null : { schema: history.target.schema ?? target.schema, name: history.target.name ?? `${target.name}_archive` };
+    const rows = [key(target), `writes ${match} into the same target table`] as const;
+    return archive === null ? [rows] : [rows, [key(archive), `writes the history of ${match} into the same target table`] as const];
   });
 }
 

@@ -40,10 +40,15 @@ describe('docs/pipeline.schema.json', () => {
     expect(check.errors).toBeNull();
   });
 
+  it.each(['none', 'derived', 'copied', { kind: 'copied', table: 'old.a', target: { name: 'a_old' }, period: ['begun', 'ended'] }])('accepts the history %j', (history) => {
+    check({ name: 'a', source: { url: 'x' }, warehouse: { url: 'y' }, tables: { include: ['a.b'], settings: [{ match: 'a.b', history }] }, validate: { every: 0, showValues: '${SHOW:-false}' } });
+    expect(check.errors).toBeNull();
+  });
+
   it.each([
     ['an unknown setting', { sourc: {} }],
     ['a number out of range', { source: { url: 'x', maxConnections: 0 } }],
-    ['another history mode', { tables: { include: ['a.b'], settings: [{ match: 'a.b', history: 'derived' }] } }],
+    ['another history mode', { tables: { include: ['a.b'], settings: [{ match: 'a.b', history: 'versioned' }] } }],
   ])('refuses %s', (_name, part) => {
     const valid = { name: 'a', source: { url: 'x' }, warehouse: { url: 'y' }, tables: { include: ['a.b'] } };
     expect(check(valid)).toBe(true);

@@ -3,12 +3,17 @@ import { isText } from './contradictions';
 import type { PipelineConfig, TableSetting } from './pipeline-schema';
 import { matchesTable, parseTablePattern } from './table-pattern';
 
+/** A history that is kept, as the file says it. */
+export type KeptHistory = Exclude<TableSetting['history'], { readonly kind: 'none' } | undefined>;
+
 /** All settings that match one table, put together. */
 export interface EffectiveSetting {
   readonly key: readonly string[] | null;
   readonly targetSchema: string | null;
   readonly targetName: string | null;
   readonly chunkRows: number | null;
+  /** Null: none is kept. */
+  readonly history: KeptHistory | null;
   readonly exclude: ReadonlySet<string>;
   readonly rename: ReadonlyMap<string, string>;
   readonly mask: ReadonlyMap<string, Mask>;
@@ -47,12 +52,17 @@ export function effectiveSetting({ tables: { settings } }: PipelineConfig, table
     targetSchema: last((s) => s.target.schema),
     targetName: last((s) => s.target.name),
     chunkRows: last((s) => s.chunkRows),
+    history: kept(last((s) => s.history)),
     exclude,
     rename,
     mask,
     type,
     problems,
   };
+}
+
+function kept(history: NonNullable<TableSetting['history']> | null): KeptHistory | null {
+  return history === null || history.kind === 'none' ? null : history;
 }
 
 /** Settings without effect: those that match no table, and those of columns that no matching table has. */
@@ -62,10 +72,12 @@ export function usedSettings({ tables: { settings } }: PipelineConfig, tables: r
     const matched = tables.filter((t) => matchesTable(setting.match, t));
     if (matched.length === 0) return [`${name} matches no table of the pipeline; correct it or remove it`];
     const { exclude, rename, mask, type } = setting.columns;
-    return Object.entries({ exclude, rename: Object.keys(rename), mask: Object.keys(mask), type: Object.keys(type) }).flatMap(([kind, columns]) =>
+    const period = setting.history === undefined || setting.history.kind === 'none' ? [] : (setting.history.period ?? []);
+    const named = { 'columns.exclude': exclude, 'columns.rename': Object.keys(rename), 'columns.mask': Object.keys(mask), 'columns.type': Object.keys(type), 'history.period': period };
+    return Object.entries(named).flatMap(([kind, columns]) =>
       columns
         .filter((column) => !matched.some((t) => t.columns.some((c) => c.name === column)))
-        .map((column) => `${name} columns.${kind} names ${column}, a column that ${matched.length === 1 ? `table ${tableId(matched[0] as TableSchema)} does not have` : 'no table it matches has'}; correct it or remove it`),
+        .map((column) => `${name} ${kind} names ${column}, a column that ${matched.length === 1 ? `table ${tableId(matched[0] as TableSchema)} does not have` : 'no table it matches has'}; correct it or remove it`),
     );
   });
 }

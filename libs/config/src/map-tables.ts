@@ -1,7 +1,8 @@
 import { tableId, type ColumnSchema, type MappedColumn, type Mask, type TableMapping, type TableName, type TableSchema } from '@elstream/core';
-import { databaseOf } from './connection-url';
 import { effectiveSetting, usedSettings, type EffectiveSetting } from './effective-setting';
+import { mapHistory, RESERVED_SCHEMA } from './map-history';
 import { isName, MAX_NAME_BYTES, type PipelineConfig } from './pipeline-schema';
+import { clashes } from './target-clashes';
 
 /** A source table as the source describes it (`SourceTable` of the source port fits). */
 export interface DescribedTable {
@@ -18,7 +19,6 @@ export interface MappedTables {
 
 /** Names the warehouse keeps for itself. */
 const RESERVED_COLUMN = /^__elstream_/i;
-const RESERVED_SCHEMA = 'elstream';
 
 /**
  * Applies the settings of a pipeline to what its source describes. Pure: the same file and catalog always give the same
@@ -43,14 +43,17 @@ function mapTable(config: PipelineConfig, table: TableSchema, setting: Effective
   const key = setting.key ?? table.key;
   const columns = table.columns.filter((c) => !setting.exclude.has(c.name)).map((c) => mapColumn(c, setting));
   const target: TableName = { schema: setting.targetSchema ?? config.warehouse.schema ?? table.schema, name: setting.targetName ?? table.name };
+  const source: TableName = { schema: table.schema, name: table.name };
   problems.push(...keyProblems(id, table, key, setting), ...nameProblems(id, target, columns));
+  const history = mapHistory({ source, target, columns, wanted: setting.history }, problems);
   return {
     id,
-    source: { schema: table.schema, name: table.name },
+    source,
     target,
     columns,
     key: key.map((name) => columns.findIndex((c) => c.source === name)),
     chunkRows: setting.chunkRows ?? config.defaults.chunkRows,
+    ...(history === null ? {} : { history }),
   };
 }
 
@@ -89,19 +92,4 @@ function nameProblems(id: string, target: TableName, columns: readonly MappedCol
     if (other < i) out.push(`columns ${columns[other]?.source ?? ''} and ${column.source} of table ${id} would both be called ${column.target}; correct columns.rename`);
   });
   return out;
-}
-
-function clashes(config: PipelineConfig, mappings: readonly TableMapping[]): string[] {
-  const sameDatabase = databaseOf(config.source.url) === databaseOf(config.warehouse.url);
-  const sources = new Set(mappings.map((m) => m.id));
-  const byTarget = new Map<string, string>();
-  return mappings.flatMap(({ id, target }) => {
-    const targetId = tableId(target);
-    const other = byTarget.get(targetId);
-    byTarget.set(targetId, other ?? id);
-    const out: string[] = [];
-    if (other !== undefined) out.push(`tables ${other} and ${id} would both be written to ${targetId}; give one of them another target.schema or target.name`);
-    if (sameDatabase && sources.has(targetId)) out.push(`table ${id} would be written to ${targetId}, which is a source table of the pipeline; set another warehouse.schema or leave it out by tables.exclude`);
-    return out;
-  });
 }

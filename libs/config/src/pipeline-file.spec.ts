@@ -82,13 +82,37 @@ describe('a pipeline file', () => {
 
   it('may have columns called like a row filter', () => expect(withSetting({ columns: { rename: { where: 'place', filter: 'sieve' } } })).toEqual([]));
 
-  it('with a history mode is refused until history is supported', () => {
-    expect(withSetting({ history: 'derived' })).toEqual([expect.stringContaining("tables.settings[0].history must be 'none': superseded row versions come with history support")]);
-    expect(withSetting({ history: 'none' })).toEqual([]);
+  it.each([
+    ['none', { kind: 'none' }],
+    ['derived', { kind: 'derived', target: {} }],
+    ['copied', { kind: 'copied', target: {} }],
+    [{ kind: 'copied', table: 'old.customers', target: { schema: 'h', name: 'c' }, period: ['begun', 'ended'] }, { kind: 'copied', table: 'old.customers', target: { schema: 'h', name: 'c' }, period: ['begun', 'ended'] }],
+  ])('takes the history %j', (history, expected) => {
+    const { config } = loadPipelineText(stringify({ ...base, tables: { include: ['public.*'], settings: [{ match: 'public.customers', history }] } }), {});
+    expect(config.tables.settings[0]?.history).toEqual(expected);
+  });
+
+  it.each([
+    ['versioned', "history must be 'none', 'derived' or 'copied'"],
+    [{ kind: 'none' }, 'history'],
+    [{ kind: 'copied', table: 'no_schema' }, 'history'],
+    [{ kind: 'copied', period: ['valid_from'] }, 'history'],
+    [{ kind: 'derived', since: 1 }, 'history'],
+  ])('refuses the history %j by name', (history, message) => expect(withSetting({ history }).join('\n')).toContain(`tables.settings[0].${message}`));
+
+  it('may let validation run by itself, repair by itself and show values; by default it only runs', () => {
+    expect(loadPipelineText(stringify(base), {}).config).toMatchObject({
+      source: { schemaIntervalMs: 10_000 },
+      deadLetters: { policy: 'park', limit: 1_000 },
+      validate: { every: 1_800_000, mode: 'full', repair: 'manual', showValues: false },
+    });
+    const validate = { every: '1h', mode: 'changed', repair: 'auto', showValues: '${SHOW}', maxRowsPerSecond: 10_000 };
+    expect(loadPipelineText(stringify({ ...base, validate }), { SHOW: 'true' }).config.validate).toMatchObject({ every: 3_600_000, mode: 'changed', repair: 'auto', showValues: true, maxRowsPerSecond: 10_000 });
   });
 
   it.each([
     ['source.url', { source: { url: 'postgres://a:pw@b/c' } }],
+    ['source.readUrl', { source: { ...base.source, readUrl: 'postgres://a:pw@standby/c' } }],
     ['warehouse.url', { warehouse: { url: 'postgres://b/c?user=a&password=pw' } }],
     ['tables.settings[0].columns.mask.a.hash', { tables: { include: ['public.*'], settings: [{ match: 'public.t', columns: { mask: { a: { hash: '0123456789abcdef' } } } }] } }],
   ])('with a secret in clear in %s is accepted with a warning that does not repeat it', (setting, part) => {
@@ -118,6 +142,13 @@ describe('contradictions in a pipeline file', () => {
     ['a key for a pattern', tables({ settings: [{ match: 'public.*', key: ['id'] }] }), 'tables.settings[0].key belongs to one table'],
     ['a target name for a pattern', tables({ settings: [{ match: 'public.*', target: { name: 't' } }] }), 'tables.settings[0].target.name belongs to one table'],
     ['source and warehouse one database', { warehouse: { url: 'postgres://other@SRC:5432/shop' } }, 'warehouse.schema is missing, while source and warehouse are the same database'],
+    ['a standby that is the source itself', { source: { url: base.source.url, readUrl: base.source.url.replace('://', '://reader@') } }, 'source.readUrl leads to the database of source.url itself; name a standby'],
+    ['a standby that is the warehouse', { source: { url: base.source.url, readUrl: base.warehouse.url } }, 'source.readUrl leads to the warehouse'],
+    ['a yes in another word', { validate: { showValues: 'yes' } }, 'validate.showValues must be true or false'],
+    ['a sample of what has changed', { validate: { mode: 'changed', samplePercent: 5 } }, 'validate.samplePercent is without effect while validate.mode is changed'],
+    ['a sample of validations that never start', { validate: { every: 0, samplePercent: 5 } }, 'validate.samplePercent is without effect while validate.every is 0'],
+    ['a history table for a pattern', tables({ settings: [{ match: 'public.*', history: { kind: 'copied', table: 'public.h' } }] }), 'tables.settings[0].history.table belongs to one table'],
+    ['a history target for a pattern', tables({ settings: [{ match: 'public.*', history: { kind: 'derived', target: { name: 'h' } } }] }), 'tables.settings[0].history.target.name belongs to one table'],
     ['more workers than connections', { preload: { workers: 9 } }, 'source.maxConnections is below the 11 that preload.workers (9) needs'],
   ])('%s is refused by name', (_name, part, message) => expect(problemsWith(part).join('\n')).toContain(message));
 
@@ -135,6 +166,11 @@ describe('contradictions in a pipeline file', () => {
     ['another type for a hashed column', { columns: { mask: { a: { hash: '0123456789abcdef' } }, type: { a: 'bytea' } } }, 'columns.type.a must be text'],
     ['a short hash secret', { columns: { mask: { a: { hash: 'short' } } } }, 'columns.mask.a.hash must be at least 16'],
     ['a type that is more than a type', { columns: { type: { a: 'int); DROP TABLE x' } } }, 'columns.type.a must be a column type'],
+    ['a source table of derived history', { history: { kind: 'derived', table: 'public.h' } }, 'history.table names a history table of the source, which derived history does not read'],
+    ['a period of one column', { history: { kind: 'derived', period: ['a', 'a'] } }, 'history.period names a twice'],
+    ['a period column left out', { history: { kind: 'derived', period: ['a', 'b'] }, columns: { exclude: ['a'] } }, 'columns.exclude leaves out a, which history.period names'],
+    ['a period column masked', { history: { kind: 'derived', period: ['a', 'b'] }, columns: { mask: { b: null } } }, 'columns.mask.b masks a column that history.period names'],
+    ['a period column of another type', { history: { kind: 'derived', period: ['a', 'b'] }, columns: { type: { b: 'text' } } }, 'columns.type.b changes the type of a column that history.period names'],
     ['a tiny chunk', { chunkRows: 99 }, 'chunkRows must be a whole number, from 100 to'],
     ['a target name too long', { target: { name: 'ü'.repeat(32) } }, 'target.name must be a name of 1 to 63 bytes'],
   ])('%s is refused by name', (_name, setting, message) => expect(withSetting(setting).join('\n')).toContain(message));
@@ -178,6 +214,7 @@ describe('a folder of pipeline files', () => {
     ['one name', exact('a'), exact('a'), /b\.yaml: name is the name a as in .*a\.yaml/],
     ['one slot of one server', exact('a', { stream: { slotName: 's' } }), exact('b', { stream: { slotName: 's' }, source: { url: 'postgres://x@SRC:5432/other' } }), /stream\.slotName is the slot s of the same server/],
     ['one publication of one database', exact('a', { stream: { publicationName: 'p' } }), exact('b', { stream: { publicationName: 'p' } }), /stream\.publicationName is the publication p/],
+    ['one history table', exact('a', { tables: { include: ['public.a'], settings: [{ match: 'public.a', history: 'derived' }] } }), exact('b', { tables: { include: ['public.a_archive'] } }), /tables writes public\.a_archive into the same target table as in/],
     ['one target table', exact('a'), exact('b', { tables: { include: ['public.b'], settings: [{ match: 'public.b', target: { name: 'a' } }] } }), /tables writes public\.b into the same target table as in/],
   ])('is refused when two pipelines share %s', (_name, a, b, message) => {
     write({ 'a.yaml': a, 'b.yaml': b });

@@ -120,11 +120,15 @@ function lineOf(document: Document, at: readonly PropertyKey[], lines: LineCount
 }
 
 function literalSecrets(raw: unknown, config: PipelineConfig): SettingProblem[] {
-  const file = raw as { source?: { url?: unknown }; warehouse?: { url?: unknown }; tables?: { settings?: { columns?: { mask?: Record<string, { hash?: unknown } | null | 'null'> } }[] } };
+  const file = raw as { source?: { url?: unknown; readUrl?: unknown }; warehouse?: { url?: unknown }; tables?: { settings?: { columns?: { mask?: Record<string, { hash?: unknown } | null | 'null'> } }[] } };
   const out: SettingProblem[] = [];
-  for (const side of ['source', 'warehouse'] as const) {
-    const url = file[side]?.url;
-    if (typeof url === 'string' && hasLiteralPassword(url)) out.push({ path: [side, 'url'], message: 'holds a password in clear; better refer to the environment: ${…}' });
+  const urls = [
+    { path: ['source', 'url'], url: file.source?.url },
+    { path: ['source', 'readUrl'], url: file.source?.readUrl },
+    { path: ['warehouse', 'url'], url: file.warehouse?.url },
+  ];
+  for (const { path, url } of urls) {
+    if (typeof url === 'string' && hasLiteralPassword(url)) out.push({ path, message: 'holds a password in clear; better refer to the environment: ${…}' });
   }
   config.tables.settings.forEach((setting, i) => {
     for (const column of Object.keys(setting.columns.mask)) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isPostgresUrl } from './connection-url';
-import { bytes, choice, integer, milliseconds, optionalInteger, text, unset } from './setting';
+import { historySetting } from './history-setting';
+import { bytes, choice, flag, integer, milliseconds, optionalInteger, text, unset } from './setting';
 import { parseTablePattern } from './table-pattern';
 
 /** PostgreSQL cuts longer names off silently, so longer ones are refused; bytes in UTF-8. */
@@ -62,16 +63,14 @@ const tableSetting = z.strictObject({
     .prefault({})
     .meta({ description: 'Where the rows go; default: warehouse.schema and the name in the source.' }),
   columns,
-  history: z
-    .literal('none', { error: "must be 'none': superseded row versions come with history support" })
-    .default('none')
-    .meta({ description: 'Superseded row versions; only none so far.' }),
+  history: historySetting(identifier),
   chunkRows: optionalInteger({ ...chunkRowsBounds, help: 'Rows per preload and validation chunk of the table.' }, 'defaults.chunkRows'),
 });
 
 const source = z
   .strictObject({
     url: url('Connection URL of the database read from.'),
+    readUrl: unset(url(''), 'Connection URL of a standby of it: preload and validation read tables there, all else is asked of source.url.', 'source.url'),
     type: choice(['postgres'], 'postgres', 'Database product.'),
     maxConnections: integer({ min: 2, max: 200, default: 8, unit: 'connections', help: 'Most connections used at once on the source.' }),
     statementTimeoutMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'Time limit of one statement on the source.' }),
@@ -82,6 +81,7 @@ const source = z
       'At the limit: drop (the slot is dropped, the tables preloaded again) or resume (a pause is lifted first; dropped if that does not help).',
     ),
     transactionWaitMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'How long a preload waits for open transactions of the source before it tries again, naming who holds it up.' }),
+    schemaIntervalMs: milliseconds({ min: 100, max: 3_600_000, default: '10s', help: "How often the source's schema is looked at for new, changed and dropped columns." }),
   })
   .meta({ description: 'The database read from.' });
 
@@ -134,12 +134,25 @@ export const pipelineSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'Applying what changes.' }),
+  deadLetters: z
+    .strictObject({
+      policy: choice(['park', 'stop'], 'park', 'An event or row that the warehouse cannot take: park (it is kept as a dead letter, all else goes on) or stop (the stream stands still).'),
+      limit: integer({ min: 1, max: 1_000_000, default: 1_000, unit: 'dead letters', help: 'Most parked of one table for one reason; one more stops the table.' }),
+    })
+    .prefault({})
+    .meta({ description: 'What is done with what the warehouse cannot take.' }),
   validate: z
     .strictObject({
       workers: integer({ min: 1, max: 64, default: 2, unit: 'chunks', help: 'Chunks compared at once.' }),
       compareRows: integer({ min: 100, max: 1_000_000, default: 10_000, unit: 'rows', help: 'Rows held in memory at once while a chunk is compared.' }),
       maxRereads: integer({ min: 0, max: 100, default: 5, unit: 'times', help: 'How often a row that keeps changing is read again before it counts as unverified.' }),
       waitMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'How long a chunk waits for the stream to pass its position before its rows count as unverified.' }),
+      every: milliseconds({ min: 0, max: 2_592_000_000, default: '30min', help: 'Time between two validations by themselves; 0: only when asked for.' }),
+      mode: choice(['full', 'changed'], 'full', 'What those look at: full (every row) or changed (rows written since the table was last found equal; every row once a day).'),
+      samplePercent: optionalInteger({ min: 1, max: 100, unit: 'percent', help: 'Share of the ranges that those look at, chosen at random; with mode full only.' }, 'all ranges'),
+      maxRowsPerSecond: optionalInteger({ min: 100, max: 1_000_000_000, unit: 'rows', help: 'Most rows compared per second and process, which spares the source.' }, 'no limit'),
+      repair: choice(['manual', 'auto'], 'manual', 'Differences are repaired when asked for (manual) or by themselves after each validation (auto).'),
+      showValues: flag('Whether differences show the unequal values of both sides, masked as everywhere; they are kept in the control tables.'),
     })
     .prefault({})
     .meta({ description: 'Proving that both sides are equal.' }),

@@ -93,3 +93,17 @@ export function choice<const V extends readonly [string, ...string[]]>(values: V
     .default(fallback as never)
     .meta({ description: help });
 }
+
+/** Yes or no, by default no; the words count too, so that an environment reference can give them. */
+export function flag(help: string) {
+  const wanted = 'must be true or false';
+  return z
+    .union([z.boolean(), z.string()], { error: wanted })
+    .transform((given, context) => {
+      if (typeof given === 'boolean' || given === 'true' || given === 'false') return given === true || given === 'true';
+      context.addIssue({ code: 'custom', message: wanted });
+      return z.NEVER;
+    })
+    .prefault(false)
+    .meta({ description: help, 'x-unit': '`true`, `false`' });
+}

@@ -22,8 +22,12 @@ export interface PipelineSettings {
   readonly walPolicy: 'drop' | 'resume';
   /** R7: what is done with an event or row that the warehouse cannot take. */
   readonly deadLetters: { readonly policy: 'park' | 'stop'; readonly limit: number };
-  /** Between two validations by themselves, milliseconds; null: never. `changed`: every time but the first of a day only what has changed. */
+  /** Between two validations by themselves, milliseconds; null: never. */
   readonly validateEveryMs: number | null;
+  /** What these look at. `changed`: every time but the first of a day only what has changed. */
+  readonly validateMode: 'full' | 'changed';
+  /** With mode `full`: share of the ranges these look at, percent; null: all. */
+  readonly validateSamplePercent: number | null;
   /** Most rows compared per second and process; null: as fast as it goes. */
   readonly validateRowsPerSecond: number | null;
   /** Whether differences of a validation are repaired by themselves. */

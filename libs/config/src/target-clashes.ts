@@ -1,0 +1,37 @@
+import { tableId, type TableMapping, type TableName } from '@elstream/core';
+import { databaseOf } from './connection-url';
+import type { PipelineConfig } from './pipeline-schema';
+
+interface Written {
+  /** In words. */
+  readonly what: string;
+  readonly target: TableName;
+  readonly setting: string;
+}
+
+/** Rows and history: two that would be written into one table of the warehouse, or over a table that is read. */
+export function clashes(config: PipelineConfig, mappings: readonly TableMapping[]): string[] {
+  const sameDatabase = databaseOf(config.source.url) === databaseOf(config.warehouse.url);
+  const sources = new Set(mappings.flatMap(({ id, history }) => [id, ...(history === undefined || history.source === null ? [] : [tableId(history.source)])]));
+  const written = mappings.flatMap(({ id, target, history }): Written[] => [
+    { what: `table ${id}`, target, setting: 'target.schema or target.name' },
+    ...(history === undefined ? [] : [{ what: `history of table ${id}`, target: history.target, setting: 'history.target' }]),
+  ]);
+  const first = new Map<string, Written>();
+  return written.flatMap((each) => {
+    const { what, target, setting } = each;
+    const targetId = tableId(target);
+    const other = first.get(targetId);
+    if (other === undefined) first.set(targetId, each);
+    const out: string[] = [];
+    if (other !== undefined) out.push(`${bothOf(other.what, what)} would both be written to ${targetId}; give one of them another ${setting}`);
+    if (sameDatabase && sources.has(targetId)) out.push(`${what} would be written to ${targetId}, which is a source table of the pipeline; set another warehouse.schema${setting === 'history.target' ? ' or history.target' : ' or leave it out by tables.exclude'}`);
+    return out;
+  });
+}
+
+/** `table a` and `table b` are tables a and b. */
+function bothOf(a: string, b: string): string {
+  const [x, y] = [a, b].map((what) => /^table (.*)$/s.exec(what)?.[1]);
+  return x !== undefined && y !== undefined ? `tables ${x} and ${y}` : `${a} and ${b}`;
+}
