@@ -1,5 +1,7 @@
 import type { EntityDataSource, Sql } from '@elstream/database';
 import { inTransaction, quoteName } from '@elstream/database';
+import { BEGIN_COLUMN } from './history/archive';
+import { archiveLines, archiveNameProblems, createArchive, createAsOf } from './history/ddl';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
 /**
@@ -7,9 +9,13 @@ import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, typ
  * and splits table names at dots.
  */
 function createTableSql(sql: string, columns: readonly EntityColumn[], key: readonly EntityColumn[]): string {
+  return `CREATE TABLE IF NOT EXISTS ${sql} (${tableLines(columns, key).join(', ')})`;
+}
+
+function tableLines(columns: readonly EntityColumn[], key: readonly EntityColumn[]): string[] {
   const lines = columns.map((c) => `${columnDefinition(c, c.quoted)}${c.nullable ? '' : ' NOT NULL'}`);
   lines.push(`${EPOCH_COLUMN} pg_catalog.int4 NOT NULL`, `${POSITION_COLUMN} pg_catalog.bytea`, `PRIMARY KEY (${key.map((c) => c.quoted).join(', ')})`);
-  return `CREATE TABLE IF NOT EXISTS ${sql} (${lines.join(', ')})`;
+  return lines;
 }
 
 /** Creates what is missing of schema, target, markers and state row, in one transaction per table. */
@@ -20,6 +26,8 @@ export async function createTarget(dataSource: EntityDataSource, pipeline: strin
     await sql.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(target.table.schema)}`);
     await sql.query(createTableSql(target.sql, target.columns, target.key));
     await sql.query(createTableSql(target.markerSql, target.key, target.key));
+    await createArchive(sql, target);
+    await createAsOf(sql, target);
     await sql.query('INSERT INTO elstream.table_state (pipeline, table_id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [pipeline, target.mapping.id]);
   });
 }
@@ -37,12 +45,39 @@ export async function targetProblems(sql: Sql, target: Target): Promise<string[]
     `SELECT c.oid::text AS oid, c.relkind::text AS relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
     [target.table.schema, target.table.name],
   );
-  if (found === undefined) return missingProblems(sql, target);
+  const history = [...archiveNameProblems(target), ...(await archiveProblems(sql, target))];
+  if (found === undefined) return [...(await missingProblems(sql, target)), ...history];
   const name = `${target.sql} in the warehouse`;
   if (found.relkind !== 'r' && found.relkind !== 'p') {
     return [`${name} is not an ordinary table; rename it, or give table ${target.mapping.id} another target`];
   }
-  return [...(await columnProblems(sql, target, found.oid, name)), ...(await constraintProblems(sql, found.oid, name))];
+  return [...(await columnProblems(sql, target, found.oid, name)), ...(await constraintProblems(sql, found.oid, name)), ...history];
+}
+
+/** What forbids writing versions to an existing history table. Columns that the source dropped since may stand in it. */
+async function archiveProblems(sql: Sql, target: Target): Promise<string[]> {
+  const { archive } = target;
+  if (archive === null) return [];
+  const [found] = await sql.query<{ oid: string; relkind: string; unique: number; triggers: number }>(
+    `SELECT c.oid::text AS oid, c.relkind::text AS relkind, (SELECT count(*)::int FROM pg_index WHERE indrelid = c.oid AND indisunique) AS "unique",
+            (SELECT count(*)::int FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS triggers
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
+    [archive.table.schema, archive.table.name],
+  );
+  if (found === undefined) return [];
+  const name = `the history table ${archive.sql} in the warehouse`;
+  const remedy = `; rename or drop that table, or give the history of table ${target.mapping.id} another target`;
+  if (found.relkind !== 'r' && found.relkind !== 'p') return [`${name} is not an ordinary table${remedy}`];
+  const problems: string[] = [];
+  const standing = new Map((await readColumns(sql, found.oid)).map((c) => [c.name, c]));
+  for (const column of archiveNameProblems(target).length > 0 ? [] : await probe(sql, archiveLines(archive))) {
+    const have = standing.get(column.name);
+    if (have === undefined) problems.push(`${name} has no column ${column.name}`);
+    else if (have.type !== column.type) problems.push(`${name}: column ${column.name} is ${have.type}, expected ${column.type}`);
+  }
+  if (found.unique > 0) problems.push(`${name} has a unique index: a row has as many versions as it had changes`);
+  if (found.triggers > 0) problems.push(`${name} has a trigger`);
+  return problems.map((p) => p + remedy);
 }
 
 async function missingProblems(sql: Sql, target: Target): Promise<string[]> {
@@ -67,7 +102,7 @@ async function columnProblems(sql: Sql, target: Target, oid: string, name: strin
     else if (have.generated !== '') problems.push(`${name}: column ${column.name} is generated`);
   }
   const names = new Set(wanted.map((c) => c.name));
-  for (const column of standing) if (!names.has(column.name)) problems.push(`${name} has an extra column ${column.name}`);
+  for (const column of standing) if (!names.has(column.name) && column.name !== BEGIN_COLUMN) problems.push(`${name} has an extra column ${column.name}`);
   const remedy = `; rename or drop that table, or give table ${target.mapping.id} another target`;
   return problems.map((p) => p + remedy);
 }
@@ -83,12 +118,16 @@ async function readColumns(sql: Sql, oid: string): Promise<CatalogColumn[]> {
 
 /** The columns as this server understands our description: made once as a temporary table, so that type spellings need no parsing. */
 async function probeColumns(sql: Sql, target: Target): Promise<CatalogColumn[]> {
+  const columns = await probe(sql, tableLines(target.columns, target.key));
+  const collated = new Set(target.columns.filter((c) => c.collation !== null).map((c) => c.name));
+  return columns.map((c) => ({ ...c, collation: collated.has(c.name) ? c.collation : null }));
+}
+
+async function probe(sql: Sql, lines: readonly string[]): Promise<CatalogColumn[]> {
   await sql.query('DROP TABLE IF EXISTS pg_temp.elstream_probe');
-  await sql.query(createTableSql('pg_temp.elstream_probe', target.columns, target.key));
+  await sql.query(`CREATE TEMPORARY TABLE elstream_probe (${lines.join(', ')})`);
   try {
-    const columns = await readColumns(sql, await probeOid(sql));
-    const collated = new Set(target.columns.filter((c) => c.collation !== null).map((c) => c.name));
-    return columns.map((c) => ({ ...c, collation: collated.has(c.name) ? c.collation : null }));
+    return await readColumns(sql, await probeOid(sql));
   } finally {
     await sql.query('DROP TABLE IF EXISTS pg_temp.elstream_probe');
   }

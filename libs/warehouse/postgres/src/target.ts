@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 import type { TableMapping, TableName } from '@elstream/core';
 import { CONTROL_SCHEMA, quoteName, quoteTable, typeormColumn, typeormName, typeormProperty } from '@elstream/database';
+import { BEGIN_COLUMN, buildArchive, keepsBegin, TIMESTAMPTZ, type Archive } from './history/archive';
 
 /** A row's version (R5) in the target itself. Position NULL: kind *preload*; bytes: kind *stream*, empty is the lowest. */
 export const EPOCH_COLUMN = '__elstream_epoch';
@@ -9,6 +10,7 @@ export const POSITION_COLUMN = '__elstream_position';
 
 export const EPOCH_PROPERTY = typeormProperty('epoch');
 export const POSITION_PROPERTY = typeormProperty('position');
+export const BEGIN_PROPERTY = typeormProperty('begin');
 
 /** One row as TypeORM writes it: values by the columns' entity properties, plus epoch and position. */
 export type EntityRow = Record<string, string | number | Buffer | null>;
@@ -43,6 +45,10 @@ export interface Target {
   readonly columns: readonly EntityColumn[];
   /** Key columns in key order. */
   readonly key: readonly EntityColumn[];
+  /** Superseded versions; null: not kept. */
+  readonly archive: Archive | null;
+  /** Rows carry `__elstream_valid_from`. */
+  readonly keepsBegin: boolean;
 }
 
 export function buildTarget(pipeline: string, mapping: TableMapping): Target {
@@ -76,12 +82,15 @@ export function buildTarget(pipeline: string, mapping: TableMapping): Target {
     markerSql: quoteTable(markerTable),
     columns,
     key,
-    entity: entityOf(`target_${id}`, mapping.target, columns, key),
-    markers: entityOf(`marker_${id}`, markerTable, key, key),
+    archive: buildArchive(id, mapping, columns),
+    keepsBegin: keepsBegin(mapping),
+    entity: entityOf({ name: `target_${id}`, table: mapping.target, begin: keepsBegin(mapping) }, columns, key),
+    markers: entityOf({ name: `marker_${id}`, table: markerTable, begin: false }, key, key),
   };
 }
 
-function entityOf(name: string, table: TableName, columns: readonly EntityColumn[], key: readonly EntityColumn[]): EntitySchema<EntityRow> {
+function entityOf(of: { name: string; table: TableName; begin: boolean }, columns: readonly EntityColumn[], key: readonly EntityColumn[]): EntitySchema<EntityRow> {
+  const { name, table } = of;
   const properties: Record<string, EntitySchemaColumnOptions> = {};
   for (const column of columns) {
     properties[column.entityProperty] = {
@@ -94,6 +103,7 @@ function entityOf(name: string, table: TableName, columns: readonly EntityColumn
   }
   properties[EPOCH_PROPERTY] = { name: typeormColumn(EPOCH_COLUMN), type: 'pg_catalog.int4' as never };
   properties[POSITION_PROPERTY] = { name: typeormColumn(POSITION_COLUMN), type: 'pg_catalog.bytea' as never, nullable: true };
+  if (of.begin) properties[BEGIN_PROPERTY] = { name: typeormColumn(BEGIN_COLUMN), type: TIMESTAMPTZ as never, nullable: true };
   return new EntitySchema<EntityRow>({ name, schema: typeormName(table.schema), tableName: typeormName(table.name), columns: properties as never });
 }
 
