@@ -1,9 +1,13 @@
-import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type TableMapping } from '@elstream/core';
+import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, ruleHolds, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type ParkedEvent, type RowEvent, type TableMapping } from '@elstream/core';
 import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
+import { tell } from '../tell';
 import { awaitTransactions } from '../transaction-wait';
+import { acceptedEvents, isParked } from './bisect';
+import { foldAccepted, narrowDown, type Narrowed } from './narrow-down';
+import { codeOf, countParked, parkedPoison, stopAt } from './parked';
 
 const REREAD_KEYS = 1_000;
 
@@ -28,7 +32,8 @@ export interface TakenBatch {
 /**
  * Folds a batch and applies it. All mapped tables are passed on: which of them are active is decided inside the
  * warehouse's transaction (R2), never here from something read before. Unknown columns the warehouse cannot keep are
- * read again by key after R4's wait, and the batch is offered again (R6).
+ * read again by key after R4's wait, and the batch is offered again (R6). Events that the warehouse cannot take are
+ * narrowed down and parked, and the rest is folded anew and applied in the same transaction (R7).
  *
  * @returns the new checkpoint, or null if another process moved it
  */
@@ -37,13 +42,17 @@ export async function applyBatch(context: ApplyContext, taken: TakenBatch): Prom
   const { batch, checkpoint, mappings } = taken;
   const began = deps.clock();
   await failpoint('batch:taken');
-  const folded = foldBatch(batch.events, mappings, checkpoint.highest);
+  let folded = foldBatch(batch.events, mappings, checkpoint.highest);
+  let accepted: readonly RowEvent[] | null = null;
+  const parked = await poisonOf(context, taken, folded);
   const committedAtUs = newest(batch);
   const reread = new Map<string, RereadRows>();
   for (;;) {
-    const result = await offer(context, taken, batchWrite(taken, folded, { committedAtUs, reread }));
+    const write = { ...batchWrite(taken, folded, { committedAtUs, reread }), parked, parkLimit: pipeline.settings.deadLetters.limit };
+    const result = await offer(context, taken, write);
     switch (result.outcome) {
       case 'applied':
+        if (parked.length > 0) await reportParked(context, parked);
         deps.observer.batchApplied(pipeline.name, {
           tables: folded.tables.map((t) => ({ table: t.table, events: t.events })),
           skipped: folded.skipped,
@@ -61,6 +70,17 @@ export async function applyBatch(context: ApplyContext, taken: TakenBatch): Prom
       case 'reread':
         await readAgain(context, mappings, result.keys, reread);
         break;
+      case 'refused': {
+        const offered: readonly RowEvent[] = accepted ?? acceptedEvents(batch.events, mappings, checkpoint.highest);
+        const trialOf = ({ tables }: Pick<FoldedBatch, 'tables'>): BatchWrite => ({ ...batchWrite(taken, { ...folded, tables, events: 0 }, { committedAtUs, reread }), trial: true });
+        const narrowed: Narrowed | null = ruleHolds('R7-bisection') ? await narrowDown({ context, taken, accepted: offered, trialOf }) : null;
+        if (narrowed === null) throw refused(context, taken, result.error);
+        accepted = narrowed.events;
+        parked.push(...narrowed.parked);
+        const { tables, events } = foldAccepted(narrowed.events, mappings);
+        folded = { ...folded, tables, events };
+        break;
+      }
       default:
         result satisfies never;
     }
@@ -68,20 +88,55 @@ export async function applyBatch(context: ApplyContext, taken: TakenBatch): Prom
 }
 
 /** A permanent error says at least which tables and positions it lies between, where the warehouse could not name the row. */
-async function offer({ pipeline }: ApplyContext, { batch }: TakenBatch, write: BatchWrite): Promise<BatchResult> {
+async function offer(context: ApplyContext, taken: TakenBatch, write: BatchWrite): Promise<BatchResult | { readonly outcome: 'refused'; readonly error: unknown }> {
   try {
-    return await pipeline.warehouse.applyBatch(write);
+    return await context.pipeline.warehouse.applyBatch(write);
   } catch (error) {
+    if (isParked(error)) return { outcome: 'refused', error };
     if (recoveryOf(error) !== 'stop') throw error;
-    const known = error instanceof ElstreamError ? error.place : {};
-    const [first, last] = [batch.events[0], batch.events.at(-1)].map((event) => event?.tx.position.hex ?? batch.next.hex);
-    const place = {
-      pipeline: pipeline.name,
-      table: write.tables.map((t) => t.mapping.id).join(', '),
-      position: first === last ? (first ?? '') : `${first ?? ''} to ${last ?? ''}`,
-      ...known,
-    };
-    throw new ElstreamError(error instanceof ElstreamError ? error.code : 'BATCH_FAILED', 'stop', error instanceof Error ? error.message : String(error), { cause: error, place });
+    throw refused(context, taken, error);
+  }
+}
+
+function refused({ pipeline }: ApplyContext, { batch }: TakenBatch, error: unknown): ElstreamError {
+  const known = error instanceof ElstreamError ? error.place : {};
+  const [first, last] = [batch.events[0], batch.events.at(-1)].map((event) => event?.tx.position.hex ?? batch.next.hex);
+  const place = {
+    pipeline: pipeline.name,
+    table: [...new Set(batch.events.flatMap((event) => ('table' in event ? [event.table] : [])))].join(', '),
+    position: first === last ? (first ?? '') : `${first ?? ''} to ${last ?? ''}`,
+    ...known,
+  };
+  return new ElstreamError(codeOf(error), 'stop', error instanceof Error ? error.message : String(error), { cause: error, place });
+}
+
+/**
+ * Events that could not be decoded, to be parked. With policy `stop` the stream stops at the first of an active table; for
+ * tables that are not, the warehouse decides once more, in its transaction, and passes them over.
+ */
+async function poisonOf({ pipeline }: ApplyContext, { mappings }: TakenBatch, { poison }: FoldedBatch): Promise<ParkedEvent[]> {
+  if (poison.length > 0 && pipeline.settings.deadLetters.policy === 'stop') {
+    const active = new Set((await pipeline.warehouse.readTableStates(pipeline.name)).filter((s) => s.epoch > 0 && s.phase !== 'new' && s.phase !== 'stopped').map((s) => s.table));
+    const event = poison.find((p) => active.has(p.table));
+    const mapping = mappings.get(event?.table ?? '');
+    if (event !== undefined && mapping !== undefined) throw stopAt({ pipeline: pipeline.name, event, error: new Error(event.reason) }, mapping);
+  }
+  return poison.map(parkedPoison);
+}
+
+/** One line per batch, without values; and what the warehouse made of a table with too many. */
+async function reportParked({ deps, pipeline }: ApplyContext, parked: readonly ParkedEvent[]): Promise<void> {
+  const { name, settings } = pipeline;
+  const states = new Map((await pipeline.warehouse.readTableStates(name)).map((s) => [s.table, s]));
+  const counts = countParked(parked);
+  deps.logger.warn({ pipeline: name, parked: counts.map((c) => `${c.table} ${c.code}: ${String(c.count)}`).join(', ') }, 'events that the warehouse cannot take are parked as dead letters');
+  for (const { table, count } of counts) deps.observer.eventsParked(name, table, count);
+  for (const table of new Set(counts.map((c) => c.table))) {
+    const state = states.get(table);
+    if (state?.phase !== 'stopped') continue;
+    deps.logger.error({ pipeline: name, table, limit: settings.deadLetters.limit, error: state.error }, 'table stopped: too many dead letters for one reason; mend the cause, then preload it again by a run');
+    deps.observer.tableStopped(name, table);
+    tell(deps, { type: 'tables-changed', pipeline: name });
   }
 }
 

@@ -1,0 +1,162 @@
+import { ElstreamError, foldBatch, LogPosition, silentTracer, StreamOffset, type ChangeEvent, type Checkpoint, type PoisonEvent, type RowEvent, type TableMapping } from '@elstream/core';
+import { capturingLogger } from '@elstream/testing';
+import type { BatchWrite } from '@elstream/warehouse';
+import type { ReplicationDeps } from '../deps';
+import { silentObserver } from '../observer';
+import type { PipelineHandle } from '../pipeline';
+import { applyBatch } from './apply-batch';
+import { acceptedEvents, findFailing, groupByKey } from './bisect';
+
+const table = (name: string): TableMapping => ({
+  id: `public.${name}`,
+  source: { schema: 'public', name },
+  target: { schema: 'public', name },
+  columns: ['id', 'v'].map((c, i) => ({ source: c, target: c, type: i === 0 ? { kind: 'integer', bits: 64 } : { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: i > 0, mask: null })),
+  key: [0],
+  chunkRows: 1_000,
+});
+const MAPPINGS = new Map(['a', 'b'].map((name) => [`public.${name}`, table(name)]));
+const tx = (n: number) => ({ position: LogPosition.fromBigInt(BigInt(n), 8), committedAtUs: BigInt(n) });
+const insert = (n: number, id: number, v: string, of = 'a'): RowEvent => ({ op: 'insert', table: `public.${of}`, tx: tx(n), row: [String(id), v] });
+const update = (n: number, id: number, v: string, old: number | null = null): RowEvent => ({ op: 'update', table: 'public.a', tx: tx(n), row: [String(id), v], oldKey: old === null ? null : [String(old)] });
+const remove = (n: number, id: number): RowEvent => ({ op: 'delete', table: 'public.a', tx: tx(n), key: [String(id)] });
+const truncate = (n: number): RowEvent => ({ op: 'truncate', table: 'public.a', tx: tx(n) });
+const poison = (n: number, of = 'a'): PoisonEvent => ({ op: 'poison', table: `public.${of}`, tx: tx(n), key: ['9'], bytes: Buffer.from('?'), code: 'EVENT_UNREADABLE', reason: 'cannot be read' });
+
+interface Setting {
+  readonly policy?: 'park' | 'stop';
+  readonly limit?: number;
+  /** What a write is refused for, by the rows that are in it; null: it goes through. */
+  readonly refuses?: (write: BatchWrite) => Error | null;
+}
+
+/** A warehouse that cannot hold the text `bad`. */
+function world({ policy = 'park', limit = 1_000, refuses }: Setting = {}) {
+  const seen = { trials: 0, applied: [] as BatchWrite[], parked: [] as string[] };
+  const isBad = (write: BatchWrite): Error | null => {
+    const bad = write.tables.some((t) => t.fold.rows.some((row) => row.op === 'upsert' && row.cells.some((cell) => String(cell).startsWith('bad'))));
+    return bad ? new ElstreamError('DB_22001', 'park', 'a text is too long for its column') : null;
+  };
+  const logger = capturingLogger();
+  const deps = {
+    logger,
+    tracer: silentTracer,
+    clock: () => 0,
+    observer: { ...silentObserver, eventsParked: (_: string, of: string, count: number) => seen.parked.push(`${of} ${String(count)}`) },
+    bus: { publish: () => Promise.resolve() },
+  } as unknown as ReplicationDeps;
+  const pipeline = {
+    name: 'shop',
+    settings: { deadLetters: { policy, limit } },
+    warehouse: {
+      readTableStates: () => Promise.resolve([...MAPPINGS.keys()].map((id) => ({ table: id, epoch: 1, phase: 'live', error: null }))),
+      applyBatch: (write: BatchWrite) => {
+        if (write.trial) seen.trials += 1;
+        const error = (refuses ?? isBad)(write);
+        if (error !== null) return Promise.reject(error);
+        if (write.trial) return Promise.resolve({ outcome: 'tried' });
+        seen.applied.push(write);
+        return Promise.resolve({ outcome: 'applied', checkpoint: { ...write.checkpoint, next: write.next, highest: write.highest }, rowsWritten: 0, rowsDeleted: 0 });
+      },
+    },
+  } as unknown as PipelineHandle;
+  const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
+  const apply = (events: readonly ChangeEvent[], highest: LogPosition | null = null): Promise<Checkpoint | null> =>
+    applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined }, { batch: { partition: 0, from: offset(0), next: offset(1_000_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: 0, generation: 1, next: offset(0), highest }, mappings: MAPPINGS });
+  return { seen, apply, logger };
+}
+
+/** What was written, one line per row; then what was parked. */
+function shown(write: BatchWrite | undefined): string {
+  const rows = (write?.tables ?? []).flatMap(({ mapping, fold }) => fold.rows.map((row) => `${mapping.target.name} ${row.op} ${row.op === 'upsert' ? row.cells.join('=') : row.key.join()}`));
+  const parked = (write?.parked ?? []).map((p) => `${p.op} ${String(p.key?.join())}@${String(p.position?.toBigInt())} ${p.code}`);
+  return `${rows.join('; ')} | ${parked.join('; ')}`;
+}
+
+describe('a batch that the warehouse refuses', () => {
+  it.each<[string, readonly ChangeEvent[], string, number]>([
+    ['is applied without the one event at fault', [insert(1, 1, 'x'), insert(2, 2, 'bad'), insert(3, 3, 'y')], 'a upsert 1=x; a upsert 3=y | insert 2@2 DB_22001', 2],
+    ['keeps what stood before the culprit of its key', [insert(1, 1, 'x'), update(2, 1, 'bad'), insert(3, 2, 'y')], 'a upsert 1=x; a upsert 2=y | update 1@2 DB_22001', 2],
+    ['keeps what comes after it', [update(1, 1, 'bad'), update(2, 1, 'bad'), insert(3, 2, 'bad'), update(4, 1, 'z')], 'a upsert 1=z | insert 2@3 DB_22001', 3],
+    ['parks several of one key', [update(1, 1, 'x'), update(2, 1, 'bad'), update(3, 1, 'bad'), remove(4, 2), update(5, 2, 'bad')], 'a upsert 1=x; a delete 2 | update 1@2 DB_22001; update 1@3 DB_22001; update 2@5 DB_22001', 2],
+    ['follows a row that moves', [insert(1, 1, 'x'), update(2, 2, 'bad', 1), insert(3, 5, 'y')], 'a upsert 1=x; a upsert 5=y | update 2@2 DB_22001', 2],
+    ['of several tables loses the rows of none', [insert(1, 1, 'bad'), insert(2, 1, 'bad', 'b'), insert(3, 2, 'y', 'b')], 'b upsert 2=y | insert 1@1 DB_22001; insert 1@2 DB_22001', 1],
+    ['parks what cannot be decoded', [insert(1, 1, 'x'), poison(2)], 'a upsert 1=x | poison 9@2 EVENT_UNREADABLE', 1],
+    ['does not blame what a truncate takes away', [insert(1, 1, 'bad'), truncate(2), insert(3, 2, 'bad'), insert(4, 3, 'y')], 'a upsert 3=y | insert 2@3 DB_22001', 3],
+  ])('%s', async (_, events, expected, counted) => {
+    const { seen, apply } = world();
+    const checkpoint = await apply(events);
+    expect(shown(seen.applied[0])).toBe(expected);
+    expect(seen.applied[0]?.events).toBe(counted);
+    expect(checkpoint?.highest?.toBigInt()).toBe(BigInt(events.length));
+  });
+
+  it('finds one of 4,096 in some dozen trials, and all of 2,000 in a few per event', async () => {
+    const one = world();
+    await one.apply(Array.from({ length: 4_096 }, (_, i) => insert(i + 1, i, i === 1_234 ? 'bad' : 'x')));
+    expect(one.seen.applied[0]?.parked).toHaveLength(1);
+    expect(one.seen.trials).toBeLessThan(26);
+    const all = world({ limit: 10_000 });
+    await all.apply(Array.from({ length: 2_000 }, (_, i) => insert(i + 1, i, 'bad')));
+    expect(all.seen.applied[0]?.parked).toHaveLength(2_000);
+    expect(all.seen.trials).toBeLessThan(2.1 * 2_000);
+  });
+
+  it('gives a table up once it has more than the limit for one reason, and looks for no more', async () => {
+    const { seen, apply, logger } = world({ limit: 10 });
+    await apply([...Array.from({ length: 500 }, (_, i) => insert(i + 1, i, 'bad')), insert(501, 1, 'y', 'b')]);
+    expect(seen.applied[0]?.parked).toHaveLength(11);
+    expect(seen.applied[0]?.tables.map((t) => t.mapping.id)).toEqual(['public.b']);
+    expect(seen.trials).toBeLessThan(50);
+    expect(logger.lines.filter((l) => l.level === 'warn')).toHaveLength(1);
+    expect(logger.text()).not.toContain('bad');
+  });
+
+  it('passes re-emissions over as before', async () => {
+    const { seen, apply } = world();
+    await apply([insert(3, 1, 'bad'), insert(5, 2, 'bad'), insert(6, 3, 'x')], LogPosition.fromBigInt(4n, 8));
+    expect(shown(seen.applied[0])).toBe('a upsert 3=x | insert 2@5 DB_22001');
+  });
+
+  it('stops under policy «stop», naming the row; a poisonous event stops it too', async () => {
+    const { seen, apply } = world({ policy: 'stop' });
+    const place = (n: number, key: string) => expect.objectContaining({ recovery: 'stop', place: expect.objectContaining({ table: 'public.a', key, position: tx(n).position.hex }) as unknown });
+    await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'bad')])).rejects.toEqual(place(2, 'id=2'));
+    await expect(apply([insert(1, 1, 'x'), poison(2)])).rejects.toEqual(place(2, 'id=9'));
+    expect(seen.applied).toEqual([]);
+  });
+
+  it('stops where no event is at fault by itself', async () => {
+    const { seen, apply } = world({ refuses: (write) => (write.tables.some((t) => t.fold.rows.length > 1) ? new ElstreamError('ODD', 'park', 'refused together') : null) });
+    await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'y')])).rejects.toEqual(expect.objectContaining({ code: 'ODD', recovery: 'stop' }));
+    expect(seen.applied).toEqual([]);
+  });
+
+  it('is tried again as a whole when a trial meets a passing fault', async () => {
+    const { apply } = world({ refuses: (write) => (write.trial ? new ElstreamError('DB_CONNECTION', 'retry', 'gone') : new ElstreamError('DB_22001', 'park', 'too long')) });
+    await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'y')])).rejects.toEqual(expect.objectContaining({ recovery: 'retry' }));
+  });
+});
+
+describe('groups of events', () => {
+  it('are connected by the keys that moves touch, in order', () => {
+    const events = [insert(1, 1, 'a'), insert(2, 2, 'b'), insert(3, 3, 'c'), update(4, 3, 'd', 1), remove(5, 2), update(6, 4, 'e', 3)];
+    expect(groupByKey(events, MAPPINGS).map((g) => g.events.map((e) => Number(e.tx.position.toBigInt())))).toEqual([[1, 3, 4, 6], [2, 5]]);
+  });
+
+  it('hold every accepted event that is no truncate once, and fold to the same as the batch', () => {
+    const events = Array.from({ length: 300 }, (_, i): RowEvent => (i % 3 === 0 ? update(i + 1, (i * 7) % 20, 'x', (i * 11) % 20) : i % 3 === 1 ? insert(i + 1, (i * 5) % 20, 'y') : remove(i + 1, i % 20)));
+    const groups = groupByKey(acceptedEvents(events, MAPPINGS, null), MAPPINGS);
+    expect(new Set(groups.flatMap((g) => g.events))).toEqual(new Set(events));
+    const rows = (some: readonly RowEvent[]) => foldBatch(some, MAPPINGS, null).tables.flatMap((t) => t.rows.map((r) => JSON.stringify([r.op, r.key, r.op === 'upsert' ? r.cells : []])));
+    expect(groups.flatMap((g) => rows(g.events)).sort()).toEqual(rows(events).sort());
+  });
+});
+
+describe('halving', () => {
+  it.each([[[]], [[0]], [[7]], [[3, 4]], [[0, 1, 2, 3, 4, 5, 6, 7]]])('finds %j of eight', async (bad) => {
+    const found: number[] = [];
+    await findFailing([0, 1, 2, 3, 4, 5, 6, 7], { trial: (some) => Promise.resolve(some.some((n) => (bad as number[]).includes(n)) ? 'no' : null), blame: (item) => void found.push(item) });
+    expect(found).toEqual(bad);
+  });
+});
