@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly mappings: () => ReadonlyMap<string, TableMapping>;
   /** Called once the source delivers to this reader: from then on others are refused. */
   readonly opened?: () => void;
+  /** Called with a table id when the log shows other columns than before, or than mapped: time to look at the catalog. Never throws. */
+  readonly reshaped?: (table: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -44,8 +46,10 @@ export interface ChangeStream {
   prepare(tables: readonly TableMapping[]): Promise<StreamStart>;
   /**
    * Batches from `from` on, each beginning where the last ended, bounded in events and bytes (R11): reading pauses
-   * while the consumer works. Ends when `signal` aborts; throws `ElstreamError` (retry: connection; stop: e.g. an
-   * event that cannot be decoded, naming table, key and position).
+   * while the consumer works. Ends when `signal` aborts; throws `ElstreamError` (retry: connection; stop: e.g.
+   * STREAM_SCHEMA_CHANGED with the table, once the batches before it are delivered). Mapped columns that the log does not
+   * carry are unknown, others are left out; a single row that cannot be decoded, has no key, or is of a shape that fits
+   * neither the mapping nor the source any more is a poison event in its place.
    */
   read(options: ReadOptions): AsyncIterable<EventBatch>;
   /** The warehouse checkpoint is durable up to `offset`; only this is ever told to the source. Never goes back. */

@@ -45,28 +45,36 @@ export async function* readBatches(options: BatchReaderOptions): AsyncGenerator<
     assembler.useMappings(options.mappings());
     assembler.completed = false;
     const batch = new BatchBuilder(assembler, options);
-    if (!(await fill(batch, lastBatchAt, options))) return;
+    const end = await fill(batch, lastBatchAt, options);
+    if (end === 'closed') return;
     lastBatchAt = options.clock();
     yield batch.build();
+    if (end !== 'full') throw end;
   }
 }
 
-/** False: the source was closed meanwhile. */
-async function fill(batch: BatchBuilder, lastBatchAt: number, { source, assembler, limits, clock }: BatchReaderOptions): Promise<boolean> {
+/** `closed`: the source was, meanwhile. An error: the batch holds what came before it, and is worth delivering first. */
+async function fill(batch: BatchBuilder, lastBatchAt: number, { source, assembler, limits, clock }: BatchReaderOptions): Promise<'full' | 'closed' | Error> {
   while (!batch.isFull) {
     const frame = source.take();
     if (frame !== undefined) {
       const lookup = assembler.handle(frame, batch);
-      if (lookup !== undefined) await lookup;
-      if (source.isClosed) return false;
+      try {
+        if (lookup !== undefined) await lookup;
+      } catch (error) {
+        // What needs a look-up moves no offset before it: the batch ends exactly there.
+        if (batch.hasMoved && error instanceof Error) return error;
+        throw error;
+      }
+      if (source.isClosed) return 'closed';
     }
     const dueAt = dueTime(batch, lastBatchAt, { source, assembler, limits });
-    if (dueAt !== null && clock() >= dueAt) return true;
+    if (dueAt !== null && clock() >= dueAt) return 'full';
     if (frame !== undefined) continue;
     await source.wait(dueAt === null ? null : Math.max(1, dueAt - clock()));
-    if (source.isClosed) return false;
+    if (source.isClosed) return 'closed';
   }
-  return true;
+  return 'full';
 }
 
 /** When a batch that is not full goes out; null: not before something more arrives. */

@@ -108,27 +108,48 @@ describe('events of a table', () => {
   });
 
   it.each([
-    ['a mapped column that was dropped', 'ALTER TABLE t DROP v', 'v'],
+    ['a key column of another type', 'ALTER TABLE t ALTER id TYPE bigint', 'id'],
     ['a type that the warehouse would round', 'ALTER TABLE t ALTER n TYPE numeric(12,4)', 'n'],
+    ['a type wider than the warehouse column', 'ALTER TABLE t ALTER v TYPE varchar(20)', 'v'],
     ['a renamed table', 'ALTER TABLE t RENAME TO u', 'public.u'],
   ])('stop at %s, naming it', async (_name, alter, named) => {
     await using context = await streamContext();
-    await context.db.query('CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(10,2))');
-    const mapping = mappingOf('t', ['id'], ['id', 'v', { name: 'n', type: { kind: 'decimal', precision: 10, scale: 2 } }]);
+    await context.db.query('CREATE TABLE t (id int PRIMARY KEY, v varchar(10), n numeric(10,2))');
+    const columns = [{ name: 'id', type: { kind: 'integer', bits: 32 } }, { name: 'v', type: { kind: 'text', maxLength: 10, padded: false } }] as const;
+    const mapping = mappingOf('t', ['id'], [...columns, { name: 'n', type: { kind: 'decimal', precision: 10, scale: 2 } }]);
     const table = alter.includes('RENAME') ? 'u' : 't';
     const failure = eventsOf(context, [mapping], ['INSERT INTO t (id) VALUES (1)', alter, `INSERT INTO ${table} (id) VALUES (2)`]);
     await expect(failure).rejects.toMatchObject({ code: 'STREAM_SCHEMA_CHANGED', recovery: 'stop', message: expect.stringContaining(named) as string });
   });
 
-  it('go on when a column is added or a mapped one renamed away is not ours', async () => {
+  it('come before a change that stops, in a batch of their own', async () => {
+    await using context = await streamContext();
+    await context.db.query('CREATE TABLE t (id int PRIMARY KEY, v varchar(10))');
+    const mapping = mappingOf('t', ['id'], ['id', { name: 'v', type: { kind: 'text', maxLength: 10, padded: false } }]);
+    const stream = await context.stream({ lingerMs: 1_000 });
+    const from = (await stream.prepare([mapping])).offsets.get(0) as StreamOffset;
+    await context.db.query("INSERT INTO t VALUES (1, 'a'); BEGIN; INSERT INTO t VALUES (2, 'b'); ALTER TABLE t ALTER v TYPE text; INSERT INTO t VALUES (3, 'c'); COMMIT");
+    const seen: unknown[] = [];
+    let next = from;
+    const read = collect(stream, { from, tables: [mapping], until: (batch) => (seen.push(...brief(batch.events)), (next = batch.next), false) });
+    await expect(read).rejects.toMatchObject({ code: 'STREAM_SCHEMA_CHANGED', place: { table: 'public.t' } });
+    expect(seen).toEqual([['+', '1', 'a'], ['+', '2', 'b']]);
+    const until = await untilMarker(context.db);
+    const rest = await collect(stream, { from: next, tables: [mappingOf('t', ['id'], ['id', 'v'])], until });
+    expect(brief(rest.events)).toEqual([['+', '3', 'c']]);
+  });
+
+  it('go on when a column is added, dropped or renamed away; a mapped one that is gone is unknown', async () => {
     await using context = await streamContext();
     await context.db.query('CREATE TABLE t (id int PRIMARY KEY, v text, w text)');
     const found = await eventsOf(context, [mappingOf('t', ['id'], ['id', 'v'])], [
       "INSERT INTO t VALUES (1, 'a', 'b')",
       'ALTER TABLE t ADD x int DEFAULT 7; ALTER TABLE t DROP w',
       "INSERT INTO t VALUES (2, 'c', 8)",
+      'ALTER TABLE t RENAME v TO y',
+      "UPDATE t SET y = 'd'",
     ]);
-    expect(found).toEqual([['+', '1', 'a'], ['+', '2', 'c']]);
+    expect(found).toEqual([['+', '1', 'a'], ['+', '2', 'c'], ['~', '1', undefined], ['~', '2', undefined]]);
   });
 
   it('count, but pass over, tables that are not mapped and messages that are not ours', async () => {

@@ -16,6 +16,14 @@ export function partitionCatalog(dataSource: DataSource): PartitionCatalog {
         );
         return rows[0] === undefined ? null : tableId(rows[0]);
       }),
+    columnsOf: (oid) =>
+      onPostgres(dataSource, (sql) =>
+        sql.query<{ name: string; typeOid: number; typmod: number; identity: boolean }>(
+          `SELECT attname AS name, atttypid::int8::float8 AS "typeOid", atttypmod AS typmod, false AS identity
+             FROM pg_attribute WHERE attrelid = $1::int8::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+          [oid],
+        ),
+      ),
     leavesOf: (root) =>
       onPostgres(dataSource, async (sql) => {
         // By id, not by name: ids are what the router knows, and few tables are partitioned.

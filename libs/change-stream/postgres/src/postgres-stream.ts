@@ -122,7 +122,7 @@ export class PostgresStream implements ChangeStream {
     try {
       if (read.signal.aborted || this.closed) return;
       read.opened?.();
-      const assembler = new TransactionAssembler({ from: read.from, router: this.router, counterPrefix: this.options.counterPrefix });
+      const assembler = new TransactionAssembler({ from: read.from, router: this.router, counterPrefix: this.options.counterPrefix, ...(read.reshaped === undefined ? {} : { reshaped: read.reshaped }) });
       yield* readBatches({ source: walsender, assembler, mappings: read.mappings, limits: this.limits(), clock: this.clock });
     } finally {
       read.signal.removeEventListener('abort', stop);

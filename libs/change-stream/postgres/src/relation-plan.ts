@@ -1,4 +1,4 @@
-import { ElstreamError, type ColumnType, type TableMapping } from '@elstream/core';
+import { ElstreamError, type ColumnType, type MappedColumn, type TableMapping } from '@elstream/core';
 import { type Relation, type RelationColumn } from './pgoutput';
 
 /** How rows of one relation become rows of its mapping. Valid for exactly this relation and mapping object. */
@@ -9,45 +9,50 @@ export interface RelationPlan {
   readonly targets: readonly number[];
   /** Indices into the mapping of masked columns. */
   readonly masked: readonly number[];
+  /** Why rows of this shape cannot be written as the mapping says, naming the column; null: they can. */
+  readonly misfit: string | null;
 }
 
 /**
  * Matches columns by name: order and dropped columns do not matter, and partitions may differ from their root in both.
- * @param previous the relation's last shape under the same mapping, null: none
- * @throws ElstreamError STREAM_SCHEMA_CHANGED (stop) naming table and column
+ * Mapped columns that the relation lacks are unknown in its rows (R6), columns that are not mapped are left out.
  */
-export function planRelation(relation: Relation, mapping: TableMapping, previous: Relation | null): RelationPlan {
+export function planRelation(relation: Relation, mapping: TableMapping): RelationPlan {
   const bySource = new Map(mapping.columns.map((column, index) => [column.source, index]));
-  const found = new Map(relation.columns.map((column) => [column.name, column]));
-  const before = new Map(previous?.columns.map((column) => [column.name, column]) ?? []);
-  for (const column of mapping.columns) {
-    const now = found.get(column.source);
-    if (now === undefined) throw schemaChanged(mapping, column.source, 'no longer exists (or is a generated column, which this server does not publish)');
-    if (losesSilently(now, column.type)) throw schemaChanged(mapping, column.source, 'has a type that the warehouse column would cut or round');
-    const then = before.get(column.source);
-    if (then !== undefined && precisionChanged(then, now)) throw schemaChanged(mapping, column.source, 'changed its precision');
-  }
-  for (const index of mapping.key) {
-    if ((mapping.columns[index]?.mask ?? null) !== null) throw schemaChanged(mapping, mapping.columns[index]?.source ?? '?', 'is masked and a key column');
-  }
   return {
     relation,
     mapping,
     targets: relation.columns.map((column) => bySource.get(column.name) ?? -1),
     masked: mapping.columns.flatMap((column, index) => (column.mask === null ? [] : [index])),
+    misfit: misfitOf(relation, mapping),
   };
 }
 
-/** Columns of the relation that the mapping does not know. */
-export function newColumns(relation: Relation, previous: Relation): string[] {
-  const known = new Set(previous.columns.map((column) => column.name));
-  return relation.columns.filter((column) => !known.has(column.name)).map((column) => column.name);
+function misfitOf(relation: Relation, mapping: TableMapping): string | null {
+  const found = new Map(relation.columns.map((column) => [column.name, column]));
+  for (const index of mapping.key) {
+    const column = mapping.columns[index];
+    if (column === undefined || column.mask !== null) return `column ${column?.source ?? '?'} of ${mapping.id} is masked and a key column`;
+    if (!found.has(column.source)) return `key column ${column.source} of ${mapping.id} no longer exists`;
+  }
+  for (const column of mapping.columns) {
+    const now = found.get(column.source);
+    const what = now === undefined ? null : outgrows(now, column);
+    if (what !== null) return `column ${column.source} of ${mapping.id} ${what}`;
+  }
+  return null;
 }
 
-function schemaChanged(mapping: TableMapping, column: string, what: string): ElstreamError {
-  return new ElstreamError('STREAM_SCHEMA_CHANGED', 'stop', `column ${column} of ${mapping.id} ${what}; plan the table anew (prepare) and preload it again`, {
-    place: { table: mapping.id },
-  });
+/** True if mapped columns are missing, or the relation has other columns than it had: worth a look at the catalog. */
+export function isReshaped(plan: RelationPlan, previous: Relation | null): boolean {
+  const names = new Set(plan.relation.columns.map((column) => column.name));
+  if (plan.mapping.columns.some((column) => !names.has(column.source))) return true;
+  const shape = (relation: Relation): string => JSON.stringify(relation.columns.map((c) => [c.name, c.typeOid, c.typmod]));
+  return previous !== null && shape(previous) !== shape(plan.relation);
+}
+
+export function schemaChanged(mapping: TableMapping, misfit: string): ElstreamError {
+  return new ElstreamError('STREAM_SCHEMA_CHANGED', 'stop', `${misfit}; the table has to be planned anew (prepare) and preloaded again`, { place: { table: mapping.id } });
 }
 
 /** Built-in types by oid (pg_type.dat; these never change). Types not listed cannot be judged here. */
@@ -58,6 +63,15 @@ const BUILT_IN: Readonly<Record<number, (typmod: number) => ColumnType>> = {
   1700: (typmod) => (typmod < 4 ? { kind: 'decimal', precision: null, scale: null } : { kind: 'decimal', precision: ((typmod - 4) >> 16) & 0xffff, scale: numericScale(typmod) }),
   700: () => ({ kind: 'float', bits: 32 }),
   701: () => ({ kind: 'float', bits: 64 }),
+  16: () => ({ kind: 'boolean' }),
+  17: () => ({ kind: 'binary' }),
+  19: () => ({ kind: 'text', maxLength: null, padded: false }),
+  25: () => ({ kind: 'text', maxLength: null, padded: false }),
+  1042: (typmod) => ({ kind: 'text', maxLength: typmod < 4 ? null : typmod - 4, padded: true }),
+  1043: (typmod) => ({ kind: 'text', maxLength: typmod < 4 ? null : typmod - 4, padded: false }),
+  114: () => ({ kind: 'json' }),
+  3802: () => ({ kind: 'json' }),
+  2950: () => ({ kind: 'uuid' }),
   1082: () => ({ kind: 'date' }),
   1083: () => ({ kind: 'time', zone: false }),
   1266: () => ({ kind: 'time', zone: true }),
@@ -70,33 +84,36 @@ function numericScale(typmod: number): number {
   return (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
 }
 
+/** Digits of a fraction of a second that a type of this name holds; the warehouse column's own spelling tells fewer. */
+const FULL_FRACTION = 6;
+
 /**
- * True if the warehouse would take a value of the relation's type into a column planned for `planned` and change it
- * without a complaint. What fails loudly there needs no check here.
+ * Why values of the relation's type need not fit a warehouse column that was planned for another: they would be cut,
+ * rounded, respelled or refused there. Null: they fit, or the type cannot be judged here (domains, arrays, extensions).
  */
-export function losesSilently(column: RelationColumn, planned: ColumnType): boolean {
+export function outgrows(column: RelationColumn, { type: planned, targetType }: Pick<MappedColumn, 'type' | 'targetType'>): string | null {
   const now = BUILT_IN[column.typeOid]?.(column.typmod);
-  if (now === undefined) return false;
-  switch (planned.kind) {
-    case 'decimal':
-      if (now.kind === 'float') return planned.scale !== null;
-      return now.kind === 'decimal' && planned.scale !== null && (now.scale === null || now.scale > planned.scale);
-    case 'float':
-      return now.kind === 'float' ? now.bits > planned.bits : now.kind === 'decimal' || (now.kind === 'integer' && now.bits * 2 > planned.bits);
-    case 'date':
-      return now.kind === 'timestamp';
-    case 'time':
-      return now.kind === 'timestamp' || (now.kind === 'time' && now.zone !== planned.zone);
-    case 'timestamp':
-      return now.kind === 'timestamp' && now.zone !== planned.zone;
-    default:
-      return false;
-  }
+  if (now === undefined || planned.kind === 'other') return null;
+  if (now.kind !== planned.kind) return `holds ${now.kind} values now, and was planned for ${planned.kind}`;
+  if (isWider(now, planned)) return 'has a type wider than the warehouse column';
+  if (now.kind === 'text' && planned.kind === 'text' && now.padded !== planned.padded) return 'is padded with blanks otherwise than planned';
+  if ((now.kind !== 'time' || planned.kind !== 'time') && (now.kind !== 'timestamp' || planned.kind !== 'timestamp')) return null;
+  if (now.zone !== planned.zone) return now.zone ? 'has a time zone now' : 'has no time zone any more';
+  const digits = /^(?:pg_catalog\.)?time\w*\s*\((\d+)\)/i.exec(targetType)?.[1];
+  return digits !== undefined && (column.typmod < 0 ? FULL_FRACTION : column.typmod) > Number(digits) ? 'changed its precision' : null;
 }
 
-/** Date and time types whose typmod is a number of fraction digits that `ColumnType` does not hold. */
-const FRACTION_TYPES: ReadonlySet<number> = new Set([1083, 1266, 1114, 1184, 1186]);
+function isWider(now: ColumnType, planned: ColumnType): boolean {
+  if (now.kind === 'integer' && planned.kind === 'integer') return now.bits > planned.bits;
+  if (now.kind === 'float' && planned.kind === 'float') return now.bits > planned.bits;
+  if (now.kind === 'text' && planned.kind === 'text') return planned.maxLength !== null && (now.maxLength === null || now.maxLength > planned.maxLength);
+  return now.kind === 'decimal' && planned.kind === 'decimal' && isWiderDecimal(now, planned);
+}
 
-function precisionChanged(then: RelationColumn, now: RelationColumn): boolean {
-  return then.typeOid === now.typeOid && then.typmod !== now.typmod && FRACTION_TYPES.has(now.typeOid);
+type Decimal = ColumnType & { kind: 'decimal' };
+
+function isWiderDecimal(now: Decimal, planned: Decimal): boolean {
+  if (planned.precision === null || planned.scale === null) return false;
+  if (now.precision === null || now.scale === null) return true;
+  return now.scale > planned.scale || now.precision - now.scale > planned.precision - planned.scale;
 }

@@ -1,6 +1,6 @@
 import { ElstreamError, tableId, type Logger, type TableMapping } from '@elstream/core';
-import { type Relation } from './pgoutput';
-import { newColumns, planRelation, type RelationPlan } from './relation-plan';
+import { type Relation, type RelationColumn } from './pgoutput';
+import { isReshaped, planRelation, schemaChanged, type RelationPlan } from './relation-plan';
 
 /** What the router asks the source's catalog. */
 export interface PartitionCatalog {
@@ -8,6 +8,8 @@ export interface PartitionCatalog {
   rootOf(oid: number): Promise<string | null>;
   /** Oids of the partitions that hold the rows of a partitioned table; empty: none, or the table is gone. */
   leavesOf(root: string): Promise<ReadonlySet<number>>;
+  /** A relation's columns as they are now; empty: it is gone. */
+  columnsOf(oid: number): Promise<readonly RelationColumn[]>;
 }
 
 export type Mappings = ReadonlyMap<string, TableMapping>;
@@ -33,8 +35,13 @@ export class RelationRouter {
     private readonly logger: Logger,
   ) {}
 
-  /** Takes a Relation message in. Asks the catalog only about a relation that is not mapped by its own name. */
-  async learn(relation: Relation, mappings: Mappings): Promise<void> {
+  /**
+   * Takes a Relation message in. Asks the catalog only about a relation that is not mapped by its own name, or whose rows
+   * the mapping cannot take.
+   * @returns the table whose columns are worth a look, null: none
+   * @throws ElstreamError STREAM_SCHEMA_CHANGED (stop) with the table
+   */
+  async learn(relation: Relation, mappings: Mappings): Promise<string | null> {
     const previous = this.entries.get(relation.oid);
     const id = tableId(relation);
     if (previous !== undefined && previous.id !== id && mappings.has(previous.id)) {
@@ -45,21 +52,40 @@ export class RelationRouter {
     const root = mappings.has(id) ? null : ((await this.catalog.rootOf(relation.oid)) ?? previous?.root ?? null);
     const entry: Entry = { relation, id, root, plan: null };
     const mapping = this.mappingOf(entry, mappings);
-    if (mapping !== null) {
-      const same = previous?.plan?.mapping === mapping ? previous.relation : null;
-      entry.plan = planRelation(relation, mapping, same);
-      const added = same === null ? [] : newColumns(relation, same);
-      if (added.length > 0) this.logger.warn({ table: mapping.id, columns: added.join(', ') }, 'new columns are not replicated until the table is planned anew');
-    }
+    if (mapping !== null) entry.plan = await this.plan(relation, mapping);
     this.entries.set(relation.oid, entry);
+    if (entry.plan === null || !isReshaped(entry.plan, previous?.relation ?? null)) return null;
+    const known = new Set(entry.plan.mapping.columns.map((column) => column.source));
+    const names = relation.columns.map((column) => column.name).filter((name) => !known.has(name));
+    this.logger.info({ table: entry.plan.mapping.id, unmapped: names.join(', ') }, 'the columns of a table are others than before');
+    return entry.plan.mapping.id;
   }
 
-  /** How to read a relation's rows; null: not mapped, pass over. */
+  /**
+   * A shape that does not fit is an error while the source has it. If it has another by now that does fit, the log tells of
+   * a state between two mappings: its rows are parked one by one (a replay reads them as they are now), which neither loses
+   * them nor stops at a change that nobody can follow any more.
+   */
+  private async plan(relation: Relation, mapping: TableMapping): Promise<RelationPlan> {
+    const plan = planRelation(relation, mapping);
+    if (plan.misfit === null) return plan;
+    const now = planRelation({ ...relation, columns: await this.catalog.columnsOf(relation.oid) }, mapping);
+    if (now.misfit !== null) throw schemaChanged(mapping, plan.misfit);
+    this.logger.warn({ table: mapping.id }, `${plan.misfit} in the log, and fits again at the source: these rows are parked`);
+    return plan;
+  }
+
+  /** How to read a relation's rows; null: not mapped, pass over. @throws ElstreamError STREAM_SCHEMA_CHANGED (stop) with the table */
   planOf(oid: number, mappings: Mappings): RelationPlan | null {
     const entry = this.entryOf(oid);
     const mapping = this.mappingOf(entry, mappings);
     if (mapping === null) return null;
-    if (entry.plan?.mapping !== mapping) entry.plan = planRelation(entry.relation, mapping, null);
+    if (entry.plan?.mapping !== mapping) {
+      const plan = planRelation(entry.relation, mapping);
+      // Asking the catalog takes a call that can wait: the next reader is told the relation again.
+      if (plan.misfit !== null) throw schemaChanged(mapping, plan.misfit);
+      entry.plan = plan;
+    }
     return entry.plan;
   }
 

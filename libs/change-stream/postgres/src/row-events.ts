@@ -1,13 +1,44 @@
-import { applyMask, ElstreamError, type EventCell, type RowEvent, type TransactionInfo } from '@elstream/core';
+import { applyMask, ElstreamError, type EventCell, type PoisonEvent, type RowEvent, type TransactionInfo } from '@elstream/core';
 import { formatLsn } from '@elstream/database';
 import { decodeTuples, type OldTuple, type RowOperation } from './pgoutput';
 import { type RelationPlan } from './relation-plan';
 
 /**
+ * One row message → its event; what cannot be decoded, has no key or does not fit the mapping → poison in its place (R7),
+ * one per key concerned.
+ */
+export function rowEvents(plan: RelationPlan, op: RowOperation, tuples: Buffer, tx: TransactionInfo): (RowEvent | PoisonEvent)[] {
+  let event: RowEvent;
+  try {
+    event = rowEvent(plan, op, tuples, tx);
+  } catch (error) {
+    if (error instanceof ElstreamError) return [poison(plan, tuples, tx, { key: null, code: error.code, reason: error.message })];
+    if (!(error instanceof RangeError)) throw error;
+    return [poison(plan, tuples, tx, { key: null, code: 'STREAM_UNDECODABLE', reason: `an ${op} of ${plan.mapping.id} cannot be decoded: ${error.message}` })];
+  }
+  const { misfit } = plan;
+  if (misfit === null) return [event];
+  return keysOf(plan, event).map((key) => poison(plan, tuples, tx, { key, code: 'STREAM_SCHEMA_CHANGED', reason: misfit }));
+}
+
+function keysOf({ mapping }: RelationPlan, event: RowEvent): (readonly string[])[] {
+  if (event.op === 'truncate') return [];
+  if (event.op === 'delete') return [event.key];
+  // no key column is masked: such a plan is refused
+  const key = mapping.key.map((index) => event.row[index] ?? '');
+  return event.op === 'update' && event.oldKey !== null ? [event.oldKey, key] : [key];
+}
+
+/** The message's bytes are copied: the event outlives the frame it came in. */
+function poison({ mapping }: RelationPlan, tuples: Buffer, tx: TransactionInfo, what: Pick<PoisonEvent, 'key' | 'code' | 'reason'>): PoisonEvent {
+  return { op: 'poison', table: mapping.id, tx, bytes: Uint8Array.from(tuples), ...what };
+}
+
+/**
  * One row message → event. Keys are taken first, from clear cells; then masks are applied.
  * @throws ElstreamError STREAM_KEY_MISSING (stop); RangeError on bytes that cannot be decoded
  */
-export function rowEvent(plan: RelationPlan, op: RowOperation, tuples: Buffer, tx: TransactionInfo): RowEvent {
+function rowEvent(plan: RelationPlan, op: RowOperation, tuples: Buffer, tx: TransactionInfo): RowEvent {
   const { mapping } = plan;
   const { old, row } = decodeTuples(tuples, plan.targets, mapping.columns.length);
   if (op === 'delete') {

@@ -1,18 +1,24 @@
-import { ElstreamError, silentLogger, StreamOffset, type ChangeEvent } from '@elstream/core';
-import { capturingLogger } from '@elstream/testing';
-import { at, begin, commit, frame, insert, keepalive, message, relation, truncate } from './messages.fixture';
+import { ElstreamError, silentLogger, StreamOffset, type ChangeEvent, type TableMapping } from '@elstream/core';
+import { at, begin, commit, frame, insert, keepalive, message, relation, truncate, update } from './messages.fixture';
 import { RelationRouter, type PartitionCatalog } from './relation-router';
 import { brief, mappingOf, mappingsOf } from './stream.fixture';
 import { TransactionAssembler } from './transaction-assembler';
 
 const t = mappingOf('t', ['id'], ['id']);
 const p = mappingOf('p', ['id'], ['id']);
-const catalog: PartitionCatalog = { rootOf: (oid) => Promise.resolve(oid === 11 || oid === 12 ? 'public.p' : null), leavesOf: () => Promise.resolve(new Set([11, 12])) };
+const catalog: PartitionCatalog = { rootOf: (oid) => Promise.resolve(oid === 11 || oid === 12 ? 'public.p' : null), leavesOf: () => Promise.resolve(new Set([11, 12])), columnsOf: () => Promise.resolve([]) };
 
-async function assemble(bodies: readonly Buffer[], from: readonly [bigint, number], router = new RelationRouter(catalog, silentLogger)): Promise<{ events: ChangeEvent[]; next: string; moves: number }> {
-  const assembler = new TransactionAssembler({ from: offset(...from), router, counterPrefix: 'c' });
-  assembler.useMappings(mappingsOf(t, p));
-  const events: ChangeEvent[] = [];
+interface Given {
+  readonly router?: RelationRouter;
+  readonly reshaped?: (table: string) => void;
+  readonly mapped?: readonly TableMapping[];
+  readonly events?: ChangeEvent[];
+}
+
+async function assemble(bodies: readonly Buffer[], from: readonly [bigint, number], given: Given = {}): Promise<{ events: ChangeEvent[]; next: string; moves: number }> {
+  const { router = new RelationRouter(catalog, silentLogger), reshaped = () => undefined, mapped = [t, p], events = [] } = given;
+  const assembler = new TransactionAssembler({ from: offset(...from), router, counterPrefix: 'c', reshaped });
+  assembler.useMappings(mappingsOf(...mapped));
   for (const body of bodies) await assembler.handle(body, { push: (event) => events.push(event) });
   return { events, next: assembler.next.hex, moves: assembler.moves };
 }
@@ -85,11 +91,11 @@ describe('offsets', () => {
     await expect(assemble(frames, [1n, 0])).rejects.toMatchObject({ code: 'STREAM_UNDECODABLE', recovery: 'stop' });
   });
 
-  it('name table and position where a row cannot be decoded or has no key', async () => {
-    const broken = wrap([begin(0x1_0000_0010n), relation(1, 't', ['id']), insert(1, [null])]);
-    await expect(assemble(broken, [1n, 0])).rejects.toMatchObject({ code: 'STREAM_KEY_MISSING', place: { table: 'public.t', position: '1/10' } });
-    const cut = wrap([begin(0x10n), relation(1, 't', ['id']), insert(1, ['a', 'b'])]);
-    await expect(assemble(cut, [1n, 0])).rejects.toMatchObject({ code: 'STREAM_UNDECODABLE', place: { table: 'public.t', position: '0/10' } });
+  it('go on behind a row that cannot be decoded or has no key, which is poison in its place', async () => {
+    const { events, next } = await assemble(wrap([begin(10n), relation(1, 't', ['id']), insert(1, ['a']), insert(1, [null]), insert(1, ['b', 'c']), insert(1, ['d'])]), [1n, 0]);
+    expect(brief(events)).toEqual([['+', 'a'], ['!', 'STREAM_KEY_MISSING'], ['!', 'STREAM_UNDECODABLE'], ['+', 'd']]);
+    expect(events[2]).toMatchObject({ table: 'public.t', key: null, reason: expect.stringContaining('a tuple of 2 columns') as string, bytes: Uint8Array.from(insert(1, ['b', 'c']).subarray(5)) });
+    expect(next).toBe(offset(10n, 4).hex);
   });
 });
 
@@ -108,19 +114,39 @@ describe('partitions', () => {
   it('dropped since they were last seen still belong to their root', async () => {
     let known: string | null = 'public.p';
     const router = new RelationRouter({ ...catalog, rootOf: () => Promise.resolve(known) }, silentLogger);
-    await assemble(wrap([begin(1n), relation(11, 'p_1', ['id'])]), [1n, 0], router);
+    await assemble(wrap([begin(1n), relation(11, 'p_1', ['id'])]), [1n, 0], { router });
     known = null;
-    const { events } = await assemble(wrap([begin(2n), relation(11, 'p_1', ['id']), insert(11, ['a'])]), [1n, 0], router);
+    const { events } = await assemble(wrap([begin(2n), relation(11, 'p_1', ['id']), insert(11, ['a'])]), [1n, 0], { router });
     expect(brief(events)).toEqual([['+', 'a']]);
   });
 });
 
 describe('a changed relation', () => {
-  it('warns once of new columns, and stops at a rename that would hide the table', async () => {
-    const logger = capturingLogger();
-    const router = new RelationRouter(catalog, logger);
-    await assemble(wrap([begin(1n), relation(1, 't', ['id']), relation(1, 't', ['id', 'new']), relation(1, 't', ['id', 'new'])]), [1n, 0], router);
-    expect(logger.lines.map((line) => [line.level, line.fields['columns']])).toEqual([['warn', 'new']]);
-    await expect(assemble(wrap([relation(1, 'renamed', ['id'])]), [1n, 0], router)).rejects.toBeInstanceOf(ElstreamError);
+  it('is told where columns came, went or changed, and stops at a rename that would hide the table', async () => {
+    const router = new RelationRouter(catalog, silentLogger);
+    const told: string[] = [];
+    const shapes = [['id'], ['id', 'new'], ['id', 'new'], ['id', ['new', 23, -1] as const]];
+    await assemble(wrap([begin(1n), ...shapes.map((columns) => relation(1, 't', columns))]), [1n, 0], { router, reshaped: (table) => told.push(table) });
+    expect(told).toEqual(['public.t', 'public.t']);
+    await expect(assemble(wrap([relation(1, 'renamed', ['id'])]), [1n, 0], { router })).rejects.toBeInstanceOf(ElstreamError);
+  });
+
+  const n = mappingOf('n', ['id'], ['id', { name: 'v', type: { kind: 'integer', bits: 32 } }]);
+  const wide = [begin(0x10n), relation(3, 'n', ['id', ['v', 23, -1]]), insert(3, ['a', '1']), relation(3, 'n', ['id', ['v', 20, -1]]), insert(3, ['b', '5000000000'])];
+
+  it('stops while its type does not fit, with the table and behind all that came before', async () => {
+    const columnsOf = () => Promise.resolve([{ name: 'id', typeOid: 25, typmod: -1, identity: true }, { name: 'v', typeOid: 20, typmod: -1, identity: false }]);
+    const router = new RelationRouter({ ...catalog, columnsOf }, silentLogger);
+    const events: ChangeEvent[] = [];
+    const failing = assemble(wrap(wide), [1n, 0], { router, mapped: [n], events });
+    await expect(failing).rejects.toMatchObject({ code: 'STREAM_SCHEMA_CHANGED', recovery: 'stop', place: { table: 'public.n', position: '0/10' } });
+    expect(brief(events)).toEqual([['+', 'a', '1']]);
+  });
+
+  it('parks the rows of a shape that the source no longer has, by their keys', async () => {
+    const columnsOf = () => Promise.resolve([{ name: 'id', typeOid: 25, typmod: -1, identity: true }, { name: 'v', typeOid: 23, typmod: -1, identity: false }]);
+    const router = new RelationRouter({ ...catalog, columnsOf }, silentLogger);
+    const { events } = await assemble(wrap([...wide, update(3, ['c', '7'], ['K', ['b', null]]), relation(3, 'n', ['id', ['v', 23, -1]]), insert(3, ['d', '2'])]), [1n, 0], { router, mapped: [n] });
+    expect(events.map((event) => (event.op === 'poison' ? [event.code, event.key] : event.op))).toEqual(['insert', ['STREAM_SCHEMA_CHANGED', ['b']], ['STREAM_SCHEMA_CHANGED', ['b']], ['STREAM_SCHEMA_CHANGED', ['c']], 'insert']);
   });
 });

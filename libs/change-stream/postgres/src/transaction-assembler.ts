@@ -1,9 +1,9 @@
 import { ElstreamError, type ChangeEvent, type StreamOffset, type TransactionInfo } from '@elstream/core';
 import { formatLsn } from '@elstream/database';
 import { OffsetTracker } from './offset-tracker';
-import { parsePgoutput, type PgoutputMessage } from './pgoutput';
+import { parsePgoutput, type PgoutputMessage, type Relation } from './pgoutput';
 import { type Mappings, type RelationRouter } from './relation-router';
-import { rowEvent } from './row-events';
+import { rowEvents } from './row-events';
 import { parseWalFrame } from './standby-protocol';
 
 /** Where events go as they are assembled: the batch in hand. */
@@ -17,6 +17,8 @@ export interface AssemblerOptions {
   readonly router: RelationRouter;
   /** Prefix of our own logical messages. */
   readonly counterPrefix: string;
+  /** A table's columns are others than the mapping knows, or than they were. */
+  readonly reshaped?: (table: string) => void;
 }
 
 /** Object and string headers of an event, roughly; the rest is twice the message (UTF-16 at worst). */
@@ -59,10 +61,10 @@ export class TransactionAssembler {
       }
       const message = parsePgoutput(parsed.body);
       return this.dispatch(message, sink)?.catch((error: unknown) => {
-        throw this.placed(error, null);
+        throw this.placed(error);
       });
     } catch (error) {
-      throw this.placed(error, null);
+      throw this.placed(error);
     }
   }
 
@@ -79,7 +81,7 @@ export class TransactionAssembler {
         this.completed = true;
         return undefined;
       case 'relation':
-        return this.options.router.learn(message.relation, this.mappings);
+        return this.learn(message.relation);
       case 'truncate':
         return this.truncate(message.relations, sink);
       case 'message':
@@ -97,11 +99,13 @@ export class TransactionAssembler {
     if (!this.tracker.pass()) return;
     const plan = this.options.router.planOf(message.relation, this.mappings);
     if (plan === null) return;
-    try {
-      sink.push(rowEvent(plan, message.op, message.tuples, tx), EVENT_BYTES + 2 * message.tuples.length);
-    } catch (error) {
-      throw this.placed(error, plan.mapping.id);
-    }
+    for (const event of rowEvents(plan, message.op, message.tuples, tx)) sink.push(event, EVENT_BYTES + 2 * message.tuples.length);
+  }
+
+  /** Moves no offset: what came before a shape that does not fit can be delivered. */
+  private async learn(relation: Relation): Promise<void> {
+    const table = await this.options.router.learn(relation, this.mappings);
+    if (table !== null) this.options.reshaped?.(table);
   }
 
   /** Counts once per relation. The look-up comes first, so that the count happens in one go with the events. */
@@ -130,9 +134,9 @@ export class TransactionAssembler {
     return transaction;
   }
 
-  private placed(error: unknown, table: string | null): ElstreamError {
+  private placed(error: unknown): ElstreamError {
     const tx = this.tracker.transaction;
-    const place = { ...(table === null ? {} : { table }), ...(tx === null ? {} : { position: formatLsn(tx.position) }) };
+    const place = tx === null ? {} : { position: formatLsn(tx.position) };
     if (error instanceof ElstreamError) return new ElstreamError(error.code, error.recovery, error.message, { cause: error.options.cause, place: { ...place, ...error.place } });
     const message = error instanceof Error ? error.message : String(error);
     return new ElstreamError('STREAM_UNDECODABLE', 'stop', `the replication stream cannot be decoded: ${message}`, { cause: error, place });
