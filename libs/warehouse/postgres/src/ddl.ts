@@ -1,6 +1,5 @@
 import type { EntityDataSource, Sql } from '@elstream/database';
 import { inTransaction, quoteName } from '@elstream/database';
-import { BEGIN_COLUMN } from './history/archive';
 import { archiveLines, archiveNameProblems, createArchive, createAsOf } from './history/ddl';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
@@ -18,6 +17,11 @@ function tableLines(columns: readonly EntityColumn[], key: readonly EntityColumn
   return lines;
 }
 
+/** The table of delete markers, which has the target's key. */
+export function createMarkersSql(target: Target): string {
+  return createTableSql(target.markerSql, target.key, target.key);
+}
+
 /** Creates what is missing of schema, target, markers and state row, in one transaction per table. */
 export async function createTarget(dataSource: EntityDataSource, pipeline: string, target: Target): Promise<void> {
   await inTransaction(dataSource, async (sql) => {
@@ -25,11 +29,36 @@ export async function createTarget(dataSource: EntityDataSource, pipeline: strin
     await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.ddl.${target.sql}`]);
     await sql.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(target.table.schema)}`);
     await sql.query(createTableSql(target.sql, target.columns, target.key));
-    await sql.query(createTableSql(target.markerSql, target.key, target.key));
+    await ensureMarkers(sql, pipeline, target);
     await createArchive(sql, target);
     await createAsOf(sql, target);
-    await sql.query('INSERT INTO elstream.table_state (pipeline, table_id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [pipeline, target.mapping.id]);
+    await ensureState(sql, pipeline, target);
   });
+}
+
+/** Markers of another key are of an earlier life of the table: nothing needs them while it is not loaded. */
+async function ensureMarkers(sql: Sql, pipeline: string, target: Target): Promise<void> {
+  const [standing] = await sql.query<{ oid: string; loaded: boolean }>(
+    `SELECT c.oid::text AS oid, EXISTS (SELECT FROM elstream.table_state s WHERE s.pipeline = $3 AND s.table_id = $4 AND s.phase NOT IN ('new', 'stopped')) AS loaded
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
+    [target.markerTable.schema, target.markerTable.name, pipeline, target.mapping.id],
+  );
+  if (standing !== undefined && !standing.loaded) {
+    const shape = (columns: readonly CatalogColumn[]): string => JSON.stringify(columns.map((c) => [c.name, c.type, c.collation]));
+    const wanted = shape(await probe(sql, tableLines(target.key, target.key)));
+    if (wanted !== shape(await readColumns(sql, standing.oid))) await sql.query(`DROP TABLE ${target.markerSql}`);
+  }
+  await sql.query(createMarkersSql(target));
+}
+
+/** A table that stood before its state begins above the epochs of its rows: a fill never replaces rows of a newer epoch. */
+async function ensureState(sql: Sql, pipeline: string, target: Target): Promise<void> {
+  const [state] = await sql.query('SELECT 1 FROM elstream.table_state WHERE pipeline = $1 AND table_id = $2', [pipeline, target.mapping.id]);
+  if (state !== undefined) return;
+  await sql.query(
+    `INSERT INTO elstream.table_state (pipeline, table_id, epoch) SELECT $1, $2, coalesce(max(${EPOCH_COLUMN}), 0) FROM ${target.sql} ON CONFLICT DO NOTHING`,
+    [pipeline, target.mapping.id],
+  );
 }
 
 interface CatalogColumn {
@@ -37,6 +66,8 @@ interface CatalogColumn {
   readonly type: string;
   readonly collation: string | null;
   readonly generated: string;
+  /** NOT NULL, and nothing gives it a value where an INSERT gives none. */
+  readonly demanding: boolean;
 }
 
 /** What forbids writing to an existing table of this name (R6). Empty when it does not exist or is as we would make it. */
@@ -51,7 +82,7 @@ export async function targetProblems(sql: Sql, target: Target): Promise<string[]
   if (found.relkind !== 'r' && found.relkind !== 'p') {
     return [`${name} is not an ordinary table; rename it, or give table ${target.mapping.id} another target`];
   }
-  return [...(await columnProblems(sql, target, found.oid, name)), ...(await constraintProblems(sql, found.oid, name)), ...history];
+  return [...(await columnProblems(sql, target, found.oid, name)), ...(await constraintProblems(sql, target, found.oid, name)), ...history];
 }
 
 /** What forbids writing versions to an existing history table. Columns that the source dropped since may stand in it. */
@@ -102,14 +133,16 @@ async function columnProblems(sql: Sql, target: Target, oid: string, name: strin
     else if (have.generated !== '') problems.push(`${name}: column ${column.name} is generated`);
   }
   const names = new Set(wanted.map((c) => c.name));
-  for (const column of standing) if (!names.has(column.name) && column.name !== BEGIN_COLUMN) problems.push(`${name} has an extra column ${column.name}`);
+  // others are left alone: kept from columns that the source has no more, or added by users
+  for (const column of standing) if (!names.has(column.name) && column.demanding) problems.push(`${name} has a column ${column.name} of which the source knows nothing and which is NOT NULL without a default`);
   const remedy = `; rename or drop that table, or give table ${target.mapping.id} another target`;
   return problems.map((p) => p + remedy);
 }
 
 async function readColumns(sql: Sql, oid: string): Promise<CatalogColumn[]> {
   return sql.query<CatalogColumn>(
-    `SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, co.collname::text AS collation, a.attgenerated::text AS generated
+    `SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, co.collname::text AS collation, a.attgenerated::text AS generated,
+            a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS demanding
        FROM pg_attribute a LEFT JOIN pg_collation co ON co.oid = a.attcollation
       WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
     [oid],
@@ -138,7 +171,7 @@ async function probeOid(sql: Sql): Promise<string> {
   return row?.oid ?? '0';
 }
 
-async function constraintProblems(sql: Sql, oid: string, name: string): Promise<string[]> {
+async function constraintProblems(sql: Sql, target: Target, oid: string, name: string): Promise<string[]> {
   const found = await sql.query<{ what: string }>(
     `SELECT CASE WHEN conrelid = $1::oid THEN 'foreign key ' || conname ELSE 'foreign key ' || conname || ' of ' || conrelid::regclass::text || ' refers to it' END AS what
        FROM pg_constraint WHERE contype = 'f' AND (conrelid = $1::oid OR confrelid = $1::oid)
@@ -149,8 +182,13 @@ async function constraintProblems(sql: Sql, oid: string, name: string): Promise<
      UNION ALL SELECT 'row level security' FROM pg_class WHERE oid = $1::oid AND relrowsecurity`,
     [oid],
   );
-  const [key] = await sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM pg_index WHERE indrelid = $1::oid AND indisprimary`, [oid]);
+  const [key] = await sql.query<{ columns: string[] }>(
+    `SELECT array_agg(a.attname::text) AS columns FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = $1::oid AND i.indisprimary GROUP BY i.indexrelid`,
+    [oid],
+  );
   const problems = found.map(({ what }) => `${name}: ${what}; drop it: a warehouse table has no foreign key, no unique constraint but its key, no trigger (changes arrive without order across tables)`);
-  if ((key?.n ?? 0) === 0) problems.push(`${name} has no primary key; drop the table and let elstream create it`);
+  const wanted = target.key.map((k) => k.name);
+  if (key === undefined) problems.push(`${name} has no primary key; drop the table and let elstream create it`);
+  else if ([...key.columns].sort().join('\0') !== [...wanted].sort().join('\0')) problems.push(`${name} has the primary key (${key.columns.join(', ')}), expected (${wanted.join(', ')}); drop the table and let elstream create it`);
   return problems;
 }

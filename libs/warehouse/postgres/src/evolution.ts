@@ -1,18 +1,16 @@
-import { ElstreamError } from '@elstream/core';
 import type { EvolvingWarehouse } from '@elstream/warehouse';
+import { evolveTable } from './evolution/evolve-table';
+import { forgetTables, resetTables, stopTable } from './evolution/lifecycle';
+import { reshapeTable } from './evolution/reshape-table';
 import type { WarehouseParts } from './warehouse-parts';
 
-function missing(what: string): Promise<never> {
-  return Promise.reject(new ElstreamError('NOT_BUILT', 'stop', `${what} is not built yet`));
-}
-
-/** Part of the warehouse. */
-export function createEvolution(_parts: WarehouseParts): EvolvingWarehouse {
+/** Part of the warehouse: following the source's schema, and beginning anew. */
+export function createEvolution(parts: WarehouseParts): EvolvingWarehouse {
   return {
-    evolveTable: () => missing('evolveTable'),
-    stopTable: () => missing('stopTable'),
-    forgetTables: () => missing('forgetTables'),
-    resetTables: () => missing('resetTables'),
-    reshapeTable: () => missing('reshapeTable'),
+    evolveTable: async (pipeline, to, change) => evolveTable(parts, pipeline, to, change),
+    stopTable: async (pipeline, table, reason) => stopTable(parts, pipeline, table, reason),
+    forgetTables: async (pipeline, tables) => forgetTables(parts, pipeline, tables),
+    resetTables: async (pipeline, mappings, options) => resetTables(parts, pipeline, mappings, options),
+    reshapeTable: async (pipeline, to) => reshapeTable(parts, pipeline, to),
   };
 }
