@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ClientBase, PoolClient } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { cancelOnAbort } from './cancel';
 import { classifyPostgresError, isDatabaseError } from './errors';
 
 /** The driver's connection under a query runner: COPY is the one thing TypeORM has no call for. */
@@ -33,7 +34,7 @@ export interface CopyOut {
 /**
  * Runs a COPY … TO STDOUT when `rows` is first asked, on a connection of the pool; a reader that is slow slows the
  * server down, as the socket is not read ahead. A read given up half-way (abort, error, early return) ends its
- * connection: whoever gets it next must not find the rest of the rows there.
+ * connection: whoever gets it next must not find the rest of the rows there. Aborting cancels the statement at the server.
  */
 export function copyOut(dataSource: DataSource, statement: string, signal?: AbortSignal): CopyOut {
   let count = 0;
@@ -41,15 +42,12 @@ export function copyOut(dataSource: DataSource, statement: string, signal?: Abor
     signal?.throwIfAborted();
     const runner = dataSource.createQueryRunner();
     let client: PoolClient | null = null;
-    const end = (): void => {
-      // with a statement under way the driver closes the socket at once; a failure means that it is closed
-      client?.end().catch(() => undefined);
-    };
+    let settled: (() => Promise<void>) | null = null;
     let whole = false;
     try {
       client = (await runner.connect()) as PoolClient;
       signal?.throwIfAborted();
-      signal?.addEventListener('abort', end, { once: true });
+      settled = cancelOnAbort(dataSource, client, signal);
       const copy = client.query(copyTo(statement));
       // The driver reports errors by emitting; destroying makes them reach the loop below, whenever it reads next.
       copy.on('error', (error: Error) => copy.destroy(error));
@@ -62,8 +60,9 @@ export function copyOut(dataSource: DataSource, statement: string, signal?: Abor
       signal?.throwIfAborted();
       throw classifyPostgresError(error);
     } finally {
-      signal?.removeEventListener('abort', end);
-      if (!whole) end();
+      await settled?.();
+      // with a statement under way the driver closes the socket at once; a failure means that it is closed
+      if (!whole) client?.end().catch(() => undefined);
       await runner.release();
     }
   }

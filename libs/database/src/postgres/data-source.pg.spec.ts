@@ -40,7 +40,7 @@ describe('a data source on PostgreSQL', () => {
         await sql.query('INSERT INTO public.t VALUES (1)');
         await sql.query('INSERT INTO public.t VALUES (1)');
       });
-      await expect(twice).rejects.toMatchObject({ code: 'DB_23505', recovery: 'stop' });
+      await expect(twice).rejects.toMatchObject({ code: 'DB_23505', recovery: 'park' });
       expect(await db.query('SELECT * FROM t')).toEqual([]);
     } finally {
       await dataSource.destroy();

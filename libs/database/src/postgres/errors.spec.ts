@@ -14,6 +14,10 @@ describe('classifying errors of PostgreSQL', () => {
     ['25P03', 'DB_IDLE_TIMEOUT', 'retry'],
     ['ECONNREFUSED', 'DB_CONNECTION', 'retry'],
     ['42P01', 'DB_42P01', 'stop'],
+    ['22003', 'DB_22003', 'park'],
+    ['23514', 'DB_23514', 'park'],
+    ['54000', 'DB_VALUE_TOO_LARGE', 'park'],
+    ['54011', 'DB_54011', 'stop'],
   ])('%s is %s: %s', (sqlstate, code, recovery) => {
     expect(classifyPostgresError(server(sqlstate))).toMatchObject({ code, recovery });
   });

@@ -13,6 +13,7 @@ const KNOWN: Readonly<Record<string, readonly [code: string, recovery: Recovery,
   '28000': ['DB_LOGIN', 'stop', 'check the user in the connection URL and pg_hba.conf'],
   '3D000': ['DB_DATABASE', 'stop', 'check the database name in the connection URL'],
   '42501': ['DB_PRIVILEGE', 'stop', 'grant the missing privilege to the connecting user'],
+  '54000': ['DB_VALUE_TOO_LARGE', 'park', 'the row, or its key, is larger than the database can hold'],
   '53100': ['DB_DISK_FULL', 'retry', 'free disk space on the database server; the work goes on by itself'],
   '53200': ['DB_OUT_OF_MEMORY', 'retry', 'the database server is short of memory'],
   '53300': ['DB_CONNECTIONS', 'retry', 'raise max_connections or lower the connection limit in the pipeline'],
@@ -73,9 +74,9 @@ export function classifyPostgresError(error: unknown): ElstreamError {
     if (network !== undefined) return new ElstreamError('DB_CONNECTION', 'retry', `${server.message}: ${network}`, { cause: error });
     const column = server.column === undefined ? '' : ` (column ${server.column})`;
     if (/^2[23]/.test(server.code)) {
-      // without the cause: its message and detail hold the value
+      // Without the cause: its message and detail hold the value. `park`: another row may well be taken (R7).
       const table = server.table === undefined ? '' : ` in ${server.table}`;
-      return new ElstreamError(`DB_${server.code}`, 'stop', `${VALUE_ERRORS[server.code] ?? 'the database refuses a value'}${table}${column} [SQLSTATE ${server.code}]`);
+      return new ElstreamError(`DB_${server.code}`, 'park', `${VALUE_ERRORS[server.code] ?? 'the database refuses a value'}${table}${column} [SQLSTATE ${server.code}]`);
     }
     return new ElstreamError(`DB_${server.code}`, 'stop', `${server.message}${column} [SQLSTATE ${server.code}]`, { cause: error });
   }

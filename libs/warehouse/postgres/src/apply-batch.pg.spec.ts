@@ -95,7 +95,7 @@ describe.each([
   it('names table, key and position of a row the warehouse cannot hold, and writes nothing', async () => {
     await expect(fx.apply(items, [...padded(10), event.insert(items, 12, ['99999999999999999999', 'too big', null])])).rejects.toMatchObject({
       code: 'ROW_NOT_WRITABLE',
-      recovery: 'stop',
+      recovery: 'park',
       place: { table: items.id, key: 'id=99999999999999999999', position: '000000000000000c' },
     });
     expect(await rows()).toHaveLength(3);

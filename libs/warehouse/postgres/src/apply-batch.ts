@@ -4,8 +4,11 @@ import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { applyStaged, truncateTarget, type WriteCounts } from './bulk-writes';
 import { lockTables, moveCheckpoint, readLockedStates, requireState, type LockedState } from './control-state';
 import { locateCulprit } from './culprit';
+import { isActive, park } from './dead-letters';
+import { deriveBatch, stagedBegins, type Begins, type DerivedState } from './history/derive';
+import { noteDueOfBatch } from './history/due';
 import { applySmall, isSmall } from './small-writes';
-import { stageBatch, type StagedBatch } from './staging';
+import { STAGED, stageBatch, type StagedBatch } from './staging';
 import type { Target } from './target';
 
 /** One table's share of a batch, ready for the transaction. */
@@ -42,7 +45,7 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
       const target = targetOf(mapping.id);
       const reread = write.reread.get(mapping.id);
       const rows = fillReread(target, fold.rows, reread);
-      work.push({ target, reread, fold, rows, staged: isSmall(target, rows) ? null : await staged(runner, target, rows) });
+      work.push({ target, reread, fold, rows, staged: isSmall(target, rows) ? null : await (write.trial ? stageBatch : staged)(runner, target, rows, target.keepsBegin ? stagedBegins(mapping, fold.changes) : undefined) });
     }
     await failpoint('batch:staged');
     const outcome = await inRunnerTransaction(runner, async (sql) => writeAll(sql, write, work)).catch((error: unknown) => {
@@ -71,9 +74,9 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
   }
 }
 
-async function staged(runner: ReturnType<EntityDataSource['createQueryRunner']>, target: Target, rows: readonly FoldedRow[]): Promise<StagedBatch> {
+async function staged(runner: ReturnType<EntityDataSource['createQueryRunner']>, target: Target, rows: readonly FoldedRow[], begins?: Begins): Promise<StagedBatch> {
   try {
-    return await stageBatch(runner, target, rows);
+    return await stageBatch(runner, target, rows, begins);
   } catch (error) {
     throw await namingTheRow(error, target, rows, async (some) => {
       await stageBatch(runner, target, some);
@@ -83,7 +86,7 @@ async function staged(runner: ReturnType<EntityDataSource['createQueryRunner']>,
 
 async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[]): Promise<Outcome> {
   const { pipeline, partition } = write.checkpoint;
-  const tables = work.map((w) => w.target.mapping.id);
+  const tables = [...new Set([...work.map((w) => w.target.mapping.id), ...write.parked.map((p) => p.table)])];
   await lockTables(sql, 'exclusive', { pipeline, tables, partitions: [partition] });
   const states = await readLockedStates(sql, pipeline, tables);
   const total: WriteCounts = { written: 0, deleted: 0 };
@@ -91,8 +94,8 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
   for (const table of work) {
     const state = requireState(states, table.target.mapping.id);
     // A table whose preload has not begun, or that was stopped: its events are counted and passed over (R4, R7).
-    if (state.epoch === 0 || state.phase === 'new' || state.phase === 'stopped') continue;
-    const result = await writeTable(sql, pipeline, table, state);
+    if (!isActive(state)) continue;
+    const result = await writeTable(sql, write, table, state);
     if ('written' in result) {
       total.written += result.written;
       total.deleted += result.deleted;
@@ -101,6 +104,8 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
     }
   }
   if (reread.size > 0) throw new Abort({ kind: 'reread', keys: reread });
+  if (write.parked.length > 0) await park(sql, { pipeline, parked: write.parked, states, limit: write.parkLimit });
+  if (write.trial) throw new Abort({ kind: 'tried' });
   await failpoint('batch:after-rows-before-checkpoint');
   const moved = await moveCheckpoint(sql, { from: write.checkpoint, next: write.next, highest: write.highest, events: write.events, counter: write.counter, committedAtUs: write.committedAtUs });
   if (!moved) throw new Abort({ kind: 'lost' });
@@ -108,12 +113,16 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
   return { kind: 'moved', counts: total };
 }
 
-async function writeTable(sql: Sql, pipeline: string, table: TableWork, locked: LockedState): Promise<WriteCounts | readonly number[]> {
+async function writeTable(sql: Sql, write: BatchWrite, table: TableWork, locked: LockedState): Promise<WriteCounts | readonly number[]> {
   const { target, fold, rows } = table;
-  const state = withTruncate(sabotagedEpoch(pipeline, locked), fold);
+  const { pipeline } = write.checkpoint;
+  const before = sabotagedEpoch(pipeline, locked);
+  const derived = await deriveBatch(sql, target, { fold, reread: table.reread, state: before });
+  await noteDueOfBatch(sql, pipeline, target, fold.changes);
+  const state = { ...withTruncate(before, fold), derived };
   let deleted = 0;
   if (fold.truncate !== null && state.truncated !== null) deleted += await truncateTarget(sql, target, state.epoch, fold.truncate);
-  const result = rows.length === 0 ? { written: 0, deleted: 0 } : await writeRows(sql, table, state);
+  const result = rows.length === 0 ? { written: 0, deleted: 0 } : await (write.trial ? tryRows : writeRows)(sql, table, state);
   if (!('written' in result)) return result;
   await sql.execute(
     `UPDATE elstream.table_state SET events_applied = events_applied + $3::int8, truncate_epoch = $4, truncate_position = $5,
@@ -123,7 +132,7 @@ async function writeTable(sql: Sql, pipeline: string, table: TableWork, locked: 
   return { written: result.written, deleted: result.deleted + deleted };
 }
 
-async function writeRows(sql: Sql, table: TableWork, state: LockedState): Promise<WriteCounts | readonly number[]> {
+async function writeRows(sql: Sql, table: TableWork, state: DerivedState): Promise<WriteCounts | readonly number[]> {
   const { target, rows, staged } = table;
   if (staged !== null) return applyStaged(sql, target, staged, state);
   try {
@@ -138,6 +147,22 @@ async function writeRows(sql: Sql, table: TableWork, state: LockedState): Promis
       }
     });
   }
+}
+
+/** A trial (R7): unknown columns that would have to be read again count as NULL, so that it needs no source. */
+async function tryRows(sql: Sql, table: TableWork, state: DerivedState): Promise<WriteCounts | readonly number[]> {
+  const { target, rows, staged } = table;
+  if (staged === null) {
+    const unresolved = await applySmall(sql, target, rows, state);
+    if ('written' in unresolved) return unresolved;
+    const asNull = rows.map((row, i) => (row.op === 'upsert' && unresolved.includes(i) ? { ...row, carryFrom: null, cells: row.cells.map((cell) => cell ?? null) } : row));
+    return applySmall(sql, target, asNull, state);
+  }
+  const unresolved = await applyStaged(sql, target, staged, state);
+  if ('written' in unresolved) return unresolved;
+  // staged with NULL in their unknown columns
+  await sql.execute(`UPDATE ${staged.sql} SET op = ${STAGED.upsert} WHERE ord = ANY ($1::int4[])`, [unresolved]);
+  return applyStaged(sql, target, { ...staged, upserts: staged.upserts + unresolved.length }, state);
 }
 
 /** A truncate in the batch is remembered with the epoch it fell in (R6); a later one of the same epoch replaces an earlier. */
@@ -171,14 +196,14 @@ function fillReread(target: Target, rows: readonly FoldedRow[], reread: RereadRo
   });
 }
 
-/** Until dead letters exist a permanent error stops the stream: it has to say which row it was. */
+/** A value the warehouse cannot hold: which row it is in, where that can be found. */
 async function namingTheRow(thrown: unknown, target: Target, rows: readonly FoldedRow[], attempt: (rows: readonly FoldedRow[]) => Promise<void>): Promise<unknown> {
   const error = isDatabaseError(thrown) ? classifyPostgresError(thrown) : thrown;
-  if (recoveryOf(error) !== 'stop') return error;
+  if (recoveryOf(error) !== 'park') return error;
   const culprit = await locateCulprit(rows, attempt);
   if (culprit === null) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new ElstreamError('ROW_NOT_WRITABLE', 'stop', `${message}; the warehouse cannot hold this row: override the column's type in the pipeline file, or mend the row at the source`, {
+  return new ElstreamError('ROW_NOT_WRITABLE', 'park', `${message}; the warehouse cannot hold this row: override the column's type in the pipeline file, or mend the row at the source`, {
     cause: error,
     place: { table: target.mapping.id, key: describeKey(target.mapping, culprit.key), position: culprit.position.toString() },
   });

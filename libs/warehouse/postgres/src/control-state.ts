@@ -64,13 +64,13 @@ interface StateRow {
 }
 
 /** Of `elstream.table_state AS s`. A use (R5) is an open validation or repair, or a dead letter that is parked. */
-const STATE_COLUMNS = `table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, stale, error,
-  (EXISTS (SELECT FROM elstream.open_use u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)
+const stateColumns = (): string => `table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, stale, error,
+  (${ruleHolds('R9-markers') ? 'EXISTS (SELECT FROM elstream.open_use u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)' : 'false'}
    OR EXISTS (SELECT FROM elstream.dead_letter d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = 'parked')) AS open_uses`;
 
 async function readStateRows(sql: Sql, pipeline: string, tables: readonly string[] | null): Promise<StateRow[]> {
   return sql.query<StateRow>(
-    `SELECT ${STATE_COLUMNS} FROM elstream.table_state AS s WHERE pipeline = $1 AND ($2::text[] IS NULL OR table_id = ANY ($2::text[])) ORDER BY table_id`,
+    `SELECT ${stateColumns()} FROM elstream.table_state AS s WHERE pipeline = $1 AND ($2::text[] IS NULL OR table_id = ANY ($2::text[])) ORDER BY table_id`,
     [pipeline, tables === null ? null : [...tables]],
   );
 }

@@ -2,6 +2,7 @@ import { ElstreamError, LogPosition, ruleHolds, type Checkpoint, type StreamOffs
 import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@elstream/database';
 import type { GapDeclaration } from '@elstream/warehouse';
 import { lockTables, readCheckpoint, readLockedStates, readPartitions, requireState } from './control-state';
+import { discardOlder } from './dead-letters';
 import { EPOCH_COLUMN, type Target } from './target';
 
 /** R4 (0): raises the epoch under exclusion of every batch and merge of the table. Idempotent per run. */
@@ -26,6 +27,7 @@ export async function beginPreload(dataSource: EntityDataSource, pipeline: strin
     );
     // markers of older epochs compare below everything written now; open uses go by (epoch, position) and see the raise
     await sql.execute(`DELETE FROM ${target.markerSql} WHERE ${EPOCH_COLUMN} < $1`, [epoch]);
+    await discardOlder(sql, pipeline, table, epoch);
     return epoch;
   });
 }

@@ -1,19 +1,141 @@
-import { ElstreamError } from '@elstream/core';
-import type { RepairableWarehouse } from '@elstream/warehouse';
+import { ElstreamError, keyIdentity, LogPosition, ruleHolds, type Cell, type FoldedRow, type Standing } from '@elstream/core';
+import { inTransaction, onPostgres, type Sql } from '@elstream/database';
+import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
+import { lockTables, readLockedStates, readPartitions, requireState, type LockedState } from './control-state';
+import { settle } from './dead-letters';
+import { deleteMarkers, deleteRows, insertMarkers, SMALL_VALUES, upsertRows, type Upsert } from './small-writes';
+import { readChangedKeys, readStandingRows } from './standing';
+import type { Target } from './target';
 import type { WarehouseParts } from './warehouse-parts';
 
-function missing(what: string): Promise<never> {
-  return Promise.reject(new ElstreamError('NOT_BUILT', 'stop', `${what} is not built yet`));
+/** R8 and R9 on PostgreSQL. */
+export function createRepairs(parts: WarehouseParts): RepairableWarehouse {
+  const { dataSource } = parts;
+  return {
+    openUse: async (use) => {
+      const target = await parts.targetOf(use.mapping);
+      await inTransaction(dataSource, async (sql) => openUse(sql, use, target));
+    },
+    closeUse: async (use) => {
+      const target = await parts.targetOf(use.mapping);
+      await inTransaction(dataSource, async (sql) => closeUse(sql, use, target));
+    },
+    staleUses: async (pipeline) =>
+      onPostgres(dataSource, async (sql) => {
+        const rows = await sql.query<{ table_id: string; run_id: string }>(
+          `SELECT u.table_id, u.run_id::text AS run_id FROM elstream.open_use AS u LEFT JOIN elstream.run AS r ON r.id = u.run_id
+            WHERE u.pipeline = $1 AND (r.id IS NULL OR r.state NOT IN ('pending', 'running')) ORDER BY 1, 2`,
+          [pipeline],
+        );
+        return rows.map((row) => ({ table: row.table_id, runId: row.run_id }));
+      }),
+    readStanding: async (mapping, keys) => {
+      const target = await parts.targetOf(mapping);
+      return onPostgres(dataSource, async (sql) => readStandingRows(sql, parts.pipeline, target, keys));
+    },
+    repairRows: async (write) => {
+      const target = await parts.targetOf(write.mapping);
+      return inTransaction(dataSource, async (sql) => repairRows(sql, write, target));
+    },
+    changedKeys: async (mapping, since, limit) => {
+      const target = await parts.targetOf(mapping);
+      return onPostgres(dataSource, async (sql) => readChangedKeys(sql, { pipeline: parts.pipeline, target, since, limit }));
+    },
+  };
 }
 
-/** Part of the warehouse. */
-export function createRepairs(_parts: WarehouseParts): RepairableWarehouse {
-  return {
-    openUse: () => missing('openUse'),
-    closeUse: () => missing('closeUse'),
-    staleUses: () => missing('staleUses'),
-    readStanding: () => missing('readStanding'),
-    repairRows: () => missing('repairRows'),
-    changedKeys: () => missing('changedKeys'),
-  };
+/** Excludes every batch and merge of the table; the state as it then stands. */
+async function exclude(sql: Sql, pipeline: string, table: string): Promise<LockedState | null> {
+  await lockTables(sql, 'exclusive', { pipeline, tables: [table], partitions: await readPartitions(sql, pipeline) });
+  return (await readLockedStates(sql, pipeline, [table])).get(table) ?? null;
+}
+
+const needsNoMarkers = (state: LockedState): boolean => state.openUses === 0 && state.phase !== 'preloading';
+
+async function openUse(sql: Sql, use: TableUse, target: Target): Promise<void> {
+  const { pipeline, mapping, runId } = use;
+  const state = await exclude(sql, pipeline, mapping.id);
+  requireState(new Map(state === null ? [] : [[mapping.id, state]]), mapping.id);
+  // What the settling of a dead letter left: a row written since may stand beside such a marker.
+  if (state !== null && needsNoMarkers(state)) await sql.execute(`DELETE FROM ${target.markerSql}`);
+  await sql.execute('INSERT INTO elstream.open_use (pipeline, table_id, run_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [pipeline, mapping.id, runId]);
+}
+
+async function closeUse(sql: Sql, use: TableUse, target: Target): Promise<void> {
+  const { pipeline, mapping, runId } = use;
+  await lockTables(sql, 'exclusive', { pipeline, tables: [mapping.id], partitions: await readPartitions(sql, pipeline) });
+  await sql.execute('DELETE FROM elstream.open_use WHERE pipeline = $1 AND table_id = $2 AND run_id = $3', [pipeline, mapping.id, runId]);
+  const state = (await readLockedStates(sql, pipeline, [mapping.id])).get(mapping.id);
+  if (state !== undefined && needsNoMarkers(state)) await sql.execute(`DELETE FROM ${target.markerSql}`);
+}
+
+/** One entry, judged: what it comes to and, where something is written, at which version. */
+interface Judged {
+  readonly entry: RepairEntry;
+  readonly outcome: RepairOutcome;
+  readonly position: LogPosition;
+}
+
+/**
+ * R9: judges every entry from what stands now, under exclusion of batches and fills, then writes. The write counts as a
+ * touch of the current epoch; it keeps the position of a row or marker that the stream wrote in this epoch and else takes
+ * the lowest, so that every event that has not been applied yet is applied over it.
+ */
+async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise<RepairOutcome[]> {
+  const { pipeline, mapping } = write;
+  const state = await exclude(sql, pipeline, mapping.id);
+  if (state === null || state.phase === 'new' || state.phase === 'stopped') {
+    throw new ElstreamError('TABLE_NOT_LIVE', 'refuse', `the table is ${state?.phase ?? 'not prepared'}: start a run to load it, rows are not repaired one by one before that`, { place: { pipeline, table: mapping.id } });
+  }
+  const now = await readStandingRows(sql, pipeline, target, write.entries.map((e) => e.key));
+  const seen = new Map<string, Judged>();
+  const judged = write.entries.map((entry, index): Judged => {
+    const at = now.at[index] ?? { standing: { is: 'nothing' }, row: null };
+    const id = keyIdentity(mapping, entry.key);
+    const earlier = seen.get(id);
+    if (earlier !== undefined) return { ...earlier, entry, outcome: earlier.outcome !== 'moved' && sameRow(earlier.entry.row, entry.row) ? 'unchanged' : 'moved' };
+    const moved = ruleHolds('R9-guard') && (now.epoch !== write.epoch || !sameStanding(at.standing, entry.expect));
+    const outcome = moved ? 'moved' : sameRow(at.row, entry.row) ? 'unchanged' : entry.row === null ? 'deleted' : 'written';
+    const found: Judged = { entry, outcome, position: positionKept(at.standing, state.epoch) };
+    seen.set(id, found);
+    return found;
+  });
+  await writeJudged(sql, target, state, judged);
+  if (judged.some((j) => j.outcome === 'written' || j.outcome === 'deleted')) {
+    await sql.execute('UPDATE elstream.table_state SET reread_until = greatest(reread_until, $3::text), updated_at = now() WHERE pipeline = $1 AND table_id = $2', [pipeline, mapping.id, write.readUntil.hex]);
+  }
+  for (const { entry, outcome } of judged) if (entry.settles !== undefined && outcome !== 'moved') await settle(sql, pipeline, entry.settles, outcome);
+  return judged.map((j) => j.outcome);
+}
+
+async function writeJudged(sql: Sql, target: Target, state: LockedState, judged: readonly Judged[]): Promise<void> {
+  const deletes: FoldedRow[] = [];
+  const upserts: Upsert[] = [];
+  for (const { entry, outcome, position } of judged) {
+    const { key, row: cells } = entry;
+    if (outcome === 'deleted') deletes.push({ op: 'delete', key, position });
+    if (outcome === 'written' && cells !== null) upserts.push({ row: { op: 'upsert', key, position, cells, carryFrom: null }, cells });
+  }
+  const perStatement = Math.max(1, Math.floor(SMALL_VALUES / (target.columns.length + 2)));
+  await deleteRows(sql, target, deletes);
+  // Always: nothing but the marker keeps a fill, or an event older than the repaired state, from bringing the row back.
+  await insertMarkers(sql, target, deletes, state.epoch);
+  for (let start = 0; start < upserts.length; start += perStatement) await upsertRows(sql, target, upserts.slice(start, start + perStatement), state.epoch);
+  await deleteMarkers(sql, target, upserts.map((u) => u.row.key));
+}
+
+function positionKept(standing: Standing, epoch: number): LogPosition {
+  return standing.is !== 'nothing' && standing.version.epoch === epoch && standing.version.kind === 'stream' ? standing.version.position : LogPosition.ZERO;
+}
+
+function sameStanding(a: Standing, b: Standing): boolean {
+  if (a.is === 'nothing' || b.is === 'nothing') return a.is === b.is;
+  if (a.is !== b.is || a.version.epoch !== b.version.epoch || a.version.kind !== b.version.kind) return false;
+  return a.version.kind === 'preload' || a.version.position.equals(b.version.position);
+}
+
+/** Exactly: text forms are canonical (R1), so two spellings are two values. */
+function sameRow(a: readonly Cell[] | null, b: readonly Cell[] | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((cell, i) => cell === b[i]);
 }

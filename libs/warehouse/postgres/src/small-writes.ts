@@ -1,30 +1,37 @@
 import {
   decide,
+  keyIdentity,
   leavesMarker,
   LogPosition,
   mayCarry,
   mayKeepUnknown,
   ruleHolds,
+  timestampText,
   type EventCell,
   type FoldedRow,
   type Standing,
 } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { WriteCounts } from './bulk-writes';
-import type { LockedState } from './control-state';
-import { EPOCH_COLUMN, EPOCH_PROPERTY, POSITION_COLUMN, POSITION_PROPERTY, type EntityRow, type Target } from './target';
+import type { DerivedState } from './history/derive';
+import { BEGIN_COLUMN } from './history/archive';
+import { BEGIN_PROPERTY, EPOCH_COLUMN, EPOCH_PROPERTY, POSITION_COLUMN, POSITION_PROPERTY, type EntityRow, type Target } from './target';
 
 /** Up to this many folded rows of a table (and bound values) go through TypeORM; above, set-based SQL is faster. */
 export const SMALL_ROWS = 200;
-const SMALL_VALUES = 20_000;
+/** Bound values of one statement. */
+export const SMALL_VALUES = 20_000;
 
 export function isSmall(target: Target, rows: readonly FoldedRow[]): boolean {
   return rows.length <= SMALL_ROWS && rows.length * (target.columns.length + 2) <= SMALL_VALUES;
 }
 
-interface Upsert {
+/** Cells to be written at the row's key and position; `undefined` is left alone. */
+export interface Upsert {
   readonly row: Extract<FoldedRow, { op: 'upsert' }>;
   readonly cells: readonly EventCell[];
+  /** For targets that keep it; absent: left alone, in a new row unknown. */
+  readonly begin?: string | null;
 }
 
 /**
@@ -32,7 +39,7 @@ interface Upsert {
  * TypeORM. Runs under the table's exclusive lock, so nothing changes between reading and writing.
  * Returns the indices of rows to be read again by key; then nothing was written.
  */
-export async function applySmall(sql: Sql, target: Target, rows: readonly FoldedRow[], state: LockedState): Promise<WriteCounts | readonly number[]> {
+export async function applySmall(sql: Sql, target: Target, rows: readonly FoldedRow[], state: DerivedState): Promise<WriteCounts | readonly number[]> {
   const { epoch } = state;
   const standing = await readStanding(sql, target, rows.map((r) => r.key));
   const deletes: FoldedRow[] = [];
@@ -48,7 +55,7 @@ export async function applySmall(sql: Sql, target: Target, rows: readonly Folded
     const carry = mayCarry({ live: state.phase === 'live', rereadUntil: state.rereadUntil }, row.position);
     const cells = carry ? await carriedCells(sql, target, row, epoch) : row.cells;
     if (cells.includes(undefined) && (row.carryFrom !== null || !mayKeepUnknown(stands, epoch))) unresolved.push(index);
-    else upserts.push({ row, cells });
+    else upserts.push({ row, cells, ...beginOf(target, row.key, state) });
   }
   if (unresolved.length > 0) return unresolved;
   const marks = leavesMarker({ preloading: state.phase === 'preloading', openUses: state.openUses });
@@ -57,6 +64,13 @@ export async function applySmall(sql: Sql, target: Target, rows: readonly Folded
   await upsertRows(sql, target, upserts, epoch);
   if (marks) await deleteMarkers(sql, target, upserts.map((u) => u.row.key));
   return { written: upserts.length, deleted };
+}
+
+/** Every batch says it, where the target keeps it. */
+function beginOf(target: Target, key: readonly string[], state: DerivedState): { readonly begin?: string | null } {
+  if (!target.keepsBegin) return {};
+  const us = state.derived?.begins.get(keyIdentity(target.mapping, key)) ?? null;
+  return { begin: us === null ? null : timestampText(us, true) };
 }
 
 /** The unknown cells of a moved row, taken from the row that moved if it is of the current epoch. */
@@ -98,7 +112,7 @@ export async function readStanding(sql: Sql, target: Target, keys: readonly (rea
   return standing;
 }
 
-function versionOf(row: StandingRow): Extract<Standing, { is: 'row' }>['version'] {
+export function versionOf(row: { readonly epoch: number; readonly position: Buffer | null }): Extract<Standing, { is: 'row' }>['version'] {
   return row.position === null
     ? { epoch: row.epoch, kind: 'preload', position: LogPosition.ZERO }
     : { epoch: row.epoch, kind: 'stream', position: LogPosition.parse(row.position.toString('hex')) };
@@ -108,13 +122,13 @@ function keyProperties(target: Target, key: readonly string[]): EntityRow {
   return Object.fromEntries(target.key.map((c, i) => [c.entityProperty, key[i] ?? null]));
 }
 
-async function deleteRows(sql: Sql, target: Target, rows: readonly FoldedRow[]): Promise<number> {
+export async function deleteRows(sql: Sql, target: Target, rows: readonly FoldedRow[]): Promise<number> {
   if (rows.length === 0) return 0;
   const result = await sql.runner.manager.createQueryBuilder().delete().from(target.entity).where(rows.map((r) => keyProperties(target, r.key))).execute();
   return result.affected ?? 0;
 }
 
-async function insertMarkers(sql: Sql, target: Target, deletes: readonly FoldedRow[], epoch: number): Promise<void> {
+export async function insertMarkers(sql: Sql, target: Target, deletes: readonly FoldedRow[], epoch: number): Promise<void> {
   if (deletes.length === 0) return;
   const values = deletes.map((d) => ({ ...keyProperties(target, d.key), [EPOCH_PROPERTY]: epoch, [POSITION_PROPERTY]: d.position.toBytes() }));
   const names = target.key.map((c) => c.name);
@@ -122,23 +136,24 @@ async function insertMarkers(sql: Sql, target: Target, deletes: readonly FoldedR
     .orUpdate([...names, EPOCH_COLUMN, POSITION_COLUMN], names).updateEntity(false).execute();
 }
 
-async function deleteMarkers(sql: Sql, target: Target, keys: readonly (readonly string[])[]): Promise<void> {
+export async function deleteMarkers(sql: Sql, target: Target, keys: readonly (readonly string[])[]): Promise<void> {
   if (keys.length === 0) return;
   await sql.runner.manager.createQueryBuilder().delete().from(target.markers).where(keys.map((key) => keyProperties(target, key))).execute();
 }
 
-async function upsertRows(sql: Sql, target: Target, upserts: readonly Upsert[], epoch: number): Promise<void> {
+export async function upsertRows(sql: Sql, target: Target, upserts: readonly Upsert[], epoch: number): Promise<void> {
   const values = (u: Upsert): EntityRow => {
     const row: EntityRow = { [EPOCH_PROPERTY]: epoch, [POSITION_PROPERTY]: u.row.position.toBytes() };
     for (const [i, column] of target.columns.entries()) {
       const cell = u.cells[i];
       if (cell !== undefined) row[column.entityProperty] = cell;
     }
+    if (u.begin !== undefined) row[BEGIN_PROPERTY] = u.begin;
     return row;
   };
   const full = upserts.filter((u) => !u.cells.includes(undefined));
   if (full.length > 0) {
-    const names = [...target.columns.map((c) => c.name), EPOCH_COLUMN, POSITION_COLUMN];
+    const names = [...target.columns.map((c) => c.name), EPOCH_COLUMN, POSITION_COLUMN, ...(full[0]?.begin === undefined ? [] : [BEGIN_COLUMN])];
     await sql.runner.manager.createQueryBuilder().insert().into(target.entity).values(full.map(values))
       .orUpdate(names, target.key.map((c) => c.name)).updateEntity(false).execute();
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   LogPosition,
   silentLogger,
@@ -13,10 +14,30 @@ import {
 } from '@elstream/core';
 import { controlDataSourceOptions, controlEntities, createControlStore } from '@elstream/control-typeorm';
 import type { ControlStore } from '@elstream/control';
-import { connectPostgres, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
+import { connectPostgres, DEFAULT_TIMEOUTS, quoteName, type EntityDataSource } from '@elstream/database';
 import { createTestDatabase, type TestDatabase } from '@elstream/testing';
-import type { BatchResult, ChunkResult, Warehouse } from '@elstream/warehouse';
+import type { BatchResult, BatchWrite, ChunkResult, ChunkWrite, TableUse, Warehouse } from '@elstream/warehouse';
 import { createPostgresWarehouse } from './index';
+import { tableHash } from './target';
+
+export interface DeadLetterLine {
+  readonly id: string;
+  readonly table_id: string;
+  readonly state: string;
+  readonly origin: string;
+  readonly op: string;
+  readonly key: unknown;
+  readonly old_key: unknown;
+  readonly row: unknown;
+  readonly bytes: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly position: string | null;
+  readonly committed_at_us: string | null;
+  readonly epoch: number;
+  readonly settled_at: Date | null;
+  readonly note: string | null;
+}
 
 /** A warehouse on a database of its own, with a pipeline whose tables are driven by hand. */
 export class WarehouseFixture {
@@ -72,8 +93,8 @@ export class WarehouseFixture {
     return claimed.claim;
   }
 
-  async loadChunk(mapping: TableMapping, claim: Awaited<ReturnType<WarehouseFixture['claimTask']>>, rows: readonly (readonly Cell[])[]): Promise<ChunkResult> {
-    return this.warehouse.loadChunk({ pipeline: WarehouseFixture.pipeline, mapping, claim, rows: bytesOf(rows) });
+  async loadChunk(mapping: TableMapping, claim: Awaited<ReturnType<WarehouseFixture['claimTask']>>, rows: readonly (readonly Cell[])[], more: Partial<Pick<ChunkWrite, 'park' | 'added'>> = {}): Promise<ChunkResult> {
+    return this.warehouse.loadChunk({ pipeline: WarehouseFixture.pipeline, mapping, claim, rows: bytesOf(rows), ...more });
   }
 
   async finish(mapping: TableMapping, runId: string, epoch: number): Promise<number> {
@@ -86,7 +107,7 @@ export class WarehouseFixture {
   }
 
   /** Folds and applies events as one batch on the fixture's checkpoint. */
-  async apply(mapping: TableMapping, events: readonly ChangeEvent[], reread: Parameters<Warehouse['applyBatch']>[0]['reread'] = new Map()): Promise<BatchResult> {
+  async apply(mapping: TableMapping, events: readonly ChangeEvent[], reread: BatchWrite['reread'] = new Map(), more: Partial<Pick<BatchWrite, 'parked' | 'parkLimit' | 'trial'>> = {}): Promise<BatchResult> {
     const fold = foldBatch(events, new Map([[mapping.id, mapping]]), this.checkpoint.highest);
     this.offset += 1;
     const result = await this.warehouse.applyBatch({
@@ -101,9 +122,30 @@ export class WarehouseFixture {
       parked: [],
       parkLimit: 1_000,
       trial: false,
+      ...more,
     });
     if (result.outcome === 'applied') this.checkpoint = result.checkpoint;
     return result;
+  }
+
+  /** Rows in the table's marker table. */
+  async markers(mapping: TableMapping): Promise<number> {
+    const [found] = await this.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM elstream.${quoteName(`marker_${tableHash(WarehouseFixture.pipeline, mapping.id)}`)}`);
+    return found?.n ?? 0;
+  }
+
+  /** Registers a run that repairs the table, and its use of markers. */
+  async openUse(mapping: TableMapping, lane: 'repair' | 'validate' = 'repair'): Promise<TableUse> {
+    const runId = randomUUID();
+    await this.db.query(`INSERT INTO elstream.run (id, pipeline, reason, stages, tables, state, lane) VALUES ($1, $2, 'manual', '["repair"]', $3, 'running', $4)`, [runId, WarehouseFixture.pipeline, JSON.stringify([mapping.id]), lane]);
+    const use = { pipeline: WarehouseFixture.pipeline, mapping, runId };
+    await this.warehouse.openUse(use);
+    return use;
+  }
+
+  /** Dead letters, oldest first. */
+  async deadLetters(): Promise<DeadLetterLine[]> {
+    return this.db.query<DeadLetterLine>(`SELECT id, table_id, state, origin, op, key, old_key, "row", convert_from(bytes, 'UTF8') AS bytes, code, reason, position, committed_at_us::text AS committed_at_us, epoch, settled_at, note FROM elstream.dead_letter ORDER BY seq`);
   }
 
   async rows(mapping: TableMapping): Promise<(Cell[] | undefined)[]> {

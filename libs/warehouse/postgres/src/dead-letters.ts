@@ -1,0 +1,98 @@
+import { encodeDeadLetterRow, type ParkedEvent } from '@elstream/core';
+import type { Sql } from '@elstream/database';
+import type { RepairOutcome } from '@elstream/warehouse';
+import type { LockedState } from './control-state';
+
+/** Rows of one INSERT. */
+const PER_STATEMENT = 500;
+
+/** A table takes events: its preload has begun and it was not stopped (R4, R7). */
+export function isActive(state: LockedState | undefined): state is LockedState {
+  return state !== undefined && state.epoch > 0 && state.phase !== 'new' && state.phase !== 'stopped';
+}
+
+export interface Parking {
+  readonly pipeline: string;
+  readonly parked: readonly ParkedEvent[];
+  /** As locked and read in this transaction; what concerns other tables, or such as take no events, is passed over. */
+  readonly states: ReadonlyMap<string, LockedState>;
+  /** More than this many parked for one code stop the table. */
+  readonly limit: number;
+}
+
+/** R7: parks in the caller's transaction. Returns the tables it stopped. */
+export async function park(sql: Sql, { pipeline, parked, states, limit }: Parking): Promise<string[]> {
+  const taken = parked.filter((letter) => isActive(states.get(letter.table)));
+  for (let start = 0; start < taken.length; start += PER_STATEMENT) await insert(sql, pipeline, taken.slice(start, start + PER_STATEMENT), states);
+  const stopped: string[] = [];
+  for (const table of new Set(taken.map((letter) => letter.table))) if (await stopAboveLimit(sql, pipeline, table, limit)) stopped.push(table);
+  return stopped;
+}
+
+/** No text of PostgreSQL holds NUL or half a surrogate pair, which may be the very reason to park: `bytes` keeps them. */
+function storable(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8').replaceAll('\0', '\ufffd');
+}
+
+/** A key that cannot be stored exactly is no key to replay by. */
+function keyJson(key: readonly string[] | null): string | null {
+  return key === null || key.some((cell) => storable(cell) !== cell) ? null : JSON.stringify(key);
+}
+
+async function insert(sql: Sql, pipeline: string, letters: readonly ParkedEvent[], states: Parking['states']): Promise<void> {
+  const columns: readonly (readonly [name: string, type: string, values: readonly unknown[]])[] = [
+    ['table_id', 'text', letters.map((l) => l.table)],
+    ['origin', 'text', letters.map((l) => l.origin)],
+    ['op', 'text', letters.map((l) => l.op)],
+    ['key', 'text::jsonb', letters.map((l) => keyJson(l.key))],
+    ['old_key', 'text::jsonb', letters.map((l) => keyJson(l.oldKey))],
+    ['"row"', 'text::jsonb', letters.map((l) => (l.row === null ? null : JSON.stringify(encodeDeadLetterRow(l.row.map((cell) => (typeof cell === 'string' ? storable(cell) : cell))))))],
+    ['bytes', 'bytea', letters.map((l) => Buffer.from(l.bytes))],
+    ['code', 'text', letters.map((l) => l.code)],
+    ['reason', 'text', letters.map((l) => storable(l.reason))],
+    ['position', 'text', letters.map((l) => l.position?.hex ?? null)],
+    ['committed_at_us', 'int8', letters.map((l) => l.committedAtUs?.toString() ?? null)],
+    ['epoch', 'int4', letters.map((l) => states.get(l.table)?.epoch ?? 0)],
+  ];
+  const bare = (type: string): string => type.replace(/::.*/, '');
+  const names = columns.map(([name]) => name);
+  await sql.execute(
+    `INSERT INTO elstream.dead_letter (pipeline, ${names.join(', ')})
+     SELECT $1, ${columns.map(([name, type]) => `u.${name}${type.slice(bare(type).length)}`).join(', ')}
+       FROM unnest(${columns.map(([, type], i) => `$${i + 2}::${bare(type)}[]`).join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, ord) ORDER BY u.ord`,
+    [pipeline, ...columns.map(([, , values]) => values)],
+  );
+}
+
+/** Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the table's locks. */
+export async function stopAboveLimit(sql: Sql, pipeline: string, table: string, limit: number): Promise<boolean> {
+  const [most] = await sql.query<{ code: string; parked: number; reason: string }>(
+    `SELECT d.code, count(*)::int AS parked, (array_agg(d.reason ORDER BY d.seq DESC))[1] AS reason FROM elstream.dead_letter AS d
+      WHERE d.pipeline = $1 AND d.table_id = $2 AND d.state = 'parked' GROUP BY d.code HAVING count(*) > $3 ORDER BY 2 DESC, 1 LIMIT 1`,
+    [pipeline, table, limit],
+  );
+  if (most === undefined) return false;
+  const error = `${most.parked} events or rows are parked for ${most.code}, more than the limit of ${limit}; the last: ${most.reason}. Override the column's type in the pipeline file or mend the rows at the source, then start a run for the table: it loads it again and discards what is parked`;
+  await sql.execute(`UPDATE elstream.table_state SET phase = 'stopped', error = $3, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table, error]);
+  return true;
+}
+
+/** A new epoch reads the table anew: what was parked in an older one says nothing any more. In the transaction that raises it. */
+export async function discardOlder(sql: Sql, pipeline: string, table: string, epoch: number): Promise<number> {
+  return sql.execute(
+    `UPDATE elstream.dead_letter SET state = 'discarded', settled_at = now(), note = 'the table was preloaded again'
+      WHERE pipeline = $1 AND table_id = $2 AND state = 'parked' AND epoch < $3`,
+    [pipeline, table, epoch],
+  );
+}
+
+const NOTES: Readonly<Record<Exclude<RepairOutcome, 'moved'>, string>> = {
+  written: "the source's row was written",
+  deleted: 'the source has no such row; it was deleted',
+  unchanged: 'the row is as at the source already',
+};
+
+/** A replay has come to an end: in the transaction of its repair. One that is no longer parked is left as it is. */
+export async function settle(sql: Sql, pipeline: string, id: string, outcome: Exclude<RepairOutcome, 'moved'>): Promise<void> {
+  await sql.execute(`UPDATE elstream.dead_letter SET state = 'replayed', settled_at = now(), note = $3 WHERE id = $1 AND pipeline = $2 AND state = 'parked'`, [id, pipeline, NOTES[outcome]]);
+}
