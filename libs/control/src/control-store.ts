@@ -1,6 +1,6 @@
 import type { SourceIdentity, TableMapping, TaskClaim } from '@elstream/core';
 import type { HealingStore } from './healing';
-import type { NewTask, PendingTask, Run, RunEvent, RunStage, RunState, Task, TaskSummary, ValidationScope } from './run';
+import type { NewTask, PendingTask, Run, RunEvent, RunLane, RunStage, RunState, Task, TaskSummary, ValidationScope } from './run';
 
 export interface PipelineRecord {
   readonly name: string;
@@ -58,7 +58,7 @@ export interface ControlStore extends HealingStore {
   }): Promise<Run>;
   readRun(id: string): Promise<Run | null>;
   /** Newest first. */
-  readRuns(filter: { readonly pipeline?: string; readonly states?: readonly RunState[]; readonly limit: number }): Promise<readonly Run[]>;
+  readRuns(filter: { readonly pipeline?: string; readonly lane?: RunLane; readonly states?: readonly RunState[]; readonly limit: number }): Promise<readonly Run[]>;
   /** pending → running; false: it was no longer pending. */
   startRun(id: string): Promise<boolean>;
   setRunTables(id: string, tables: readonly string[]): Promise<void>;

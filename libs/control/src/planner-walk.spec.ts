@@ -15,22 +15,26 @@ class Model {
   /** Known once prepared. */
   tables: string[] = [];
   readonly tasks: ModelTask[] = [];
-  readonly phases = new Map<string, { phase: string; epoch: number; runId: string | null }>();
+  readonly phases = new Map<string, { phase: string; epoch: number; runId: string | null; error?: string }>();
   finalFailures = 0;
+  endedWith: string | null = null;
 
   constructor(
-    private readonly wanted: readonly { table: string; chunks: number; ranges: number; before: string | null }[],
+    private readonly wanted: readonly { table: string; chunks: number; history: number; ranges: number; before: string | null }[],
     private readonly stages: readonly RunStage[] = RUN_STAGES,
   ) {
     // Its tables are known when it is made.
-    if (this.validatesOnly) this.tables = wanted.map((w) => w.table);
+    if (!stages.includes('preload')) this.tables = wanted.map((w) => w.table);
+    if (stages.includes('repair')) {
+      for (const { table, chunks } of wanted) for (let i = 0; i < chunks; i += 1) this.tasks.push({ kind: 'repair-rows', table, epoch: null, state: 'pending' });
+    }
     for (const { table, before } of wanted) {
       if (before !== null) this.phases.set(table, { phase: before, epoch: 4, runId: 'an earlier run' });
     }
   }
 
   get validatesOnly(): boolean {
-    return !this.stages.includes('preload');
+    return this.stages.includes('validate') && !this.stages.includes('preload');
   }
 
   view(): RunView {
@@ -54,7 +58,7 @@ class Model {
       if (action.do === 'start') {
         if (this.state === 'pending') this.state = 'running';
       } else if (action.do === 'end') {
-        if (this.state === 'running') this.end(action.state);
+        if (this.state === 'running') this.end(action.state, action.error);
       } else if (this.state === 'running') {
         this.addTasks(action.tasks);
       }
@@ -89,9 +93,11 @@ class Model {
     if (task.kind === 'open-table') {
       const epoch = (this.phases.get(table)?.epoch ?? 0) + 1;
       this.phases.set(table, { phase: 'preloading', epoch, runId: 'r1' });
-      this.addTasks(Array.from({ length: plan!.chunks }, () => ({ kind: 'preload-chunk', table, epoch, payload: {} })));
+      const chunks = (kind: TaskKind, length: number): NewTask[] => Array.from({ length }, () => ({ kind, table, epoch, payload: {} }));
+      this.addTasks([...chunks('preload-chunk', plan!.chunks), ...chunks('history-chunk', plan!.history)]);
     }
-    if (task.kind === 'finish-table') this.phases.set(table, { ...this.phases.get(table)!, phase: 'catching-up' });
+    // A stopped table's preload is lost.
+    if (task.kind === 'finish-table' && this.phases.get(table)?.phase === 'preloading') this.phases.set(table, { ...this.phases.get(table)!, phase: 'catching-up' });
     if (task.kind === 'plan-validation') {
       this.addTasks(Array.from({ length: plan!.ranges }, () => ({ kind: 'validate-chunk', table, epoch: task.epoch, payload: {} })));
     }
@@ -101,6 +107,24 @@ class Model {
   becomeLive(pick: number): void {
     const waiting = [...this.phases.values()].filter((s) => s.phase === 'catching-up');
     if (waiting.length > 0) waiting[pick % waiting.length]!.phase = 'live';
+  }
+
+  /** The warehouse stops a table: too many of its rows are parked, or its schema changed. */
+  stop(pick: number): void {
+    const standing = [...this.phases.values()].filter((s) => s.phase !== 'new' && s.phase !== 'stopped');
+    if (standing.length > 0) Object.assign(standing[pick % standing.length]!, { phase: 'stopped', error: 'too much is parked' });
+  }
+
+  failStopped(): void {
+    for (const task of this.tasks) {
+      if (task.state !== 'running' || !this.stopped.includes(task.table ?? '')) continue;
+      task.state = 'failed';
+      this.finalFailures += 1;
+    }
+  }
+
+  get stopped(): readonly string[] {
+    return [...this.phases].filter(([, s]) => s.phase === 'stopped').map(([table]) => table);
   }
 
   private addTasks(tasks: readonly NewTask[]): void {
@@ -116,27 +140,38 @@ class Model {
     const all = (k: TaskKind): boolean => this.tasks.filter((t) => t.kind === k && t.table === table).every((t) => t.state === 'done');
     const done = (k: TaskKind): boolean => all(k) && this.tasks.some((t) => t.kind === k && (t.table === table || k === 'prepare'));
     const state = this.phases.get(table ?? '');
-    if (this.validatesOnly) expect([kind === 'plan-validation' || kind === 'validate-chunk', state?.phase, epoch]).toEqual([true, 'live', state?.epoch]);
+    // What a stale planner adds is judged by the moment it looked at; the tasks before it are done all the same.
+    const phase = state?.phase === 'stopped' ? ['stopped', epoch] : ['live', state?.epoch];
+    if (kind === 'finish-validation') expect([done('plan-validation'), all('validate-chunk')]).toEqual([true, true]);
+    else if (kind === 'plan-validation') expect([this.validatesOnly || (done('finish-table') && state?.runId === 'r1'), state?.phase, epoch]).toEqual([true, ...phase]);
+    else if (this.validatesOnly) expect(kind).toBe('validate-chunk');
     else if (kind === 'open-table') expect(this.tasks.find((t) => t.kind === 'prepare')?.state).toBe('done');
-    else if (kind === 'finish-table') expect([done('open-table'), all('preload-chunk'), epoch]).toEqual([true, true, state?.epoch]);
-    else if (kind === 'plan-validation') expect([done('finish-table'), state?.phase, state?.runId, epoch]).toEqual([true, 'live', 'r1', state?.epoch]);
+    else if (kind === 'finish-table') expect([done('open-table'), all('preload-chunk'), all('history-chunk'), epoch]).toEqual([true, true, true, state?.epoch]);
   }
 
-  private end(state: 'succeeded' | 'failed'): void {
+  private end(state: 'succeeded' | 'failed', error: string | null): void {
     this.state = state;
-    const unfinished = this.tasks.filter((t) => t.state === 'pending' || t.state === 'running');
-    if (state === 'succeeded') {
-      expect(this.tasks.filter((t) => t.state !== 'done')).toEqual([]);
-      for (const { table, chunks, ranges } of this.wanted) {
-        const count = (kind: TaskKind): number => this.tasks.filter((t) => t.kind === kind && t.table === table).length;
-        const copied = this.validatesOnly ? ['live', 0, 0, 0] : ['live', 1, chunks, 1];
-        expect([this.phases.get(table)?.phase, count('open-table'), count('preload-chunk'), count('finish-table')]).toEqual(copied);
-        expect([count('plan-validation'), count('validate-chunk')]).toEqual([1, ranges]);
+    this.endedWith = error;
+    if (state === 'succeeded') this.checkSuccess();
+    else expect([this.finalFailures > 0 || this.stopped.length > 0, error === null]).toEqual([true, false]);
+    for (const task of this.tasks) if (task.state === 'pending' || task.state === 'running') task.state = 'cancelled';
+  }
+
+  private checkSuccess(): void {
+    const count = (kind: TaskKind, table: string): number => this.tasks.filter((t) => t.kind === kind && t.table === table).length;
+    const compared = (table: string): boolean => this.tasks.some((t) => t.kind === 'finish-validation' && t.table === table && t.state === 'done');
+    expect(this.tasks.filter((t) => t.state !== 'done' && (t.table === null || compared(t.table) || !this.stopped.includes(t.table)))).toEqual([]);
+    if (this.stages.includes('repair')) return;
+    if (this.wanted.length > 0) expect(this.wanted.some((w) => compared(w.table))).toBe(true);
+    for (const { table, chunks, history, ranges } of this.wanted) {
+      if (!compared(table)) {
+        expect([this.validatesOnly, this.phases.get(table)?.phase]).toEqual([true, 'stopped']);
+        continue;
       }
-    } else {
-      expect(this.finalFailures).toBeGreaterThan(0);
+      const loaded = ['open-table', 'preload-chunk', 'history-chunk', 'finish-table'] as const;
+      expect(loaded.map((kind) => count(kind, table))).toEqual(this.validatesOnly ? [0, 0, 0, 0] : [1, chunks, history, 1]);
+      expect([count('plan-validation', table), count('validate-chunk', table), count('finish-validation', table)]).toEqual([1, ranges, 1]);
     }
-    for (const task of unfinished) task.state = 'cancelled';
   }
 
   private pick(state: TaskState, n: number): ModelTask | null {
@@ -150,11 +185,13 @@ const step = fc.record({
   what: fc.constantFrom('plan', 'plan', 'plan', 'stale-plan', 'claim', 'claim', 'claim', 'complete', 'complete', 'complete', 'crash', 'live', 'live'),
   pick: fc.nat(50),
 });
+const stoppingStep = fc.oneof({ weight: 12, arbitrary: step }, { weight: 1, arbitrary: fc.record({ what: fc.constant('stop'), pick: fc.nat(50) }) });
 const steps = (maxLength: number) => fc.array(step, { maxLength, size: 'max' });
 const tables = fc.uniqueArray(
   fc.record({
     table: fc.constantFrom('a', 'b', 'c'),
     chunks: fc.nat(3),
+    history: fc.nat(2),
     ranges: fc.nat(2),
     before: fc.constantFrom(null, 'live', 'catching-up', 'new'),
   }),
@@ -171,6 +208,7 @@ function take(model: Model, { what, pick }: { what: string; pick: number }, old:
   else if (what === 'complete') model.complete(pick);
   else if (what === 'crash') model.crash(pick);
   else if (what === 'fail') model.fail(pick);
+  else if (what === 'stop') model.stop(pick);
   else model.becomeLive(pick);
   return pick % 3 === 0 ? now : old;
 }
@@ -225,6 +263,55 @@ describe('a run planned step by step', () => {
         for (const s of walk) old = take(model, s, old);
         settle(model);
         expect(model.state).toBe('succeeded');
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('fails, saying why, when a table is stopped in the middle of its preload, and else succeeds', () => {
+    fc.assert(
+      fc.property(tables, fc.array(stoppingStep, { maxLength: 80, size: 'max' }), (wanted, walk) => {
+        const model = new Model(wanted);
+        for (const s of walk) take(model, s, model.view());
+        settle(model);
+        const here = [...model.phases.values()].some((s) => s.phase === 'stopped' && s.runId === 'r1');
+        if (model.state === 'failed') expect([here, model.endedWith]).toEqual([true, expect.stringContaining('too much is parked')]);
+        else expect(model.state).toBe('succeeded');
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('compares the other tables when some are stopped beneath a validation, and fails where none is left', () => {
+    const standing = tables.map((all) => all.map((t) => ({ ...t, before: 'live' })));
+    fc.assert(
+      fc.property(standing, fc.array(stoppingStep, { maxLength: 60, size: 'max' }), fc.boolean(), (wanted, walk, fails) => {
+        const model = new Model(wanted, ['validate']);
+        model.apply([...planNext(model.view())]);
+        model.apply([...planNext(model.view())]);
+        for (const s of walk) {
+          take(model, s, model.view());
+          // Its comparison fails for that, or comes to nothing.
+          if (s.what === 'stop' && fails) model.failStopped();
+        }
+        settle(model);
+        if (model.state === 'failed') expect([model.stopped.length, model.endedWith]).toEqual([wanted.length, expect.stringContaining('too much is parked')]);
+        else expect(model.state).toBe('succeeded');
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('works every repair, whatever fails or is stopped beside it, and adds none', () => {
+    fc.assert(
+      fc.property(tables, fc.array(fc.oneof({ weight: 9, arbitrary: stoppingStep }, { weight: 1, arbitrary: fc.record({ what: fc.constant('fail'), pick: fc.nat(50) }) }), { maxLength: 40, size: 'max' }), (wanted, walk) => {
+        const model = new Model(wanted, ['repair']);
+        const before = model.tasks.length;
+        let old = model.view();
+        for (const s of walk) old = take(model, s, old);
+        settle(model);
+        expect([model.state, model.tasks.length]).toEqual([model.finalFailures > 0 ? 'failed' : 'succeeded', before]);
+        expect(model.tasks.filter((t) => t.state === 'done')).toHaveLength(before - model.finalFailures);
       }),
       { numRuns: 300 },
     );

@@ -68,6 +68,7 @@ export async function readRuns(db: DataSource, filter: Parameters<ControlStore['
     const rows = await manager.find(runEntity, {
       where: {
         ...(filter.pipeline === undefined ? {} : { pipeline: filter.pipeline }),
+        ...(filter.lane === undefined ? {} : { lane: filter.lane }),
         ...(filter.states === undefined ? {} : { state: In([...filter.states]) }),
       },
       order: { seq: 'DESC' },
