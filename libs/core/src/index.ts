@@ -6,6 +6,7 @@ export * from './digest';
 export * from './errors';
 export * from './failpoint';
 export * from './fold';
+export * from './history';
 export * from './lifecycle';
 export * from './logger';
 export * from './mask';

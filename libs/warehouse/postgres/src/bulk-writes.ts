@@ -1,6 +1,9 @@
 import { leavesMarker, ruleHolds, type LogPosition } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { LockedState } from './control-state';
+import { BEGIN_COLUMN } from './history/archive';
+import { setBegins, type DerivedState } from './history/derive';
+import { archiveOverfilled, fillBegin } from './history/overfilled';
 import { keyEquals, STAGED, type StagedBatch } from './staging';
 import { EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
@@ -61,7 +64,7 @@ async function unresolvedRows(sql: Sql, target: Target, staged: StagedBatch, epo
 }
 
 /** Applies a staged batch. Returns the indices of rows to be read again; then nothing else was written. */
-export async function applyStaged(sql: Sql, target: Target, staged: StagedBatch, state: LockedState): Promise<WriteCounts | readonly number[]> {
+export async function applyStaged(sql: Sql, target: Target, staged: StagedBatch, state: DerivedState): Promise<WriteCounts | readonly number[]> {
   const { epoch } = state;
   if (state.truncated?.epoch === epoch) await sql.execute(`DELETE FROM ${staged.sql} WHERE pos < $1`, [state.truncated.position.toBytes()]);
   const partials = staged.unknownGroups.length > 0;
@@ -76,6 +79,7 @@ export async function applyStaged(sql: Sql, target: Target, staged: StagedBatch,
   if (staged.upserts > 0 || staged.carried > 0) counts.written += await upsertStaged(sql, target, staged, epoch);
   if (partials) counts.written += await updatePartials(sql, target, staged, epoch);
   if (marks) await clearMarkers(sql, target, staged, epoch);
+  if (target.keepsBegin) await setBegins(sql, target, state.derived?.odd ?? []);
   return counts;
 }
 
@@ -102,18 +106,20 @@ async function deleteStaged(sql: Sql, target: Target, staged: StagedBatch, optio
 }
 
 /** `INSERT … ON CONFLICT DO UPDATE SET` all columns, keys too: an equal key may be spelled anew (1.0 → 1.00). */
-function upsertHead(target: Target): { insert: string; conflict: string } {
-  const names = [...target.columns.map((c) => c.quoted), EPOCH_COLUMN, POSITION_COLUMN];
+function upsertHead(target: Target, begin = `greatest(EXCLUDED.${BEGIN_COLUMN}, t.${BEGIN_COLUMN})`): { insert: string; conflict: string } {
+  const own = [...target.columns.map((c) => c.quoted), EPOCH_COLUMN, POSITION_COLUMN];
+  const names = [...own, ...(target.keepsBegin ? [BEGIN_COLUMN] : [])];
+  const sets = [...own.map((n) => `${n} = EXCLUDED.${n}`), ...(target.keepsBegin ? [`${BEGIN_COLUMN} = ${begin}`] : [])];
   return {
     insert: `INSERT INTO ${target.sql} AS t (${names.join(', ')})`,
-    conflict: `ON CONFLICT (${target.key.map((c) => c.quoted).join(', ')}) DO UPDATE SET ${names.map((n) => `${n} = EXCLUDED.${n}`).join(', ')}`,
+    conflict: `ON CONFLICT (${target.key.map((c) => c.quoted).join(', ')}) DO UPDATE SET ${sets.join(', ')}`,
   };
 }
 
 async function upsertStaged(sql: Sql, target: Target, staged: StagedBatch, epoch: number): Promise<number> {
   const { insert, conflict } = upsertHead(target);
   return sql.execute(
-    `${insert} SELECT ${target.columns.map((c) => `s.${c.property}`).join(', ')}, $1::int4, s.pos FROM ${staged.sql} AS s
+    `${insert} SELECT ${target.columns.map((c) => `s.${c.property}`).join(', ')}, $1::int4, s.pos${target.keepsBegin ? ', s.vf' : ''} FROM ${staged.sql} AS s
       WHERE s.op = ${STAGED.upsert} AND NOT EXISTS (SELECT FROM ${target.markerSql} AS m WHERE ${keyEquals(target, targetKey('m'), stageKey('s'))} AND (${newer('m', 's.pos')}))
      ${conflict} WHERE NOT (${newer('t', `EXCLUDED.${POSITION_COLUMN}`)})`,
     [epoch],
@@ -125,7 +131,7 @@ async function updatePartials(sql: Sql, target: Target, staged: StagedBatch, epo
   for (const [group, unknown] of staged.unknownGroups.entries()) {
     const known = target.columns.filter((_, i) => !unknown.includes(i));
     written += await sql.execute(
-      `UPDATE ${target.sql} AS t SET ${known.map((c) => `${c.quoted} = s.${c.property}`).join(', ')}, ${EPOCH_COLUMN} = $1, ${POSITION_COLUMN} = s.pos
+      `UPDATE ${target.sql} AS t SET ${known.map((c) => `${c.quoted} = s.${c.property}`).join(', ')}, ${EPOCH_COLUMN} = $1, ${POSITION_COLUMN} = s.pos${target.keepsBegin ? `, ${BEGIN_COLUMN} = greatest(s.vf, t.${BEGIN_COLUMN})` : ''}
          FROM ${staged.sql} AS s WHERE s.op = ${STAGED.partial} AND s.grp = $2 AND ${keyEquals(target, targetKey('t'), stageKey('s'))}
           AND t.${EPOCH_COLUMN} = $1 AND NOT (${newer('t', 's.pos')})`,
       [epoch, group],
@@ -142,12 +148,21 @@ async function clearMarkers(sql: Sql, target: Target, staged: StagedBatch, epoch
   );
 }
 
+/** Target columns that rows of older epochs never had: history does not count a row as changed for them. */
+export interface Fill {
+  readonly epoch: number;
+  readonly added: readonly string[];
+}
+
 /** R4: a staged chunk fills the places `mayFill` allows. Returns the rows written. */
-export async function fillFromChunk(sql: Sql, target: Target, stage: string, epoch: number): Promise<number> {
-  const { insert, conflict } = upsertHead(target);
+export async function fillFromChunk(sql: Sql, target: Target, stage: string, fill: Fill): Promise<number> {
+  const { epoch } = fill;
+  const begin = target.keepsBegin ? fillBegin(target, fill.added) : null;
+  const { insert, conflict } = upsertHead(target, begin?.standing);
   const touched = `SELECT FROM ${target.markerSql} AS m WHERE ${keyEquals(target, targetKey('m'), stageKey('s'))} AND m.${EPOCH_COLUMN} >= $1`;
+  await archiveOverfilled(sql, target, { stage, ...fill, touched });
   return sql.execute(
-    `${insert} SELECT ${target.columns.map((c) => `s.${c.property}`).join(', ')}, $1::int4, NULL::bytea FROM ${stage} AS s
+    `${insert} SELECT ${target.columns.map((c) => `s.${c.property}`).join(', ')}, $1::int4, NULL::bytea${begin === null ? '' : `, ${begin.fresh}`} FROM ${stage} AS s
       WHERE NOT EXISTS (${touched})
      ${conflict} WHERE t.${EPOCH_COLUMN} < $1 OR (t.${EPOCH_COLUMN} = $1 AND t.${POSITION_COLUMN} IS NULL)`,
     [epoch],

@@ -40,7 +40,7 @@ async function merge(sql: Sql, write: ChunkWrite, target: Target, stage: { sql: 
   const epoch = ruleHolds('R4-task-condition') ? state.epoch : (claim.epoch ?? state.epoch);
   // mayFill: after a truncate in this epoch no preload row fills; the rows inserted since come by the stream
   const truncated = state.truncated !== null && state.truncated.epoch >= epoch;
-  const filled = truncated || stage.rows === 0 ? 0 : await fillFromChunk(sql, target, stage.sql, epoch);
+  const filled = truncated || stage.rows === 0 ? 0 : await fillFromChunk(sql, target, stage.sql, { epoch, added: write.added ?? [] });
   await failpoint('chunk:before-commit');
   if (!(await finishTask(sql, claim, stage.rows)) && ruleHolds('R4-task-condition')) throw new Lost();
   await sql.execute('UPDATE elstream.table_state SET rows_preloaded = rows_preloaded + $3::int8, updated_at = now() WHERE pipeline = $1 AND table_id = $2', [pipeline, table, stage.rows]);

@@ -3,6 +3,7 @@ import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@els
 import type { GapDeclaration } from '@elstream/warehouse';
 import { lockTables, readCheckpoint, readLockedStates, readPartitions, requireState } from './control-state';
 import { discardOlder } from './dead-letters';
+import { archiveSwept } from './history/overfilled';
 import { EPOCH_COLUMN, type Target } from './target';
 
 /** R4 (0): raises the epoch under exclusion of every batch and merge of the table. Idempotent per run. */
@@ -51,6 +52,7 @@ export async function finishPreload(
       [claim.runId, table],
     );
     if (open?.n !== '0') return { outcome: 'lost', rowsSwept: 0 };
+    await archiveSwept(sql, target, state.epoch);
     const rowsSwept = await sql.execute(`DELETE FROM ${target.sql} WHERE ${EPOCH_COLUMN} < $1`, [state.epoch]);
     if (state.openUses === 0) await sql.execute(`DELETE FROM ${target.markerSql}`);
     await sql.execute(`UPDATE elstream.table_state SET phase = 'catching-up', live_at = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table]);

@@ -1,6 +1,7 @@
 import type { QueryRunner } from 'typeorm';
-import { encodeRow, type Cell, type FoldedRow } from '@elstream/core';
+import { encodeRow, keyIdentity, type Cell, type FoldedRow } from '@elstream/core';
 import { copyIn, quoteName, sqlOn } from '@elstream/database';
+import { beginText, type Begins } from './history/derive';
 import { columnDefinition, tableHash, type Target } from './target';
 
 /**
@@ -45,7 +46,7 @@ async function ensureTable(runner: QueryRunner, name: string, definition: () => 
 
 /** Shape of the target in the name: a target whose columns changed gets another staging table. */
 function stageName(kind: string, target: Target): string {
-  return `${kind}_${tableHash(JSON.stringify(target.columns.map((c) => [c.type, c.collation])), target.sql)}`;
+  return `${kind}_${tableHash(JSON.stringify([target.columns.map((c) => [c.type, c.collation]), target.keepsBegin]), target.sql)}`;
 }
 
 function columnList(target: Target): string {
@@ -61,12 +62,12 @@ export async function stageChunk(runner: QueryRunner, target: Target, chunks: As
   return { sql, rows };
 }
 
-/** Stages a folded batch of one table. */
-export async function stageBatch(runner: QueryRunner, target: Target, rows: readonly FoldedRow[]): Promise<StagedBatch> {
+/** Stages a folded batch of one table. `begins`: of rows whose target keeps it, column `vf`. */
+export async function stageBatch(runner: QueryRunner, target: Target, rows: readonly FoldedRow[], begins: Begins = new Map()): Promise<StagedBatch> {
   const name = stageName('batch', target);
   await ensureTable(runner, name, () => {
     const carry = target.key.map((c, i) => columnDefinition(c, `k${i}`));
-    return ['ord int4', 'op int2', 'grp int2', 'pos bytea', columnList(target), ...carry].join(', ');
+    return ['ord int4', 'op int2', 'grp int2', 'pos bytea', 'vf timestamptz', columnList(target), ...carry].join(', ');
   });
   const sql = `pg_temp.${quoteName(name)}`;
   const groups = new UnknownGroups();
@@ -76,16 +77,16 @@ export async function stageBatch(runner: QueryRunner, target: Target, rows: read
     else if (row.carryFrom !== null) counts.carried += 1;
     else if (!row.cells.includes(undefined)) counts.upserts += 1;
   }
-  const columns = ['ord', 'op', 'grp', 'pos', ...target.columns.map((c) => c.property), ...target.key.map((_, i) => `k${i}`)];
-  await copyIn(runner, `COPY ${sql} (${columns.join(', ')}) FROM STDIN`, encoded(target, rows, groups));
+  const columns = ['ord', 'op', 'grp', 'pos', 'vf', ...target.columns.map((c) => c.property), ...target.key.map((_, i) => `k${i}`)];
+  await copyIn(runner, `COPY ${sql} (${columns.join(', ')}) FROM STDIN`, encoded(rows, (row, ord) => stagedCells(target, row, { ord, begin: begins.size === 0 ? null : beginText(begins.get(keyIdentity(target.mapping, row.key)) ?? null), groups })));
   return { sql, rows, unknownGroups: groups.list, ...counts };
 }
 
 /** Lines are made as the server takes them: neither does it wait for the last, nor is the batch held a second time. */
-function* encoded(target: Target, rows: readonly FoldedRow[], groups: UnknownGroups): Generator<Buffer> {
+function* encoded(rows: readonly FoldedRow[], cellsOf: (row: FoldedRow, ord: number) => Cell[]): Generator<Buffer> {
   let piece = '';
   for (const [ord, row] of rows.entries()) {
-    piece += encodeRow(stagedCells(target, row, ord, groups));
+    piece += encodeRow(cellsOf(row, ord));
     if (piece.length < PIECE_CHARS) continue;
     yield Buffer.from(piece, 'utf8');
     piece = '';
@@ -93,18 +94,19 @@ function* encoded(target: Target, rows: readonly FoldedRow[], groups: UnknownGro
   if (piece !== '') yield Buffer.from(piece, 'utf8');
 }
 
-function stagedCells(target: Target, row: FoldedRow, ord: number, groups: UnknownGroups): Cell[] {
+function stagedCells(target: Target, row: FoldedRow, at: { ord: number; begin: Cell; groups: UnknownGroups }): Cell[] {
+  const { ord, begin, groups } = at;
   const position = `\\x${row.position.hex}`;
   const none: Cell[] = target.key.map(() => null);
   if (row.op === 'delete') {
     const cells: Cell[] = target.columns.map(() => null);
     target.mapping.key.forEach((column, i) => (cells[column] = row.key[i] ?? null));
-    return [String(ord), String(STAGED.delete), '-1', position, ...cells, ...none];
+    return [String(ord), String(STAGED.delete), '-1', position, begin, ...cells, ...none];
   }
   const unknown = row.cells.flatMap((cell, i) => (cell === undefined ? [i] : []));
   const op = unknown.length === 0 ? STAGED.upsert : STAGED.partial;
   const group = unknown.length === 0 ? -1 : groups.of(unknown);
-  return [String(ord), String(op), String(group), position, ...row.cells.map((c) => c ?? null), ...(row.carryFrom ?? none)];
+  return [String(ord), String(op), String(group), position, begin, ...row.cells.map((c) => c ?? null), ...(row.carryFrom ?? none)];
 }
 
 class UnknownGroups {

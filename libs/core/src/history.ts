@@ -1,0 +1,262 @@
+import type { RowEvent, TransactionInfo, UpdateEvent } from './change-event';
+import type { Cell, EventCell, Row } from './column-type';
+import type { LogPosition } from './position';
+import { keyIdentity, keyOfRow, type TableMapping } from './table';
+import { decide, mayCarry, type Standing, type TruncateMemory, type Version } from './version';
+
+/**
+ * Derived history (R13): which versions of which rows a batch ends, decided from every event of it and from what stood
+ * at its keys before. Pure; both write paths of a warehouse call it, so that they cannot differ.
+ */
+
+/** What stood at a key before the batch. */
+export interface StandingImage {
+  readonly standing: Standing;
+  /** Null where no row stands. */
+  readonly cells: Row | null;
+  /** Since when the row is valid, where the target keeps that; null: unknown. Microseconds since 1970. */
+  readonly beginUs: bigint | null;
+}
+
+export interface DeriveInput {
+  readonly mapping: TableMapping;
+  readonly changes: readonly RowEvent[];
+  readonly epoch: number;
+  readonly live: boolean;
+  /** Until there rows may be newer than the events that still come: read again by key, or repaired. */
+  readonly rereadUntil: LogPosition | null;
+  /** Of the table, before this batch. */
+  readonly truncated: TruncateMemory;
+  /** By `keyIdentity`, for every key of `touchedKeys`; absent: nothing stood there. */
+  readonly standing: ReadonlyMap<string, StandingImage>;
+  /** Rows read again by key for this batch, by identity; null: the source has none any more, nothing is written for that key. */
+  readonly reread: ReadonlyMap<string, Row | null>;
+}
+
+/** One superseded version, ready for the archive. */
+export interface EndedVersion {
+  /** In mapping order; with a period in the row, its end is in there too. */
+  readonly cells: Row;
+  /** Microseconds; null: unknown. Of use only where the row has no period. */
+  readonly fromUs: bigint | null;
+  readonly toUs: bigint;
+  readonly deleted: boolean;
+  readonly approximate: boolean;
+  /** Position of the event that ended it. */
+  readonly endedAt: LogPosition;
+}
+
+export interface DerivedHistory {
+  readonly ended: readonly EndedVersion[];
+  /** By `keyIdentity`: since when the row that the batch leaves at the key is valid; null: unknown. */
+  readonly begins: ReadonlyMap<string, bigint | null>;
+}
+
+/** Keys whose standing rows `deriveHistory` needs: of every insert, update (both keys) and delete. By identity. */
+export function touchedKeys(mapping: TableMapping, changes: readonly RowEvent[]): Map<string, readonly string[]> {
+  const keys = new Map<string, readonly string[]>();
+  const add = (key: readonly string[]): void => {
+    const id = keyIdentity(mapping, key);
+    if (!keys.has(id)) keys.set(id, key);
+  };
+  for (const event of changes) {
+    if (event.op === 'truncate') continue;
+    if (event.op === 'delete') add(event.key);
+    else add(keyOfRow(mapping, event.row));
+    if (event.op === 'update' && event.oldKey !== null) add(event.oldKey);
+  }
+  return keys;
+}
+
+/** How much a version can be relied on when it ends. */
+type Trust =
+  | 'exact'
+  /** Cells of another moment may be in it. */
+  | 'inexact'
+  /** Of an epoch before: whether and when it was superseded is not known. */
+  | 'older'
+  /** Read later than the event that ends it may lie: it may be any version since, and leaves none. */
+  | 'none';
+
+interface Image {
+  readonly cells: readonly EventCell[];
+  readonly fromUs: bigint | null;
+  readonly trust: Trust;
+}
+
+interface Place {
+  readonly before: StandingImage | undefined;
+  image: Image | null;
+  /** The latest time known of the key: versions of a key do not go back in time. */
+  clockUs: bigint | null;
+  /** A row of the batch stands here. */
+  written: boolean;
+}
+
+/** Decides; see above. A truncate ends the versions of keys seen in the batch; the caller ends those of all others. */
+export function deriveHistory(input: DeriveInput): DerivedHistory {
+  return new Derivation(input).run();
+}
+
+class Derivation {
+  private readonly places = new Map<string, Place>();
+  private readonly ended: EndedVersion[] = [];
+  private truncatedAt: LogPosition | null = null;
+
+  constructor(private readonly input: DeriveInput) {}
+
+  run(): DerivedHistory {
+    for (const event of this.input.changes) this.take(event);
+    const begins = new Map<string, bigint | null>();
+    for (const [id, place] of this.places) if (place.written && place.image !== null) begins.set(id, place.image.fromUs);
+    return { ended: this.ended, begins };
+  }
+
+  private take(event: RowEvent): void {
+    const { mapping } = this.input;
+    switch (event.op) {
+      case 'insert':
+        this.replace(keyOfRow(mapping, event.row), event.row, event.tx);
+        return;
+      case 'update':
+        this.update(event);
+        return;
+      case 'delete':
+        this.remove(event.key, event.tx);
+        return;
+      case 'truncate':
+        if (this.isIgnored(undefined, event.tx.position)) return;
+        for (const place of this.places.values()) if (!this.isIgnored(place, event.tx.position)) this.end(place, event.tx, null);
+        this.truncatedAt = event.tx.position;
+        return;
+    }
+    event satisfies never;
+  }
+
+  private update(event: UpdateEvent): void {
+    const { mapping } = this.input;
+    const key = keyOfRow(mapping, event.row);
+    if (event.oldKey === null || keyIdentity(mapping, event.oldKey) === keyIdentity(mapping, key)) {
+      this.replace(key, event.row, event.tx);
+      return;
+    }
+    const carried = this.place(event.oldKey, event.tx.position)?.image ?? null;
+    this.remove(event.oldKey, event.tx);
+    this.replace(key, event.row, event.tx, carried);
+  }
+
+  /** The version at the key ends, one of these cells begins. `carried`: the row that moved here supplies what is unknown. */
+  private replace(key: readonly string[], row: readonly EventCell[], tx: TransactionInfo, carried?: Image | null): void {
+    const place = this.place(key, tx.position);
+    if (place === null) return;
+    const { cells, whole } = this.complete(key, row, carried === undefined ? place.image : carried);
+    const kept = this.end(place, tx, cells);
+    const fromUs = kept === null ? this.tick(place, tx) : kept.fromUs;
+    place.image = { cells, fromUs, trust: whole ? 'exact' : 'inexact' };
+    place.written = true;
+  }
+
+  private remove(key: readonly string[], tx: TransactionInfo): void {
+    const place = this.place(key, tx.position);
+    if (place !== null) this.end(place, tx, null);
+  }
+
+  /** Fills unknown cells: from the image before where that is known, else from the row read again or whatever stands. */
+  private complete(key: readonly string[], row: readonly EventCell[], from: Image | null): { cells: readonly EventCell[]; whole: boolean } {
+    if (!row.includes(undefined)) return { cells: row, whole: true };
+    const reread = this.input.reread.get(keyIdentity(this.input.mapping, key)) ?? null;
+    const before = from === null || from.trust === 'older' ? null : from.cells;
+    const [first, second] = from?.trust === 'none' ? [reread, before] : [before, reread];
+    const cells = row.map((cell, i) => (cell !== undefined ? cell : first?.[i] !== undefined ? first[i] : second?.[i]));
+    return { cells, whole: from !== null && from.trust === 'exact' && !cells.includes(undefined) };
+  }
+
+  /**
+   * Ends the version at a place. `next`: the cells that follow, null after a delete. Returns the image where nothing
+   * ended, because a row of an older epoch is as it was: it goes on.
+   */
+  private end(place: Place, tx: TransactionInfo, next: readonly EventCell[] | null): Image | null {
+    const { image } = place;
+    if (image === null) return null;
+    place.image = null;
+    place.written = false;
+    if (image.trust === 'none') return null;
+    if (image.trust === 'older' && next !== null && sameCells(image.cells, next)) return image;
+    const toUs = this.tick(place, tx);
+    const cells = image.cells.map((cell) => cell ?? null);
+    const period = this.input.mapping.history?.period ?? null;
+    const ofDelete = next === null && period !== null;
+    if (period !== null) cells[period.to] = this.periodEnd(cells[period.from] ?? null, next?.[period.from] ?? null, tx.committedAtUs);
+    // with a period in the rows, its clock is the source's own and the commit time of a delete only comes close to it
+    this.ended.push({ cells, fromUs: image.fromUs, toUs, deleted: next === null, approximate: image.trust !== 'exact' || ofDelete, endedAt: tx.position });
+    return null;
+  }
+
+  private periodEnd(from: Cell, next: Cell, committedAtUs: bigint): Cell {
+    const type = this.input.mapping.columns[this.input.mapping.history?.period?.to ?? -1]?.type;
+    const end = next ?? timestampText(committedAtUs, type?.kind === 'timestamp' && type.zone);
+    const [a, b] = [from === null ? null : timestampUs(from), timestampUs(end)];
+    return a !== null && b !== null && b < a ? from : end;
+  }
+
+  /** Commit time, never before what is known of the key. */
+  private tick(place: Place, tx: TransactionInfo): bigint {
+    place.clockUs = later(place.clockUs, tx.committedAtUs);
+    return place.clockUs;
+  }
+
+  /** Null: the event is not for this key, as it is not written there either. */
+  private place(key: readonly string[], position: LogPosition): Place | null {
+    const id = keyIdentity(this.input.mapping, key);
+    if (this.input.reread.get(id) === null) return null;
+    let place = this.places.get(id);
+    if (place === undefined) {
+      const before = this.input.standing.get(id);
+      place = { before, image: this.imageOf(before, position), clockUs: before?.beginUs ?? null, written: false };
+      this.places.set(id, place);
+    }
+    return this.isIgnored(place, position) ? null : place;
+  }
+
+  private isIgnored(place: Place | undefined, position: LogPosition): boolean {
+    const write: Version = { epoch: this.input.epoch, kind: 'stream', position };
+    return decide(place?.before?.standing ?? { is: 'nothing' }, write, this.input.truncated) === 'ignore';
+  }
+
+  private imageOf(before: StandingImage | undefined, position: LogPosition): Image | null {
+    if (before === undefined || before.cells === null || before.standing.is !== 'row') return null;
+    const { version } = before.standing;
+    const { epoch, live, rereadUntil } = this.input;
+    // a truncate of this batch took it; its version was ended by the caller
+    if (this.truncatedAt !== null && (version.epoch < epoch || version.kind === 'preload' || !this.truncatedAt.isBelow(version.position))) return null;
+    const trust = version.epoch < epoch ? 'older' : mayCarry({ live: live || version.kind === 'stream', rereadUntil }, position) ? 'exact' : 'none';
+    return { cells: before.cells, fromUs: before.beginUs, trust };
+  }
+}
+
+function sameCells(a: readonly EventCell[], b: readonly EventCell[]): boolean {
+  return a.every((cell, i) => cell === b[i]);
+}
+
+function later(a: bigint | null, b: bigint): bigint {
+  return a !== null && a > b ? a : b;
+}
+
+/** Microseconds since 1970 → `2026-01-02 03:04:05.000006+00`, or without the zone: UTC. */
+export function timestampText(us: bigint, zone: boolean): string {
+  const micros = ((us % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const iso = new Date(Number((us - micros) / 1_000n)).toISOString().replace(/^\+0*(?=\d{5})/, '');
+  const text = iso.slice(0, iso.indexOf('.')).replace('T', ' ');
+  return `${text}${micros === 0n ? '' : `.${micros.toString().padStart(6, '0')}`}${zone ? '+00' : ''}`;
+}
+
+/** The other way, for the canonical text in UTC; null for what is no common time (infinity, before year 1). Digits below the microsecond are cut. */
+export function timestampUs(text: string): bigint | null {
+  const match = /^(\d{4,6})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:\+00(?::00)?)?)?$/.exec(text);
+  if (match === null) return null;
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = ''] = match;
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  date.setUTCHours(Number(hour), Number(minute), Number(second));
+  return BigInt(date.getTime()) * 1_000n + BigInt(fraction.slice(0, 6).padEnd(6, '0'));
+}

@@ -1,0 +1,152 @@
+import { deriveHistory, encodeRow, keyIdentity, keyOfRow, timestampText, touchedKeys, type EndedVersion, type FoldedTable, type LogPosition, type Row, type RowEvent, type TableMapping } from '@elstream/core';
+import { copyIn, type Sql } from '@elstream/database';
+import type { RereadRows } from '@elstream/warehouse';
+import type { LockedState } from '../control-state';
+import { textOf } from '../standing';
+import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
+import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
+import { keysAsArrays, readImages } from './images';
+
+/** Since when the rows are valid that a batch leaves, by `keyIdentity`; null: unknown. */
+export type Begins = ReadonlyMap<string, bigint | null>;
+
+/** A state that knows what derived history made of the batch. */
+export type DerivedState = LockedState & { readonly derived?: Derived | null };
+
+/** What derived history makes of a batch of one table. */
+export interface Derived {
+  readonly begins: Begins;
+  /** Those that are not what the staged begin comes to (`stagedBegins`): set apart after the bulk upsert. */
+  readonly odd: readonly { readonly key: readonly string[]; readonly beginUs: bigint | null }[];
+}
+
+export interface DerivedBatch {
+  readonly fold: FoldedTable;
+  readonly reread: RereadRows | undefined;
+  /** As read in this transaction, before the batch. */
+  readonly state: LockedState;
+}
+
+/** Writes the versions that a batch ends, from what stands before it is applied; in the batch's transaction (R13). */
+export async function deriveBatch(sql: Sql, target: Target, batch: DerivedBatch): Promise<Derived | null> {
+  const { archive, mapping } = target;
+  const { changes, truncate } = batch.fold;
+  if (archive?.kind !== 'derived' || changes.length === 0) return null;
+  const keys = touchedKeys(mapping, changes);
+  const standing = await readImages(sql, target, keys);
+  if (truncate !== null) await archiveTruncated(sql, target, { ...batch, truncate });
+  const { epoch, phase, rereadUntil, truncated } = batch.state;
+  const { ended, begins } = deriveHistory({ mapping, changes, epoch, live: phase === 'live', rereadUntil, truncated, standing, reread: rereadByIdentity(mapping, batch.reread) });
+  await writeEnded(sql, archive, ended);
+  const staged = target.keepsBegin ? stagedBegins(mapping, changes) : new Map<string, bigint>();
+  const odd = !target.keepsBegin ? [] : [...begins].flatMap(([id, beginUs]) => {
+    const key = keys.get(id);
+    return key === undefined || beginUs === greatest(staged.get(id) ?? null, standing.get(id)?.beginUs ?? null) ? [] : [{ key, beginUs }];
+  });
+  return { begins, odd };
+}
+
+/** The latest commit time of each key's events: with the greatest of it and of what stands, the begin of nearly every row is right. */
+export function stagedBegins(mapping: TableMapping, changes: readonly RowEvent[]): Map<string, bigint> {
+  const begins = new Map<string, bigint>();
+  const note = (key: readonly string[], us: bigint): void => {
+    const id = keyIdentity(mapping, key);
+    begins.set(id, greatest(begins.get(id) ?? null, us) ?? us);
+  };
+  for (const event of changes) {
+    if (event.op === 'truncate') continue;
+    note(event.op === 'delete' ? event.key : keyOfRow(mapping, event.row), event.tx.committedAtUs);
+    if (event.op === 'update' && event.oldKey !== null) note(event.oldKey, event.tx.committedAtUs);
+  }
+  return begins;
+}
+
+function greatest(a: bigint | null, b: bigint | null): bigint | null {
+  return a === null ? b : b === null || a > b ? a : b;
+}
+
+/** Sets begins that the set-based upsert got wrong: a row of an older epoch that is as it was goes on. */
+export async function setBegins(sql: Sql, target: Target, odd: Derived['odd']): Promise<void> {
+  if (odd.length === 0) return;
+  const keys = keysAsArrays(target, odd.map((o) => o.key), 2);
+  await sql.execute(
+    `UPDATE ${target.sql} AS t SET ${BEGIN_COLUMN} = b.begin FROM ${keys.from} JOIN unnest($1::timestamptz[]) WITH ORDINALITY AS b(begin, o) ON b.o = u.ord WHERE ${keys.same('t')}`,
+    [odd.map((o) => beginText(o.beginUs)), ...keys.values],
+  );
+}
+
+export function beginText(us: bigint | null): string | null {
+  return us === null ? null : timestampText(us, true);
+}
+
+function rereadByIdentity(mapping: TableMapping, reread: RereadRows | undefined): Map<string, Row | null> {
+  const rows = new Map<string, Row | null>();
+  for (const row of reread?.rows ?? []) rows.set(keyIdentity(mapping, keyOfRow(mapping, row)), row);
+  for (const key of reread?.absent ?? []) rows.set(keyIdentity(mapping, key), null);
+  return rows;
+}
+
+/** The archive's columns as written by elstream: mapped ones, the period if it is not among them, and its own. */
+export function archiveColumns(archive: Archive): string {
+  const period = archive.inRow ? [] : [archive.from.quoted, archive.to.quoted];
+  return [...archive.columns.map((c) => c.quoted), ...period, DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN].join(', ');
+}
+
+function* endedLines(archive: Archive, ended: readonly EndedVersion[]): Generator<Buffer> {
+  const bool = (value: boolean): string => (value ? 't' : 'f');
+  for (const version of ended) {
+    const period = archive.inRow ? [] : [beginText(version.fromUs), beginText(version.toUs)];
+    yield Buffer.from(encodeRow([...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`]), 'utf8');
+  }
+}
+
+async function writeEnded(sql: Sql, archive: Archive, ended: readonly EndedVersion[]): Promise<void> {
+  if (ended.length > 0) await copyIn(sql.runner, `COPY ${archive.sql} (${archiveColumns(archive)}) FROM STDIN`, endedLines(archive, ended));
+}
+
+/** How rows of the target end as a set. SQL expressions; `t` is the target's row. */
+export interface SetEnd {
+  /** A timestamptz: when they end, at the earliest at their begin. */
+  readonly at: string;
+  /** What follows in the source's own period, where the rows have one; else their end is `at`. */
+  readonly next?: string;
+  readonly deleted: boolean;
+  readonly approximate: string;
+  readonly position: string;
+}
+
+/** `INSERT INTO archive (…) SELECT … ` of rows `t`, up to FROM. */
+export function archiveRows(target: Target, archive: Archive, end: SetEnd): string {
+  const begin = archive.inRow ? `t.${archive.from.quoted}` : target.keepsBegin ? `t.${BEGIN_COLUMN}` : `NULL::${TIMESTAMPTZ}`;
+  const ends = archive.inRow ? `greatest(${end.next ?? asPeriod(archive.to, end.at)}, ${begin}::${archive.to.type})` : `greatest(${end.at}, ${begin})`;
+  const cells = archive.columns.map((c) => (archive.inRow && c.quoted === archive.to.quoted ? ends : `t.${c.quoted}`));
+  const period = archive.inRow ? [] : [begin, ends];
+  return `INSERT INTO ${archive.sql} (${archiveColumns(archive)}) SELECT ${[...cells, ...period, String(end.deleted), end.approximate, end.position].join(', ')}`;
+}
+
+/** Rows a truncate takes of keys that no event before it in the batch has touched; those are `deriveHistory`'s. */
+async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & { readonly truncate: LogPosition }): Promise<void> {
+  const { archive, mapping } = target;
+  const { fold, state, truncate } = batch;
+  const first = fold.changes.findIndex((event) => event.op === 'truncate');
+  const event = fold.changes[first];
+  if (archive === null || event === undefined) return;
+  const { truncated } = state;
+  if (truncated !== null && truncated.epoch === state.epoch && truncate.isBelow(truncated.position)) return;
+  const before = [...touchedKeys(mapping, fold.changes.slice(0, first)).values()];
+  const keys = keysAsArrays(target, before, 4);
+  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: `(t.${EPOCH_COLUMN} < $1${archive.inRow ? ' OR true' : ''})`, position: '$2::bytea' };
+  const trusted = state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate) ? 'false' : state.phase === 'live' ? 'true' : `t.${POSITION_COLUMN} IS NOT NULL`;
+  await sql.execute(
+    `${archiveRows(target, archive, end)} FROM ${target.sql} AS t
+      WHERE (t.${EPOCH_COLUMN} < $1 OR (t.${EPOCH_COLUMN} = $1 AND (t.${POSITION_COLUMN} IS NULL OR t.${POSITION_COLUMN} <= $2::bytea) AND ${trusted}))
+        AND NOT EXISTS (SELECT FROM ${keys.from} WHERE ${keys.same('t')})`,
+    [state.epoch, event.tx.position.toBytes(), timestampText(event.tx.committedAtUs, true), ...keys.values],
+  );
+}
+
+/** The row `t` and another, staged or about to be inserted, differ in a column but these: by their texts, since types without equality exist (json, xml). */
+export function imagesDiffer(target: Target, except: readonly string[], other: 's' | 'EXCLUDED'): string {
+  const columns = target.columns.filter((c) => !except.includes(c.name));
+  return columns.length === 0 ? 'false' : `(${columns.map((c) => `${textOf('t', c)} IS DISTINCT FROM ${textOf(other, other === 's' ? { ...c, quoted: c.property } : c)}`).join(' OR ')})`;
+}

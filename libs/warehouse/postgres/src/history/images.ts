@@ -1,0 +1,47 @@
+import type { StandingImage } from '@elstream/core';
+import type { Sql } from '@elstream/database';
+import { textOf } from '../standing';
+import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
+import { versionOf } from '../small-writes';
+import { BEGIN_COLUMN } from './archive';
+
+/** `t.k = u.k0::type AND …` of keys given as arrays of text; `first` is the number of the first array's parameter. */
+export function keysAsArrays(target: Target, keys: readonly (readonly string[])[], first: number): { readonly from: string; readonly values: unknown[]; same(alias: string): string } {
+  const names = target.key.map((_, i) => `k${String(i)}`);
+  return {
+    from: `unnest(${names.map((_, i) => `$${String(first + i)}::text[]`).join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, ord)`,
+    values: target.key.map((_, i) => keys.map((key) => key[i] ?? null)),
+    same: (alias) => target.key.map((c, i) => `${alias}.${c.quoted} = u.k${String(i)}::${c.type}`).join(' AND '),
+  };
+}
+
+type ImageRow = { readonly ord: number; readonly epoch: number; readonly position: Buffer | null; readonly begin_us: string | null } & Readonly<Record<`v${number}`, string | null>>;
+
+const KEYS_PER_STATEMENT = 5_000;
+
+/** What stands at the keys, by their identities; keys where nothing stands are absent. */
+export async function readImages(sql: Sql, target: Target, keys: ReadonlyMap<string, readonly string[]>): Promise<Map<string, StandingImage>> {
+  const images = new Map<string, StandingImage>();
+  const all = [...keys];
+  for (let start = 0; start < all.length; start += KEYS_PER_STATEMENT) await readSome(sql, target, all.slice(start, start + KEYS_PER_STATEMENT), images);
+  return images;
+}
+
+async function readSome(sql: Sql, target: Target, some: readonly (readonly [string, readonly string[]])[], images: Map<string, StandingImage>): Promise<void> {
+  const keys = keysAsArrays(target, some.map(([, key]) => key), 1);
+  const idAt = (ord: number): string => some[ord - 1]?.[0] ?? '';
+  const version = `u.ord::int AS ord, t.${EPOCH_COLUMN} AS epoch, t.${POSITION_COLUMN} AS position`;
+  for (const row of await sql.query<ImageRow>(`SELECT ${version} FROM ${keys.from} JOIN ${target.markerSql} AS t ON ${keys.same('t')}`, keys.values)) {
+    images.set(idAt(row.ord), { standing: { is: 'marker', version: versionOf(row) }, cells: null, beginUs: null });
+  }
+  const begin = target.keepsBegin ? `(extract(epoch FROM t.${BEGIN_COLUMN}) * 1000000)::int8::text` : 'NULL::text';
+  const cells = target.columns.map((c, i) => `${textOf('t', c)} AS v${String(i)}`).join(', ');
+  for (const row of await sql.query<ImageRow>(`SELECT ${version}, ${begin} AS begin_us, ${cells} FROM ${keys.from} JOIN ${target.sql} AS t ON ${keys.same('t')}`, keys.values)) {
+    images.set(idAt(row.ord), {
+      standing: { is: 'row', version: versionOf(row) },
+      cells: target.columns.map((_, i) => row[`v${i}`] ?? null),
+      beginUs: row.begin_us === null ? null : BigInt(row.begin_us),
+    });
+  }
+}
+
