@@ -4,11 +4,12 @@ import { MigrationExecutor, type DataSource, type Logger as TypeOrmLogger } from
 import { ControlTables } from './migrations/control-tables';
 import { Healing } from './migrations/healing';
 import { Leases } from './migrations/leases';
+import { LoadHistory } from './migrations/load-history';
 import { PendingTasks } from './migrations/pending-tasks';
 import { RunStages } from './migrations/run-stages';
 
 /** All migrations of the control tables, oldest first. Never edit one that was released; add another. */
-export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks, Healing] as const;
+export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks, Healing, LoadHistory] as const;
 
 /** TypeORM prints failing migrations to stdout even with `logging: false`; all it would say arrives as an error. */
 const quiet: TypeOrmLogger = {
