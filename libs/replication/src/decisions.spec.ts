@@ -1,6 +1,5 @@
 import { RUN_STAGES, type PipelineRecord, type Run } from '@elstream/control';
-import { LogPosition, StreamOffset, type Checkpoint, type TableMapping } from '@elstream/core';
-import { judge, slices, unequalColumns } from './compare/compare-rows';
+import { LogPosition, StreamOffset, type Checkpoint } from '@elstream/core';
 import { lagMs, stageProgress } from './overview/create-overview';
 import { GAP_RETRY_MS, gapRunDue } from './plan/gap-run';
 import { gapAtStart, streamReadiness } from './stream/readiness';
@@ -92,34 +91,6 @@ describe('a run for a log gap', () => {
     ['none after one of its kind was cancelled', gap, run('cancelled', 'log-gap', GAP_RETRY_MS), false],
   ])('%s', (_name, r, latest, expected) => {
     expect(gapRunDue(r, latest, 1_000_000)).toBe(expected);
-  });
-});
-
-describe('a comparison', () => {
-  const column = (name: string) => ({ source: name, target: name.toUpperCase(), type: { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: true, mask: null }) as const;
-  const mapping: TableMapping = { id: 'public.t', source: { schema: 'public', name: 't' }, target: { schema: 'public', name: 't' }, columns: [column('id'), column('a'), column('b')], key: [0], chunkRows: 10 };
-  const a = at(50);
-  it.each([
-    ['absent on both sides is equal', undefined, undefined, { is: 'equal' }],
-    ['equal text is equal, whatever the version', ['1', 'x', null], { row: ['1', 'x', null], position: at(99) }, { is: 'equal' }],
-    ['NULL is not empty', ['1', 'x', null], { row: ['1', 'x', ''], position: null }, { is: 'difference', kind: 'unequal', columns: ['B'] }],
-    ['a row written at A was due in the read', ['1', 'x', 'y'], { row: ['1', 'z', 'y'], position: at(50) }, { is: 'difference', kind: 'unequal', columns: ['A'] }],
-    ['a row newer than A may be right', ['1', 'x', 'y'], { row: ['1', 'z', 'y'], position: at(51) }, { is: 'undecided', because: 'newer' }],
-    ['a preload row counts as old', ['1', 'x', 'y'], { row: ['1', 'z', 'y'], position: null }, { is: 'difference', kind: 'unequal', columns: ['A'] }],
-    ['absence has no version', ['1', 'x', 'y'], undefined, { is: 'undecided', because: 'absent' }],
-    ['an old row the source has not is extra', undefined, { row: ['1', 'z', 'y'], position: at(10) }, { is: 'difference', kind: 'extra', columns: [] }],
-    ['a new row the source has not may be right', undefined, { row: ['1', 'z', 'y'], position: at(60) }, { is: 'undecided', because: 'newer' }],
-  ])('%s', (_name, source, warehouse, expected) => {
-    expect(judge(mapping, source, warehouse, a)).toEqual(expected);
-  });
-
-  it('names the target columns that differ', () => {
-    expect(unequalColumns(mapping, ['1', 'x', 'y'], ['1', 'X', 'Y'])).toEqual(['A', 'B']);
-  });
-
-  it('is cut into pieces that together are the whole', () => {
-    expect(slices([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
-    expect(slices([], 2)).toEqual([]);
   });
 });
 

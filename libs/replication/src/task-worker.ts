@@ -218,10 +218,14 @@ class TaskWorker implements Service {
       const asked = clock();
       let renewed: boolean | null = null;
       if (!this.hangs(inHand)) {
+        // Ended with the answer: left to run out, such sleeps would pile up on the signal, one per renewal.
+        const answered = new AbortController();
         try {
-          renewed = await Promise.race([store.renew(inHand.claim), sleep(Math.max(0, heldUntil - asked), signal).then(() => null)]);
+          renewed = await Promise.race([store.renew(inHand.claim), sleep(Math.max(0, heldUntil - asked), AbortSignal.any([signal, answered.signal])).then(() => null)]);
         } catch (error) {
           logger.warn({ error: describeError(error) }, 'claim could not be renewed');
+        } finally {
+          answered.abort();
         }
       }
       if (signal.aborted) return;

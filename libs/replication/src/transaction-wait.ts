@@ -16,6 +16,8 @@ export interface TransactionWait {
 
 const POLL = { minMs: 100, maxMs: 1_000 };
 const WARN_EVERY_MS = 10_000;
+/** How long the replica is asked in one go, so that who waits is seen to move. */
+const REPLICA_LOOK_MS = 5_000;
 
 /**
  * R4 (2): lists the source's writing or prepared transactions and waits until all of them have ended. It precedes every
@@ -41,6 +43,29 @@ export async function awaitTransactions(wait: TransactionWait): Promise<void> {
     }
     await sleep(Math.min(pollMs, Math.max(1, wait.waitMs - waitedMs)), signal);
     open = await source.stillInProgress(open);
+  }
+}
+
+/**
+ * What precedes every source read that is combined with stream state: R4 (2), and with a read replica that it has applied
+ * what the log held then. So a read sees every transaction that committed before this was called, and the listed ones.
+ *
+ * @throws ElstreamError as `awaitTransactions`; `REPLICA_BEHIND` (retry) when the replica has not caught up within the bound
+ */
+export async function awaitReadable(wait: TransactionWait): Promise<void> {
+  await awaitTransactions(wait);
+  const { source, clock, signal, waitMs } = wait;
+  // Read after the transactions have ended: their commits lie below it.
+  const position = await source.endOfLog();
+  const began = clock();
+  for (;;) {
+    wait.moved?.();
+    const leftMs = waitMs - (clock() - began);
+    if (await source.replicaHasApplied(position, { waitMs: Math.max(1, Math.min(REPLICA_LOOK_MS, leftMs)), signal })) return;
+    if (signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while waiting for the read replica of the source');
+    if (leftMs <= REPLICA_LOOK_MS) {
+      throw new ElstreamError('REPLICA_BEHIND', 'retry', `the read replica of the source has not applied ${position.hex} within ${String(Math.round(waitMs / 1000))} s; check its replication, the work goes on by itself`);
+    }
   }
 }
 

@@ -34,7 +34,7 @@ export async function* suspectsByChecksums(context: TaskContext, mapping: TableM
 }
 
 /** Rows a range was planned with; a table that is one range says how many it has. */
-function expectedRows(payload: Readonly<Record<string, unknown>>, mapping: TableMapping): number {
+export function expectedRows(payload: Readonly<Record<string, unknown>>, mapping: TableMapping): number {
   const rows = payload['rows'];
   return typeof rows === 'number' ? rows : mapping.chunkRows;
 }
@@ -55,7 +55,7 @@ interface Pass {
  * Both sides at once; then, for what differs, the warehouse once more after the stream has passed the end of log read
  * after the source. Without difference there is nothing to wait for.
  */
-async function checksumPass(context: TaskContext, mapping: TableMapping, { range, of, only }: Pass, tally: Tally): Promise<{ rows: number; differing: DifferingBucket[] }> {
+export async function checksumPass(context: TaskContext, mapping: TableMapping, { range, of, only }: Pass, tally: Tally): Promise<{ rows: number; differing: DifferingBucket[] }> {
   const { pipeline, signal, moved } = context;
   const source = await pipeline.source();
   const ofSource = async () => {
@@ -104,6 +104,6 @@ export function unequalKeys(mapping: TableMapping, source: readonly KeyDigest[],
   return unequal;
 }
 
-function stopIfTold({ signal }: TaskContext): void {
+export function stopIfTold({ signal }: TaskContext): void {
   if (signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while comparing');
 }

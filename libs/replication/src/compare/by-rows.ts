@@ -6,6 +6,30 @@ import { bytesOfCells, type Tally } from './tally';
 
 type Key = readonly string[];
 
+/**
+ * Of some keys those whose rows looked unequal, missing or extra: for validation of what has changed, where the keys are
+ * known and mostly still equal.
+ */
+export async function* suspectsByKeys(context: TaskContext, mapping: TableMapping, keys: readonly Key[], tally: Tally): AsyncGenerator<readonly Key[]> {
+  const { pipeline, signal, moved } = context;
+  const source = await pipeline.source();
+  for (const slice of slices(keys, pipeline.settings.compareRows)) {
+    if (signal.aborted) return;
+    moved();
+    const [read, found] = await Promise.all([source.readByKeys(mapping, slice), pipeline.warehouse.readByKeys(mapping, slice)]);
+    tally.rows += read.length;
+    tally.bytesMoved += bytesOfCells(read) + bytesOfCells(found.map((r) => r.row));
+    const here = byKey(mapping, read, (row) => row);
+    const there = byKey(mapping, found, (r) => r.row);
+    const suspects = slice.filter((key) => {
+      const [row, other] = [here.get(keyIdentity(mapping, key)), there.get(keyIdentity(mapping, key))?.row];
+      return row === undefined || other === undefined ? row !== other : unequalColumns(mapping, row, other).length > 0;
+    });
+    if (suspects.length > 0) yield suspects;
+  }
+  tally.position = await source.endOfLog();
+}
+
 /** Whose ranges a task has: the source's find what is missing or unequal, the warehouse's what is extra. */
 export type RangesOf = 'source' | 'warehouse';
 

@@ -1,36 +1,42 @@
-import { keyIdentity, keyOfRow, type Cell, type LogPosition, type Row, type TableMapping } from '@elstream/core';
+import { keyIdentity, keyOfRow, ruleHolds, type Cell, type LogPosition, type Row, type Standing, type TableMapping } from '@elstream/core';
+import { equalCells } from './equal-cells';
 
-/** A warehouse row as read for comparing. `position` null: a preload row, whose position counts for nothing (R5). */
-export interface StandingRow {
-  readonly row: readonly Cell[];
-  readonly position: LogPosition | null;
+/** What stands at a key of the warehouse, as `readStanding` gives it. */
+export interface StandingAt {
+  readonly standing: Standing;
+  readonly row: readonly Cell[] | null;
 }
 
 export type Verdict =
   /** Nothing to say about it (any more): both sides are equal, or both have none. */
   | { readonly is: 'equal' }
   | { readonly is: 'difference'; readonly kind: 'missing' | 'extra' | 'unequal'; readonly columns: readonly string[] }
-  /** One side may be newer than the source read: look again. `absent`: the warehouse has no row, which carries no version. */
-  | { readonly is: 'undecided'; readonly because: 'newer' | 'absent' };
+  /** The warehouse may be newer than the source read: look again. */
+  | { readonly is: 'in-flight' };
 
-/** Names of the target columns whose canonical text differs. Text for text: a lossless override that spells values differently shows as unequal. */
+/** Names of the target columns whose values differ. A lossless override that spells values differently shows as unequal. */
 export function unequalColumns(mapping: TableMapping, source: Row, warehouse: Row): string[] {
-  return mapping.columns.filter((_, i) => source[i] !== warehouse[i]).map((c) => c.target);
+  return mapping.columns.filter((column, i) => !equalCells(column, source[i], warehouse[i])).map((c) => c.target);
 }
 
 /**
- * R8 for one key, once the stream has passed B: `a` is the log position noted before the source read. A warehouse row
- * written at or below A was due in that read, so it must be equal; one above A may be right and the read old. An absent
- * row has no version to judge by (nothing remembers its delete when no marker is kept), so the caller looks again.
+ * R8 for one key, once the stream has passed B: `a` is the log position noted before the source read. What was written, or
+ * deleted, at or below A was due in that read (which waited for the transactions then in progress), so it must be equal;
+ * what is newer may be right and the read old. Where neither row nor marker stands nothing was deleted since the use of
+ * the table was opened, which was before A: a row the source has is missing.
  */
-export function judge(mapping: TableMapping, source: Row | undefined, warehouse: StandingRow | undefined, a: LogPosition): Verdict {
-  if (source === undefined && warehouse === undefined) return { is: 'equal' };
-  if (warehouse === undefined) return { is: 'undecided', because: 'absent' };
-  const newer = warehouse.position !== null && a.isBelow(warehouse.position);
-  if (source === undefined) return newer ? { is: 'undecided', because: 'newer' } : { is: 'difference', kind: 'extra', columns: [] };
-  const columns = unequalColumns(mapping, source, warehouse.row);
-  if (columns.length === 0) return { is: 'equal' };
-  return newer ? { is: 'undecided', because: 'newer' } : { is: 'difference', kind: 'unequal', columns };
+export function judge(mapping: TableMapping, source: Row | undefined, { standing, row }: StandingAt, a: LogPosition): Verdict {
+  if (!ruleHolds('R8-decides')) return { is: 'in-flight' };
+  if (source === undefined && row === null) return { is: 'equal' };
+  const columns = source === undefined || row === null ? [] : unequalColumns(mapping, source, row);
+  if (source !== undefined && row !== null && columns.length === 0) return { is: 'equal' };
+  if (ruleHolds('R8-in-flight') && isNewer(standing, a)) return { is: 'in-flight' };
+  return { is: 'difference', kind: source === undefined ? 'extra' : row === null ? 'missing' : 'unequal', columns };
+}
+
+/** A preload row's position counts for nothing (R5). */
+function isNewer(standing: Standing, a: LogPosition): boolean {
+  return standing.is !== 'nothing' && standing.version.kind === 'stream' && a.isBelow(standing.version.position);
 }
 
 /** Rows by the identity of their key. */

@@ -5,6 +5,7 @@ import type { ReplicationDeps } from '../deps';
 import { silentObserver } from '../observer';
 import type { PipelineHandle } from '../pipeline';
 import type { TaskContext } from '../tasks/task-context';
+import type { StandingRows } from '@elstream/warehouse';
 
 const POSITION = LogPosition.fromBigInt(50n, 8);
 const PASSED = StreamOffset.direct(LogPosition.fromBigInt(100n, 8), 0);
@@ -80,26 +81,39 @@ export interface Given {
   readonly compareRows: number;
   /** The stream stands still. */
   readonly paused?: boolean;
+  /** Of the warehouse's table by now; the task is of epoch 1. */
+  readonly epoch?: number;
+  readonly phase?: string;
+  /** Most rows per second. */
+  readonly rate?: number;
+  readonly showValues?: boolean;
+  readonly more?: Partial<TaskContext>;
+}
+
+function standingAt(row: Cell[] | null): StandingRows['at'][number] {
+  return { row, standing: row === null ? { is: 'nothing' } : { is: 'row', version: { epoch: 1, kind: 'preload', position: LogPosition.ZERO } } };
 }
 
 /** A task on two tables in memory, with a stream that has passed everything or stands still. */
-export function contextOf({ source, warehouse, payload, compareRows, paused = false }: Given): TaskContext {
+export function contextOf({ source, warehouse, payload, compareRows, paused = false, epoch = 1, phase = 'live', rate, showValues = false, more = {} }: Given): TaskContext {
   const ofSource = {
     checksums: source.checksums.bind(source),
     digests: source.digests.bind(source),
     readByKeys: async (_: TableMapping, keys: readonly (readonly string[])[]) => source.rowsOf(keys),
     endOfLog: async () => POSITION,
     transactionsInProgress: async () => [],
+    replicaHasApplied: async () => true,
   };
   const ofWarehouse = {
     checksums: warehouse.checksums.bind(warehouse),
     digests: warehouse.digests.bind(warehouse),
     readByKeys: async (_: TableMapping, keys: readonly (readonly string[])[]) => warehouse.rowsOf(keys).map((row) => ({ row, epoch: 1, position: null })),
+    readStanding: async (_: TableMapping, keys: readonly (readonly string[])[]) => ({ epoch, phase, at: keys.map((key) => standingAt(warehouse.rowsOf([key])[0] ?? null)) }),
     readCheckpoint: async () => (paused ? null : { pipeline: 'p', partition: 0, generation: 1, next: PASSED, highest: null }),
   };
   const pipeline = {
     name: 'p',
-    settings: { compareRows, maxRereads: 1, transactionWaitMs: 1_000, validationWaitMs: 1_000 },
+    settings: { compareRows, maxRereads: 1, transactionWaitMs: 1_000, validationWaitMs: 1_000, validateRowsPerSecond: rate ?? null, showValues },
     warehouse: ofWarehouse,
     source: async () => ofSource,
     mappings: async () => new Map([[TABLE.id, TABLE]]),
@@ -113,5 +127,6 @@ export function contextOf({ source, warehouse, payload, compareRows, paused = fa
     signal: new AbortController().signal,
     logger: silentLogger,
     moved: () => undefined,
+    ...more,
   };
 }

@@ -12,10 +12,12 @@ export interface Tally {
   position: LogPosition | null;
   /** The stream stands still: what is not equal cannot be decided. */
   stalled: boolean;
+  /** Why the table is no longer the one that was to be compared; null: it is. */
+  superseded: string | null;
 }
 
 export function newTally(): Tally {
-  return { rows: 0, bytesMoved: 0, bucketsNarrowed: 0, position: null, stalled: false };
+  return { rows: 0, bytesMoved: 0, bucketsNarrowed: 0, position: null, stalled: false, superseded: null };
 }
 
 export function bytesOfCells(rows: readonly (readonly Cell[])[]): number {

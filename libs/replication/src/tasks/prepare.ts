@@ -40,7 +40,7 @@ async function plannedTables({ deps, pipeline, task }: TaskContext): Promise<Pla
   const problems = [...mapped.problems];
   if (found.length === 0) problems.push('no table of the source matches the pipeline; check include and exclude');
   // Tables already refused at the source have no key or type to check in the warehouse.
-  if (problems.length === 0) problems.push(...(await warehouse.checkTables(mapped.mappings)));
+  if (problems.length === 0) problems.push(...(await source.checkHistory(mapped.mappings)), ...(await warehouse.checkTables(mapped.mappings)));
   const run = await deps.store.readRun(task.runId);
   const known = new Set(mapped.mappings.map((m) => m.id));
   for (const table of run?.tables ?? []) {

@@ -1,4 +1,73 @@
-import { ElstreamError } from '@elstream/core';
-import type { TaskHandler } from './task-context';
+import { ElstreamError, describeError, describeKey, keyIdentity, recoveryOf, type TableMapping } from '@elstream/core';
+import { slices } from '../compare/compare-rows';
+import { waitOf } from '../compare/confirm';
+import { awaitReadable } from '../transaction-wait';
+import { historyRows } from './history-chunk';
+import { keysOf } from './key-range';
+import { mend, summaryOf, type Mended, type Repaired } from './mend';
+import { replayDeadLetters } from './replay';
+import { mappingOf, type TaskContext, type TaskHandler } from './task-context';
 
-export const repairRows: TaskHandler = () => Promise.reject(new ElstreamError('NOT_BUILT', 'stop', 'repair-rows is not built yet'));
+type Key = readonly string[];
+
+/**
+ * R9: mends some keys of a table, or replays dead letters. The use of the table is opened first and ends with the run, by
+ * the planner: other tasks of it need the markers as well. May be repeated at any point.
+ *
+ * @throws ElstreamError `TABLE_NOT_LIVE` (refuse) for a table that no preload has begun, or that was stopped
+ */
+export const repairRows: TaskHandler = async (context) => {
+  const { deps, pipeline, task, logger } = context;
+  const mapping = await mappingOf(context);
+  await pipeline.warehouse.openUse({ pipeline: pipeline.name, mapping, runId: task.runId });
+  const result = await repair(context, mapping);
+  const { repaired, deleted, unchanged, moved, failed } = result;
+  if (task.payload['of'] !== 'history') deps.observer.rowsRepaired(pipeline.name, mapping.id, { repaired: repaired + deleted, unchanged, moved });
+  logger.info({ repaired, deleted, unchanged, moved, failed }, task.payload['deadLetters'] === undefined ? 'rows mended' : 'dead letters replayed');
+  return { outcome: 'done', result: { ...result } };
+};
+
+function repair(context: TaskContext, mapping: TableMapping): Promise<Repaired> {
+  const { payload } = context.task;
+  const { deadLetters } = payload;
+  if (Array.isArray(deadLetters)) return replayDeadLetters(context, mapping, deadLetters.map(String));
+  const keys = keysOf(payload);
+  if (keys === null) throw new ElstreamError('TASK_PAYLOAD', 'stop', 'a repair holds neither keys nor dead letters; cancel the run and start a new one');
+  return payload['of'] === 'history' ? repairHistory(context, mapping, keys) : repairKeys(context, mapping, keys);
+}
+
+async function repairKeys(context: TaskContext, mapping: TableMapping, keys: readonly Key[]): Promise<Repaired> {
+  const unique = [...new Map(keys.map((key) => [keyIdentity(mapping, key), key])).values()];
+  const mended: Mended[] = [];
+  for (const piece of slices(unique, context.pipeline.settings.compareRows)) mended.push(...(await mend(context, mapping, piece.map((key) => ({ key })))));
+  return summaryOf(mapping, unique, mended);
+}
+
+/** Copied history: the versions the source has of these keys are merged; what is there already stays as it is. */
+async function repairHistory(context: TaskContext, mapping: TableMapping, keys: readonly Key[]): Promise<Repaired> {
+  const { deps, pipeline } = context;
+  const source = await pipeline.source();
+  await awaitReadable(waitOf(context, source));
+  const merge = async (some: readonly Key[]): Promise<number> => {
+    const read = await source.readHistory(mapping, { keys: some }, context.signal);
+    const added = await pipeline.warehouse.mergeHistory({ pipeline: pipeline.name, mapping, rows: historyRows(read.rows, context.moved), settles: [] });
+    deps.observer.historyMerged(pipeline.name, mapping.id, added);
+    return added;
+  };
+  let repaired = 0;
+  let unchanged = 0;
+  const refused: { key: string; reason: string }[] = [];
+  // Key by key, so that a value that is refused is named, and each key is counted for itself.
+  for (const key of keys) {
+    if (context.signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while mending history');
+    try {
+      const added = await merge([key]);
+      if (added > 0) repaired += 1;
+      else unchanged += 1;
+    } catch (error) {
+      if (recoveryOf(error) !== 'park') throw error;
+      refused.push({ key: describeKey(mapping, key), reason: describeError(error) });
+    }
+  }
+  return { repaired, deleted: 0, unchanged, moved: 0, failed: refused.length, refused };
+}
