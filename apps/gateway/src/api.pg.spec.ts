@@ -118,7 +118,7 @@ describe('runs', () => {
     const { body } = await http().get(`/api/v1/runs/${id}`).expect(200);
     expect(shaped('RunDetail', body)).toMatchObject({ id, progress: [{ table: 'public.orders', estimatedRows: 4_000, preload: { done: 1, total: 4, rows: 1_000 } }], differences: 0 });
     const found = (await http().get(`/api/v1/runs/${id}/differences`).expect(200)).body;
-    expect(shaped('Difference', found[0])).toEqual({ table: 'public.orders', key: 'id=5', kind: 'unequal', columns: ['total'] });
+    expect(shaped('Difference', found[0])).toEqual({ table: 'public.orders', key: 'id=5', cells: ['5'], of: 'row', kind: 'unequal', columns: ['total'] });
   });
 
   test('a cancel is idempotent, but refused for a run that ended otherwise', async () => {

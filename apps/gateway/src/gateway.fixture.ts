@@ -1,13 +1,13 @@
-import { type ControlBus, type ControlMessage, type ControlStore } from '@elstream/control';
+import { type ControlBus, type ControlMessage, type ControlStore, laneOf, type Run, RUN_STAGES } from '@elstream/control';
 import { createControlStore } from '@elstream/control-typeorm';
 import { ElstreamError, type TableMapping } from '@elstream/core';
 import { DEFAULT_TIMEOUTS } from '@elstream/database';
 import { createMetrics, HealthRegistry } from '@elstream/observability';
-import { type PipelineHandle, type PipelineOverview, type PipelineRegistry } from '@elstream/replication';
+import { type PipelineHandle, type PipelineOverview, type PipelineRegistry, type TableOverview } from '@elstream/replication';
 import { type CapturingLogger, capturingLogger, createTestDatabase } from '@elstream/testing';
 import { createHttpApp, type GatewayApp, type HttpSettings } from './app';
 import { GatewayModule } from './gateway.module';
-import { type GatewayServices } from './services';
+import { type GatewayServices, type Healing } from './services';
 
 export const LOOPBACK: HttpSettings = { host: '127.0.0.1', port: 0, token: null };
 
@@ -19,6 +19,12 @@ export interface TestGateway extends AsyncDisposable {
   readonly published: readonly ControlMessage[];
   /** Names given to `registry.remove`. */
   readonly removed: readonly string[];
+  /** Phases that tables are in; not in it: live. */
+  readonly phases: Map<string, TableOverview['phase']>;
+  /** What `healing` was asked for. */
+  readonly asked: readonly Readonly<Record<string, unknown>>[];
+  /** SQL on the control tables, for what only a warehouse writes. */
+  query(sql: string, values?: readonly unknown[]): Promise<unknown>;
   /** As if just started: the pipeline `shop`, no runs. */
   reset(): Promise<void>;
 }
@@ -33,9 +39,12 @@ export async function startGateway(settings: Partial<HttpSettings> = {}, overrid
   await store.registerPipeline('shop');
   const { bus, published } = recordingBus();
   const removed: string[] = [];
+  const phases: TestGateway['phases'] = new Map();
+  const asked: Readonly<Record<string, unknown>>[] = [];
   const services: GatewayServices = {
-    registry: registryOf(store, removed),
+    registry: registryOf(store, removed, phases),
     store,
+    healing: healingOf(store, asked),
     bus,
     overview: overviewOf(store),
     logger,
@@ -52,7 +61,12 @@ export async function startGateway(settings: Partial<HttpSettings> = {}, overrid
     logger,
     published,
     removed,
+    phases,
+    asked,
+    query: (sql, values) => db.query(sql, values),
     reset: async () => {
+      phases.clear();
+      asked.length = 0;
       published.length = 0;
       removed.length = 0;
       await store.removePipeline('shop');
@@ -72,7 +86,7 @@ export function table(id: string): TableMapping {
   return { id, source: name, target: name, columns: [column as unknown as TableMapping['columns'][number]], key: [0], chunkRows: 1_000 };
 }
 
-function registryOf(store: ControlStore, removed: string[]): PipelineRegistry {
+function registryOf(store: ControlStore, removed: string[], phases: TestGateway['phases']): PipelineRegistry {
   const unused = (what: string) => () => Promise.reject(new ElstreamError('SOURCE_UNREACHABLE', 'retry', `no ${what} in this test`));
   const handle = {
     name: 'shop',
@@ -86,7 +100,10 @@ function registryOf(store: ControlStore, removed: string[]): PipelineRegistry {
       walLimitBytes: 1_000_000,
       walPolicy: 'drop',
     },
-    warehouse: { countRows: () => Promise.resolve(7) },
+    warehouse: {
+      countRows: () => Promise.resolve(7),
+      readTableStates: async () => (await store.readMappings('shop')).map(({ id }) => ({ table: id, phase: phases.get(id) ?? 'live' })),
+    },
     source: unused('source'),
     stream: unused('stream'),
     mappings: async () => new Map((await store.readMappings('shop')).map((mapping) => [mapping.id, mapping])),
@@ -109,6 +126,24 @@ function registryOf(store: ControlStore, removed: string[]): PipelineRegistry {
   };
 }
 
+/** Notes what it is asked for and starts runs without tasks. */
+function healingOf(store: ControlStore, asked: Readonly<Record<string, unknown>>[]): Healing {
+  const start = (reason: Run['reason'], stages: Run['stages'], what: Readonly<Record<string, unknown>>): Promise<Run> => {
+    asked.push({ reason, ...what });
+    return store.createRun({ pipeline: 'shop', reason, tables: [], stages });
+  };
+  return {
+    repair: (_pipeline, wanted) => start('repair', ['repair'], 'run' in wanted ? { run: wanted.run.id } : { ...wanted }),
+    replay: (filter) => start('replay', ['repair'], { ...filter }),
+    acceptSchemaChange: async ({ id }) => {
+      await store.decideSchemaChange(id, 'accepted');
+      return start('schema-change', RUN_STAGES, { id });
+    },
+    declineSchemaChange: async ({ id }) => void (await store.decideSchemaChange(id, 'declined')),
+    reset: (_pipeline, options) => start('reset', RUN_STAGES, { ...options }),
+  };
+}
+
 function overviewOf(store: ControlStore): GatewayServices['overview'] {
   return {
     pipeline: async (name): Promise<PipelineOverview> => {
@@ -116,12 +151,12 @@ function overviewOf(store: ControlStore): GatewayServices['overview'] {
       const [active] = await store.readRuns({ pipeline: name, states: ['pending', 'running'], limit: 1 });
       const shown = { lagMs: 12, eventsApplied: 3, retainedBytes: 250_000, position: '00', tables: [] };
       const { paused = false, streamError = null, gapReason = null } = record ?? {};
-      return { name, paused, streamError, gapReason, ...shown, activeRunId: active?.id ?? null };
+      return { name, paused, streamError, gapReason, ...shown, activeRunId: active?.id ?? null, activeRuns: active === undefined ? [] : [{ id: active.id, lane: laneOf(active.stages) }] };
     },
     run: async (runId) => {
       const stage = { done: 1, total: 4, rows: 1_000 };
       const report = { rowsCompared: 0, confirmedEqual: 0, differences: 0, unverified: 0, ranges: 0, bytesMoved: 0, durationMs: 0, position: null };
-      const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, ...report };
+      const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, history: stage, repair: { ...stage, repaired: 1, unchanged: 0, moved: 0 }, derivedHistory: { historyVersions: 5, historyHoles: 1, historyApproximate: 0 }, ...report };
       return Promise.resolve({ runId, tables: [progress], ...report });
     },
     differences: () => Promise.resolve([{ table: 'public.orders', key: 'id=5', cells: ['5'], of: 'row', kind: 'unequal', columns: ['total'] }]),

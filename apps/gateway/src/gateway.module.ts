@@ -1,12 +1,16 @@
 import { type Runtime, ServiceHost } from '@elstream/runtime';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CheckController } from './api/check.controller';
+import { DeadLettersController } from './api/dead-letters.controller';
 import { EVENT_STREAM_OPTIONS, type EventStreamOptions, EventStreams } from './api/event-streams';
 import { HealthController } from './api/health.controller';
 import { PipelinesController } from './api/pipelines.controller';
+import { RepairsController } from './api/repairs.controller';
 import { RunStreamController } from './api/run-stream.controller';
 import { RunsController } from './api/runs.controller';
+import { SchemaChangesController } from './api/schema-changes.controller';
 import { TablesController } from './api/tables.controller';
+import { ValidationsController } from './api/validations.controller';
 import { type RuntimeServicesOptions, servicesOf } from './runtime-services';
 import { GATEWAY_SERVICES, type GatewayServices } from './services';
 
@@ -27,7 +31,18 @@ export class GatewayModule {
   static forServices(services: GatewayServices, streams: EventStreamOptions = DEFAULT_STREAMS): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [CheckController, PipelinesController, TablesController, RunsController, RunStreamController, HealthController],
+      controllers: [
+        CheckController,
+        PipelinesController,
+        TablesController,
+        RunsController,
+        RunStreamController,
+        ValidationsController,
+        RepairsController,
+        DeadLettersController,
+        SchemaChangesController,
+        HealthController,
+      ],
       providers: [
         { provide: GATEWAY_SERVICES, useValue: services },
         { provide: EVENT_STREAM_OPTIONS, useValue: streams },

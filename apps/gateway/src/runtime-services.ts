@@ -2,6 +2,7 @@ import { type Environment } from '@elstream/config';
 import { createPlanner, type PlannerOptions } from '@elstream/replication';
 import { checkConnections, type Runtime } from '@elstream/runtime';
 import { createPipelineChecker } from './pipeline-check';
+import { healingOf } from './runtime-healing';
 import { type GatewayServices } from './services';
 
 export interface RuntimeServicesOptions {
@@ -19,6 +20,7 @@ export function servicesOf(runtime: Runtime, { planner = {}, env = process.env }
     store,
     bus,
     overview,
+    healing: healingOf(runtime),
     metrics,
     health,
     logger,

@@ -85,7 +85,7 @@ test('a pipeline driven through the API alone is preloaded, streamed, validated,
   const compared = await endOf(again.id as string);
   expect(compared).toMatchObject({ state: 'succeeded', stages: ['validate'], differences: 1, unverified: 0, rowsCompared: 2501 });
   expect(compared.progress.every(({ phase, preload }) => phase === 'live' && preload.total === 0)).toBe(true);
-  expect((await http().get(`/api/v1/runs/${compared.id}/differences`)).body).toEqual([{ table: 'public.orders', key: 'id=7', kind: 'unequal', columns: ['note'] }]);
+  expect((await http().get(`/api/v1/runs/${compared.id}/differences`)).body).toEqual([{ table: 'public.orders', key: 'id=7', cells: ['7'], of: 'row', kind: 'unequal', columns: ['note'] }]);
 
   await http().post('/api/v1/pipelines/shop/pause').expect(200);
   await http().delete('/api/v1/pipelines/shop?confirm=shop').expect(204);

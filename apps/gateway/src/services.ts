@@ -1,4 +1,4 @@
-import { type ControlBus, type ControlStore } from '@elstream/control';
+import { type ControlBus, type ControlStore, type DeadLetterFilter, type Run, type SchemaChangeRecord } from '@elstream/control';
 import { type Logger, type Service } from '@elstream/core';
 import { type HealthRegistry, type Metrics } from '@elstream/observability';
 import { type Overview, type PipelineRegistry } from '@elstream/replication';
@@ -22,12 +22,26 @@ export interface PipelineCheck {
   readonly warnings: readonly PipelineProblem[];
 }
 
+/** Rows to be repaired: those that a run found different, or the keys of a table. */
+export type WantedRepair = { readonly run: Run } | { readonly table: string; readonly keys: readonly (readonly string[])[] };
+
+/** What mends and decides. Each run is announced on the bus; a refusal because of another run is `RUN_ACTIVE`. */
+export interface Healing {
+  repair(pipeline: string, wanted: WantedRepair): Promise<Run>;
+  replay(filter: DeadLetterFilter): Promise<Run>;
+  acceptSchemaChange(change: SchemaChangeRecord): Promise<Run>;
+  declineSchemaChange(change: SchemaChangeRecord): Promise<void>;
+  /** `tables` absent: all. */
+  reset(pipeline: string, options: { readonly dropData: boolean; readonly tables?: readonly string[] }): Promise<Run>;
+}
+
 /** What the gateway works with; `servicesOf` takes it from a runtime. */
 export interface GatewayServices {
   readonly registry: PipelineRegistry;
   readonly store: ControlStore;
   readonly bus: ControlBus;
   readonly overview: Overview;
+  readonly healing: Healing;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'forgetPipeline'>;
   readonly health: Pick<HealthRegistry, 'liveness' | 'readiness'>;

@@ -72,7 +72,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
     closers.push(() => registry.close());
     await connectPatiently('the warehouse', () => registry.apply(configs), patience);
     const overview = createOverview({ registry, store, clock, readProgress: (name) => readProgress(dataSource, name) });
-    if (settings.overviewMetrics !== false) closers.push(refreshGauges(metrics, registry, overview), refreshRunGauges(metrics, { registry, store, overview }), refreshQueueGauges(metrics, queue));
+    if (settings.overviewMetrics !== false) closers.push(refreshGauges(metrics, registry, overview), refreshRunGauges(metrics, { registry, store }), refreshQueueGauges(metrics, queue));
     if (settings.reload !== undefined) {
       const reload = new PipelineReload({ ...settings.reload, registry, logger, metrics });
       closers.push(() => reload.stop());

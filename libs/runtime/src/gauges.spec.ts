@@ -1,8 +1,8 @@
 import { silentLogger } from '@elstream/core';
 import { createInProcessQueue } from '@elstream/jobs-in-process';
 import { createMetrics, HealthRegistry } from '@elstream/observability';
-import type { RunOverview } from '@elstream/replication';
-import { metricsObserver } from './metrics-observer';
+import type { LastValidation, Overview, PipelineRegistry, TableOverview } from '@elstream/replication';
+import { metricsObserver, refreshGauges } from './metrics-observer';
 import { refreshQueueGauges } from './queue-gauges';
 import { refreshRunGauges } from './run-gauges';
 
@@ -31,30 +31,34 @@ describe('the gauges of the queue', () => {
 describe('the gauges of runs', () => {
   const base = { scope: {}, pipeline: 'p', reason: 'manual' as const, tables: ['t'], error: null, createdAt: new Date(0), startedAt: null, finishedAt: null };
 
-  it('tell the tasks in progress, and the differences of the newest validation, read once', async () => {
+  it('tell the tasks in progress, of all lanes together', async () => {
     const metrics = createMetrics();
     let active = true;
-    const run = jest.fn(async (runId: string) => ({ runId, tables: [{ table: 't', differences: 2, unverified: 1 }] }) as unknown as RunOverview);
     refreshRunGauges(metrics, {
       registry: { names: () => ['p'] },
       store: {
-        readRuns: async ({ states }) =>
-          states?.includes('running') === true
-            ? [{ ...base, id: 'now', state: 'running' as const, stages: ['preload' as const] }].slice(active ? 0 : 1)
-            : [
-                { ...base, id: 'copied', state: 'succeeded' as const, stages: ['preload' as const] },
-                { ...base, id: 'validated', state: 'succeeded' as const, stages: ['validate' as const] },
-              ],
-        summarize: async () => ['a', 'b'].map((table) => ({ table, kind: 'preload-chunk' as const, state: 'pending' as const, tasks: 4, rows: 0 })),
+        readRuns: async () => ['load', 'repair'].map((id) => ({ ...base, id, state: 'running' as const, stages: ['preload' as const] })).slice(active ? 0 : 2),
+        summarize: async (id) => ['a', 'b'].map((table) => ({ table, kind: id === 'load' ? ('preload-chunk' as const) : ('repair-rows' as const), state: 'pending' as const, tasks: 4, rows: 0 })),
       },
-      overview: { run },
     });
-    expect(await lines(metrics, 'elstream_tasks{')).toEqual(['elstream_tasks{pipeline="p",kind="preload-chunk",state="pending"} 8']);
+    expect(await lines(metrics, 'elstream_tasks{')).toEqual(['elstream_tasks{pipeline="p",kind="preload-chunk",state="pending"} 8', 'elstream_tasks{pipeline="p",kind="repair-rows",state="pending"} 8']);
     active = false;
     expect(await lines(metrics, 'elstream_tasks{')).toEqual([]);
-    expect(await lines(metrics, 'elstream_differences{')).toEqual(['elstream_differences{pipeline="p",table="t"} 2']);
-    expect(await lines(metrics, 'elstream_unverified_rows{')).toEqual(['elstream_unverified_rows{pipeline="p",table="t"} 1']);
-    expect(run.mock.calls).toEqual([['validated']]);
+  });
+});
+
+describe('the gauges of tables', () => {
+  it('tell dead letters, and what the last validation came to once there was one', async () => {
+    const metrics = createMetrics();
+    const table = (name: string, lastValidation: LastValidation | null): TableOverview =>
+      ({ table: name, target: name, phase: 'live', epoch: 1, rowsPreloaded: 0, eventsApplied: 0, error: null, stale: null, history: null, parked: 3, lastValidation });
+    const last = { runId: 'r', scope: 'full' as const, rowsCompared: 10, differences: 2, unverified: 1, finishedAt: new Date(1_500) };
+    const registry = { names: () => ['p'], get: () => ({ settings: { walLimitBytes: 5 } }) } as unknown as PipelineRegistry;
+    refreshGauges(metrics, registry, { pipeline: async () => ({ lagMs: null, retainedBytes: null, paused: false, tables: [table('a', last), table('b', null)] }) } as unknown as Overview);
+    expect(await lines(metrics, 'elstream_dead_letters_parked{')).toEqual(['elstream_dead_letters_parked{pipeline="p",table="a"} 3', 'elstream_dead_letters_parked{pipeline="p",table="b"} 3']);
+    expect(await lines(metrics, 'elstream_differences{')).toEqual(['elstream_differences{pipeline="p",table="a"} 2']);
+    expect(await lines(metrics, 'elstream_unverified_rows{')).toEqual(['elstream_unverified_rows{pipeline="p",table="a"} 1']);
+    expect(await lines(metrics, 'elstream_validation_finished_timestamp_seconds{')).toEqual(['elstream_validation_finished_timestamp_seconds{pipeline="p",table="a"} 1.5']);
   });
 });
 
@@ -69,5 +73,21 @@ describe('metricsObserver', () => {
     expect(await lines(metrics, 'elstream_tasks_total{')).toEqual(['elstream_tasks_total{pipeline="p",kind="preload-chunk",outcome="lost"} 1']);
     expect(await lines(metrics, 'elstream_leader ')).toEqual(['elstream_leader 1']);
     expect(await lines(metrics, 'elstream_stream_active{')).toEqual(['elstream_stream_active{pipeline="p"} 1', 'elstream_stream_active{pipeline="q"} 0']);
+  });
+
+  it('counts what is repaired, parked, merged, stopped and followed', async () => {
+    const metrics = createMetrics();
+    const observer = metricsObserver(metrics, new HealthRegistry());
+    observer.rowsRepaired('p', 't', { repaired: 3, unchanged: 0, moved: 1 });
+    observer.eventsParked('p', 't', 2);
+    observer.historyMerged('p', 't', 5);
+    observer.tableStopped('p', 't');
+    observer.schemaFollowed('p', 't');
+    const of = 'pipeline="p",table="t"';
+    expect(await lines(metrics, 'elstream_rows_repaired_total{')).toEqual([`elstream_rows_repaired_total{${of},outcome="repaired"} 3`, `elstream_rows_repaired_total{${of},outcome="moved"} 1`]);
+    expect(await lines(metrics, 'elstream_events_parked_total{')).toEqual([`elstream_events_parked_total{${of}} 2`]);
+    expect(await lines(metrics, 'elstream_history_rows_merged_total{')).toEqual([`elstream_history_rows_merged_total{${of}} 5`]);
+    expect(await lines(metrics, 'elstream_tables_stopped_total{')).toEqual([`elstream_tables_stopped_total{${of}} 1`]);
+    expect(await lines(metrics, 'elstream_schema_changes_followed_total{')).toEqual([`elstream_schema_changes_followed_total{${of}} 1`]);
   });
 });

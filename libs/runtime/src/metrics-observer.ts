@@ -1,5 +1,5 @@
 import type { HealthRegistry, Metrics } from '@elstream/observability';
-import type { Overview, PipelineRegistry, ReplicationObserver } from '@elstream/replication';
+import type { Overview, PipelineRegistry, ReplicationObserver, TableOverview } from '@elstream/replication';
 
 /** A loop that has not turned for this long is hung: longer than any back-off and any statement of ours takes in health. */
 const LOOP_ALLOWANCE_MS = 660_000;
@@ -19,11 +19,13 @@ export function metricsObserver(metrics: Metrics, health: HealthRegistry): Repli
     },
     taskEnded: (pipeline, kind, outcome) => metrics.tasksEnded.inc({ pipeline, kind, outcome }),
     rowsCompared: (pipeline, table, { rows }) => metrics.rowsCompared.inc({ pipeline, table }, rows),
-    rowsRepaired: () => undefined,
-    eventsParked: () => undefined,
-    historyMerged: () => undefined,
-    tableStopped: () => undefined,
-    schemaFollowed: () => undefined,
+    rowsRepaired: (pipeline, table, found) => {
+      for (const outcome of ['repaired', 'unchanged', 'moved'] as const) if (found[outcome] > 0) metrics.rowsRepaired.inc({ pipeline, table, outcome }, found[outcome]);
+    },
+    eventsParked: (pipeline, table, count) => metrics.eventsParked.inc({ pipeline, table }, count),
+    historyMerged: (pipeline, table, rows) => metrics.historyRowsMerged.inc({ pipeline, table }, rows),
+    tableStopped: (pipeline, table) => metrics.tablesStopped.inc({ pipeline, table }),
+    schemaFollowed: (pipeline, table) => metrics.schemaChangesFollowed.inc({ pipeline, table }),
     retainedLog: (pipeline, bytes) => metrics.retainedLogBytes.set({ pipeline }, bytes),
     streamFailed: (pipeline, recovery) => metrics.streamFailures.inc({ pipeline, recovery }),
     gapDeclared: (pipeline) => metrics.logGaps.inc({ pipeline }),
@@ -31,6 +33,15 @@ export function metricsObserver(metrics: Metrics, health: HealthRegistry): Repli
     leading: (leads) => metrics.leader.set({}, leads ? 1 : 0),
     alive: (loop) => health.touch(loop, LOOP_ALLOWANCE_MS),
   };
+}
+
+function refreshTable(metrics: Metrics, pipeline: string, { table, phase, parked, lastValidation }: TableOverview): void {
+  metrics.setTablePhase(pipeline, table, phase);
+  metrics.deadLettersParked.set({ pipeline, table }, parked);
+  if (lastValidation === null) return;
+  metrics.differences.set({ pipeline, table }, lastValidation.differences);
+  metrics.unverifiedRows.set({ pipeline, table }, lastValidation.unverified);
+  metrics.validationFinished.set({ pipeline, table }, lastValidation.finishedAt.getTime() / 1000);
 }
 
 /** Gauges that are computed when asked. Returns the function that ends it. */
@@ -42,7 +53,7 @@ export function refreshGauges(metrics: Metrics, registry: PipelineRegistry, over
       if (now.lagMs !== null) metrics.lagSeconds.set({ pipeline: name }, now.lagMs / 1000);
       if (now.retainedBytes !== null) metrics.retainedLogBytes.set({ pipeline: name }, now.retainedBytes);
       metrics.pipelinePaused.set({ pipeline: name }, now.paused ? 1 : 0);
-      for (const { table, phase } of now.tables) metrics.setTablePhase(name, table, phase);
+      for (const of of now.tables) refreshTable(metrics, name, of);
     }
   });
 }

@@ -4,7 +4,8 @@ import { type z } from 'zod';
 import { ZodPipe } from '../http/zod.pipe';
 import { GATEWAY_SERVICES, type GatewayServices } from '../services';
 import { Documented, DocumentedBody } from './document.decorators';
-import { checkBody, checkQuery, type Dto } from './schemas';
+import { checkBody, checkQuery } from './requests';
+import { type Dto } from './schemas';
 
 @ApiTags('pipelines')
 @Controller('api/v1/pipelines')

@@ -17,7 +17,7 @@ export interface RouteDocument {
   readonly open?: boolean;
 }
 
-const PARAMS: Readonly<Record<string, string>> = { name: 'Name of the pipeline', id: 'Id of the run', table: 'Table id: schema.name of the source table' };
+const PARAMS: Readonly<Record<string, string>> = { name: 'Name of the pipeline', id: 'Id of the run', letter: 'Id of the dead letter', change: 'Id of the schema change', table: 'Table id: schema.name of the source table' };
 
 /** Describes a JSON route for OpenAPI; errors are problem documents everywhere. */
 export function Documented(route: RouteDocument, ...params: readonly (keyof typeof PARAMS)[]): MethodDecorator {

@@ -5,7 +5,8 @@ import { HttpProblem } from '../http/problem';
 import { ZodPipe } from '../http/zod.pipe';
 import { GATEWAY_SERVICES, type GatewayServices } from '../services';
 import { Documented } from './document.decorators';
-import { type Dto, removeQuery } from './schemas';
+import { removeQuery } from './requests';
+import { type Dto } from './schemas';
 import { lagView, pipelineView } from './views';
 
 @ApiTags('pipelines')

@@ -1,16 +1,22 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { RUN_STAGES, type Run, type RunStage } from '@elstream/control';
-import { ElstreamError } from '@elstream/core';
+import { laneOf, RUN_STAGES, type ValidationScope } from '@elstream/control';
 import { type z } from 'zod';
 import { type Request, type Response } from '../http/messages';
 import { HttpProblem } from '../http/problem';
 import { ZodPipe } from '../http/zod.pipe';
 import { GATEWAY_SERVICES, type GatewayServices } from '../services';
 import { Documented, DocumentedBody } from './document.decorators';
-import { activeRun, findRun } from './lookup';
-import { type Dto, eventsQuery, pageQuery, runsQuery, startRunBody } from './schemas';
-import { eventView, runDetailView, runView } from './views';
+import { findRun, startedRun } from './lookup';
+import { eventsQuery, pageQuery, runsQuery, startRunBody } from './requests';
+import { tablesOfRun } from './run-tables';
+import { type Dto } from './schemas';
+import { differenceView, eventView, runDetailView, runView } from './views';
+
+/** Without what was not asked for. */
+function scopeOf({ samplePercent, changed, range }: NonNullable<z.output<typeof startRunBody>['scope']> = {}): ValidationScope {
+  return { ...(samplePercent === undefined ? {} : { samplePercent }), ...(changed === true ? { changed } : {}), ...(range === undefined ? {} : { range }) };
+}
 
 @ApiTags('runs')
 @Controller('api/v1')
@@ -18,7 +24,7 @@ export class RunsController {
   constructor(@Inject(GATEWAY_SERVICES) private readonly services: GatewayServices) {}
 
   @Post('pipelines/:name/runs')
-  @Documented({ summary: 'Starts a run: preload, then validation; or validation alone', description: 'Refused with 409 while a run of the pipeline has not ended; the problem names it in runId.', answer: 'Run', status: 201 }, 'name')
+  @Documented({ summary: 'Starts a run: preload, then validation; or validation alone', description: 'Refused with 409 while a run of its kind has not ended, and validation also while tables are being loaded; the problem names that run in runId. A run that loads ends a validation in progress.', answer: 'Run', status: 201 }, 'name')
   @DocumentedBody(startRunBody, { required: false })
   async start(
     @Param('name') name: string,
@@ -26,11 +32,14 @@ export class RunsController {
     @Req() req: Request,
     @Res({ passthrough: true }) res: Response,
   ): Promise<Dto<'Run'>> {
-    const { registry, bus } = this.services;
+    const { registry, bus, store } = this.services;
     registry.get(name);
     const stages = body.stages ?? RUN_STAGES;
-    const tables = await this.tablesOf(name, body.tables, stages);
-    const run = await this.create(name, tables, stages);
+    const scope = scopeOf(body.scope);
+    const tables = await tablesOfRun(this.services, name, { tables: body.tables, stages, scope });
+    const before = await store.readRuns({ pipeline: name, limit: 1 });
+    const reason = before.length === 0 ? 'initial' : 'manual';
+    const run = await startedRun(this.services, name, laneOf(stages), () => store.createRun({ pipeline: name, reason, tables, stages, scope }));
     // Ties the request to the run, whose id is in every later line about it, in whatever process.
     req.logFields = { pipeline: name, runId: run.id, reason: run.reason };
     await bus.publish({ type: 'run-changed', pipeline: name, runId: run.id });
@@ -64,7 +73,7 @@ export class RunsController {
   async differences(@Param('id') id: string, @Query(new ZodPipe(pageQuery)) query: z.output<typeof pageQuery>): Promise<Dto<'Difference'>[]> {
     const run = await findRun(this.services, id);
     const found = await this.services.overview.differences(run.id, query.limit);
-    return found.map(({ table, key, kind, columns }) => ({ table, key, kind, columns: [...columns] }));
+    return found.map(differenceView);
   }
 
   @Get('runs/:id/events')
@@ -84,31 +93,5 @@ export class RunsController {
     const run = await findRun(this.services, id);
     if (run.state !== 'cancelled') throw new HttpProblem(409, 'RUN_ENDED', `the run has ended: ${run.state}`, { runId: id, place: { pipeline } });
     return runView(run);
-  }
-
-  /** The wanted tables, each known; empty: all, which `prepare` finds out. */
-  private async tablesOf(pipeline: string, wanted: readonly string[] | undefined, stages: readonly RunStage[]): Promise<readonly string[]> {
-    const prepared = !stages.includes('prepare');
-    if (wanted === undefined && !prepared) return [];
-    const known = new Set((await this.services.store.readMappings(pipeline)).map((mapping) => mapping.id));
-    if (prepared && known.size === 0) throw new HttpProblem(422, 'PIPELINE_UNPREPARED', 'the pipeline was never prepared, so there is nothing to compare; start a run of all stages first', { place: { pipeline } });
-    if (wanted === undefined) return [...known];
-    const unknown = wanted.find((table) => !known.has(table));
-    if (unknown === undefined) return [...new Set(wanted)];
-    const remedy = known.size === 0 ? 'the pipeline was never prepared; start a run of all tables first' : `GET /api/v1/pipelines/${encodeURIComponent(pipeline)} lists its tables`;
-    throw new HttpProblem(422, 'TABLE_UNKNOWN', `the pipeline has no table '${unknown}': ${remedy}`, { place: { pipeline, table: unknown } });
-  }
-
-  private async create(pipeline: string, tables: readonly string[], stages: readonly RunStage[]): Promise<Run> {
-    const { store } = this.services;
-    const before = await store.readRuns({ pipeline, limit: 1 });
-    try {
-      return await store.createRun({ pipeline, reason: before.length === 0 ? 'initial' : 'manual', tables, stages });
-    } catch (error) {
-      if (!(error instanceof ElstreamError) || error.code !== 'RUN_ACTIVE') throw error;
-      const active = await activeRun(this.services, pipeline);
-      const named = active === null ? 'another run of the pipeline has not ended' : `run ${active.id} of the pipeline has not ended`;
-      throw new HttpProblem(409, 'RUN_ACTIVE', `${named}; wait for it or cancel it`, { ...(active === null ? {} : { runId: active.id }), place: { pipeline } });
-    }
   }
 }

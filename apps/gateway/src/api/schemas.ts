@@ -5,7 +5,8 @@ import { z } from 'zod';
 const count = (help: string) => z.int().min(0).describe(help);
 const time = (help: string) => z.string().meta({ description: help, format: 'date-time' });
 const phase = z.enum(['new', 'preloading', 'catching-up', 'live', 'stopped']);
-const runState = z.enum(['pending', 'running', 'succeeded', 'failed', 'cancelled']);
+export const validationScope = z.enum(['full', 'sample', 'changed', 'range']).describe('What was looked at');
+export const runState = z.enum(['pending', 'running', 'succeeded', 'failed', 'cancelled']);
 
 const pipelineTable = z.object({
   table: z.string().describe('Table id: schema.name of the source table'),
@@ -15,6 +16,20 @@ const pipelineTable = z.object({
   rowsPreloaded: count('Rows read by the preload of this epoch'),
   eventsApplied: count('Change events applied, re-emissions not counted'),
   error: z.string().nullable(),
+  stale: z.string().nullable().describe('Why rows lack values of columns added since the last preload; null: none do'),
+  history: z.enum(['derived', 'copied']).nullable().describe('How superseded versions are kept; null: they are not'),
+  parked: count('Dead letters that are neither replayed nor discarded'),
+  lastValidation: z
+    .object({
+      runId: z.string(),
+      at: time('When it ended'),
+      scope: validationScope,
+      rowsCompared: count('Rows of the source compared'),
+      differences: count('Rows found missing, extra or unequal'),
+      unverified: count('Rows that could not be settled'),
+    })
+    .nullable()
+    .describe('The newest validation of the table that ended; null: none yet'),
 });
 
 const lag = z.object({
@@ -38,9 +53,17 @@ const pipeline = z.object({
   retainedBytes: lag.shape.retainedBytes,
   retainedLimitBytes: lag.shape.retainedLimitBytes,
   retainedShare: lag.shape.retainedShare,
-  activeRunId: z.string().nullable(),
+  activeRunId: z.string().nullable().describe('The first of activeRuns, in the order load, validate, repair'),
+  activeRuns: z.array(z.object({ id: z.string(), lane: z.enum(['load', 'validate', 'repair']) })).describe('Runs that have not ended, at most one of each lane'),
   tables: z.array(pipelineTable),
 });
+
+export const keyCells = z.array(z.string().max(10_000)).min(1).max(32).describe("The key's cells, as text, in key order");
+export const scopeShape = {
+  samplePercent: z.number().gt(0).max(100).optional().describe('About this share of the ranges, chosen at random, percent'),
+  changed: z.boolean().optional().describe('Only rows the stream has written since the table was last found equal'),
+  range: z.object({ from: keyCells.nullable(), to: keyCells.nullable() }).optional().describe('Keys from `from` to below `to`, null: unbounded; with exactly one table'),
+};
 
 const run = z.object({
   id: z.string(),
@@ -48,6 +71,7 @@ const run = z.object({
   reason: z.enum(RUN_REASONS),
   state: runState,
   stages: z.array(z.enum([...RUN_STAGES, 'repair'])).describe('What the run consists of, in order'),
+  scope: z.object(scopeShape).describe('What its validation looks at; empty: every row'),
   tables: z.array(z.string()),
   error: z.string().nullable(),
   createdAt: time('When it was asked for'),
@@ -69,12 +93,28 @@ const validationReport = {
   position: z.string().nullable().describe("Newest end of the source's log that a range was compared at, hex; null before the first"),
 };
 
+const repairCounts = {
+  repaired: count('Rows written, or taken away where the source has no such row'),
+  unchanged: count('Rows that were equal by then'),
+  moved: count('Rows given up because they kept changing'),
+};
+
 const tableProgress = z.object({
   table: z.string(),
   phase,
   estimatedRows: z.number().nullable().describe('From statistics of the source, never counted'),
   preload: stage,
   validate: stage,
+  history: stage.describe('Copying of history, where it is copied'),
+  repair: stage.extend(repairCounts).describe('Repairs and replays; a task is up to some hundred rows'),
+  derivedHistory: z
+    .object({
+      historyVersions: count('Superseded versions kept'),
+      historyHoles: count('Versions that do not follow one another without a hole; reported, not repaired'),
+      historyApproximate: count('Versions whose times are not exact, or that a preload replaced'),
+    })
+    .nullable()
+    .describe('What was found of derived history, which has no source to compare with; null: not derived, or not checked'),
   ...validationReport,
 });
 
@@ -82,9 +122,70 @@ const runDetail = run.extend({ progress: z.array(tableProgress), ...validationRe
 
 const difference = z.object({
   table: z.string(),
-  key: z.string(),
+  key: z.string().describe('In words, id=5'),
+  cells: keyCells.describe("The key's cells, as a repair takes them"),
+  of: z.enum(['row', 'history']).describe('history: superseded versions of the row, in the history table that is copied'),
   kind: z.enum(['missing', 'extra', 'unequal']),
-  columns: z.array(z.string()).describe('Names of the unequal columns; values are never shown'),
+  columns: z.array(z.string()).describe('Names of the unequal columns, in the warehouse'),
+  values: z
+    .array(z.object({ source: z.string().nullable(), warehouse: z.string().nullable() }))
+    .optional()
+    .describe('Their values in that order, only where the pipeline allows it (validate.showValues)'),
+});
+
+const validation = z.object({
+  table: z.string(),
+  runId: z.string(),
+  scope: validationScope,
+  position: z.string().describe("End of the source's log when it began, hex"),
+  rowsCompared: count('Rows of the source compared'),
+  confirmedEqual: count('Rows of them found equal in the warehouse'),
+  unverified: count('Rows that could not be settled'),
+  differences: count('Rows found missing, extra or unequal'),
+  finishedAt: time('When it ended'),
+});
+
+export const deadLetterState = z.enum(['parked', 'replayed', 'discarded']);
+const deadLetter = z.object({
+  id: z.string(),
+  pipeline: z.string(),
+  table: z.string(),
+  state: deadLetterState,
+  origin: z.enum(['stream', 'preload']),
+  op: z.enum(['insert', 'update', 'delete', 'truncate', 'row', 'poison']).describe('row: of a preload; poison: an event that could not be decoded'),
+  key: z.array(z.string()).nullable().describe('Cells of the key; null where it could not be read'),
+  oldKey: z.array(z.string()).nullable().describe('The key before an update that moved the row'),
+  code: z.string().describe('Why, for machines'),
+  reason: z.string().describe('Why, for people, with the remedy'),
+  position: z.string().nullable().describe('Commit position, hex; null for a row of a preload'),
+  committedAt: time('When it was committed at the source').nullable(),
+  parkedAt: time('When it was parked'),
+  settledAt: time('When it was replayed or discarded').nullable(),
+  note: z.string().nullable().describe('Why it was discarded, or what the last replay came to'),
+  replays: count('Replays that failed'),
+});
+
+const deadLetterDetail = deadLetter.extend({
+  bytes: z.string().meta({ description: 'The event as it was delivered, or the row as text with tabs; base64', contentEncoding: 'base64' }),
+  row: z.record(z.string(), z.string().nullable()).nullable().describe('Decoded: column of the warehouse → value as text; null for deletes and what cannot be decoded'),
+  unknown: z.array(z.string()).describe('Columns the event does not carry, which `row` leaves out'),
+});
+
+const deadLetterCount = z.object({ table: z.string(), code: z.string(), state: deadLetterState, count: count('How many') });
+const deadLettersDiscarded = z.object({ discarded: count('How many were discarded') });
+
+export const schemaChangeState = z.enum(['followed', 'proposed', 'accepted', 'declined', 'obsolete']);
+const schemaChange = z.object({
+  id: z.string(),
+  pipeline: z.string(),
+  table: z.string(),
+  state: schemaChangeState.describe('proposed: the table is stopped until somebody accepts or declines; obsolete: the schema changed once more before that'),
+  added: z.array(z.string()).describe('Columns of the source that are new'),
+  dropped: z.array(z.string()).describe('Columns gone at the source; those of the warehouse stay'),
+  widened: z.array(z.string()).describe('Columns whose new type holds every value of the old one'),
+  obstacles: z.array(z.string()).describe('Why it cannot be followed while the table stays live, as sentences'),
+  noticedAt: time('When it was noticed'),
+  decidedAt: time('When it was accepted or declined').nullable(),
 });
 
 const runEvent = z.object({
@@ -156,6 +257,12 @@ export const components = {
   TableProgress: tableProgress,
   RunEvent: runEvent,
   Difference: difference,
+  Validation: validation,
+  DeadLetter: deadLetter,
+  DeadLetterDetail: deadLetterDetail,
+  DeadLetterCount: deadLetterCount,
+  DeadLettersDiscarded: deadLettersDiscarded,
+  SchemaChange: schemaChange,
   Liveness: liveness,
   Readiness: readiness,
   Problem: problem,
@@ -163,30 +270,3 @@ export const components = {
 
 export type ComponentName = keyof typeof components;
 export type Dto<N extends ComponentName> = z.output<(typeof components)[N]>;
-
-const limit = z.coerce.number().int().min(1).max(1_000);
-const flag = z.enum(['true', 'false']).default('false').transform((text) => text === 'true');
-
-/** What requests may carry; anything else is refused by name. */
-export const startRunBody = z.strictObject({
-  tables: z.array(z.string().min(1).max(500)).min(1).max(10_000).optional().describe('Table ids; default: all tables of the pipeline'),
-  stages: z
-    .array(z.enum(RUN_STAGES))
-    .refine((stages) => stages.join() === RUN_STAGES.join() || stages.join() === 'validate', { error: `must be ${JSON.stringify(RUN_STAGES)} or ["validate"]` })
-    .optional()
-    .describe('Default: all. ["validate"] compares tables that are live and copies nothing'),
-});
-export const checkBody = z.union([z.string(), z.strictObject({ yaml: z.string().describe('Text of the pipeline file') }).transform(({ yaml }) => yaml)]);
-export const checkQuery = z.strictObject({ connect: flag.describe('true: connect to both databases and check every table') });
-export const countsQuery = z.strictObject({ exact: flag.describe('true: count the source table row by row instead of estimating') });
-export const removeQuery = z.strictObject({ confirm: z.string().describe('The name of the pipeline once more') });
-export const pageQuery = z.strictObject({ limit: limit.default(50).describe('At most this many') });
-export const runsQuery = pageQuery.extend({
-  pipeline: z.string().min(1).optional().describe('Only runs of this pipeline'),
-  state: runState.optional().describe('Only runs in this state'),
-});
-export const eventsQuery = pageQuery.extend({
-  limit: limit.default(1_000).describe('At most this many'),
-  after: z.coerce.number().int().min(0).default(0).describe('Only events with an id above this'),
-});
-export const runId = z.uuid();

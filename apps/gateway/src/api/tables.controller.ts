@@ -4,11 +4,12 @@ import { type TableMapping } from '@elstream/core';
 import { type PipelineHandle } from '@elstream/replication';
 import { type z } from 'zod';
 import { type Request } from '../http/messages';
-import { HttpProblem } from '../http/problem';
 import { ZodPipe } from '../http/zod.pipe';
 import { GATEWAY_SERVICES, type GatewayServices } from '../services';
 import { Documented } from './document.decorators';
-import { countsQuery, type Dto } from './schemas';
+import { findTable } from './lookup';
+import { countsQuery } from './requests';
+import { type Dto } from './schemas';
 import { countSource, estimateSource } from './source-counts';
 
 @ApiTags('tables')
@@ -34,10 +35,7 @@ export class TablesController {
     @Req() req: Request,
   ): Promise<Dto<'TableCounts'>> {
     const handle = this.services.registry.get(name);
-    const mapping = (await handle.mappings()).get(table);
-    if (mapping === undefined) {
-      throw new HttpProblem(404, 'TABLE_UNKNOWN', `the pipeline has no table '${table}', or was not prepared yet`, { place: { pipeline: name, table } });
-    }
+    const mapping = await findTable(this.services, name, table);
     const [rows, warehouseRows] = await Promise.all([this.sourceRows(handle, mapping, { exact, req }), handle.warehouse.countRows(mapping)]);
     return { pipeline: name, table, source: { rows, exact }, warehouse: { rows: warehouseRows, exact: true } };
   }

@@ -1,5 +1,5 @@
 import { type Run, type RunEvent } from '@elstream/control';
-import { type PipelineOverview, type PipelineSettings, type RunOverview, type ValidationReport } from '@elstream/replication';
+import { type Difference, type LastValidation, type PipelineOverview, type PipelineSettings, type RunOverview, type TableOverview, type ValidationReport } from '@elstream/replication';
 import { type Dto } from './schemas';
 
 /** Read model → answers of the API. Pure; every field is named, so that nothing new leaves by accident. */
@@ -14,16 +14,17 @@ export function pipelineView(overview: PipelineOverview, settings: PipelineSetti
     position: overview.position,
     ...retained(overview, settings),
     activeRunId: overview.activeRunId,
-    tables: overview.tables.map(({ table, target, phase, epoch, rowsPreloaded, eventsApplied, error }) => ({
-      table,
-      target,
-      phase,
-      epoch,
-      rowsPreloaded,
-      eventsApplied,
-      error,
-    })),
+    activeRuns: overview.activeRuns.map(({ id, lane }) => ({ id, lane })),
+    tables: overview.tables.map(tableView),
   };
+}
+
+function tableView({ table, target, phase, epoch, rowsPreloaded, eventsApplied, error, stale, history, parked, lastValidation }: TableOverview): Dto<'PipelineTable'> {
+  return { table, target, phase, epoch, rowsPreloaded, eventsApplied, error, stale, history, parked, lastValidation: lastValidation === null ? null : lastValidationView(lastValidation) };
+}
+
+function lastValidationView({ runId, finishedAt, scope, rowsCompared, differences, unverified }: LastValidation) {
+  return { runId, at: finishedAt.toISOString(), scope, rowsCompared, differences, unverified };
 }
 
 export function lagView(overview: PipelineOverview, settings: PipelineSettings): Dto<'Lag'> {
@@ -43,11 +44,21 @@ export function runView(run: Run): Dto<'Run'> {
     reason: run.reason,
     state: run.state,
     stages: [...run.stages],
+    scope: scopeView(run.scope),
     tables: [...run.tables],
     error: run.error,
     createdAt: run.createdAt.toISOString(),
     startedAt: run.startedAt?.toISOString() ?? null,
     finishedAt: run.finishedAt?.toISOString() ?? null,
+  };
+}
+
+function scopeView({ samplePercent, changed, range }: Run['scope']): Dto<'Run'>['scope'] {
+  const bound = (cells: readonly string[] | null): string[] | null => (cells === null ? null : [...cells]);
+  return {
+    ...(samplePercent === undefined ? {} : { samplePercent }),
+    ...(changed === undefined ? {} : { changed }),
+    ...(range === undefined ? {} : { range: { from: bound(range.from), to: bound(range.to) } }),
   };
 }
 
@@ -60,6 +71,9 @@ export function runDetailView(run: Run, overview: RunOverview): Dto<'RunDetail'>
       estimatedRows: of.estimatedRows,
       preload: { ...of.preload },
       validate: { ...of.validate },
+      history: { ...of.history },
+      repair: { ...of.repair },
+      derivedHistory: of.derivedHistory === null ? null : { ...of.derivedHistory },
       ...validationView(of),
     })),
     ...validationView(overview),
@@ -68,6 +82,11 @@ export function runDetailView(run: Run, overview: RunOverview): Dto<'RunDetail'>
 
 function validationView({ rowsCompared, confirmedEqual, differences, unverified, ranges, bytesMoved, durationMs, position }: ValidationReport) {
   return { rowsCompared, confirmedEqual, differences, unverified, ranges, bytesMoved, durationMs, position };
+}
+
+export function differenceView({ table, key, cells, of, kind, columns, values }: Difference): Dto<'Difference'> {
+  const shown = values?.map(({ source, warehouse }) => ({ source, warehouse }));
+  return { table, key, cells: [...cells], of, kind, columns: [...columns], ...(shown === undefined ? {} : { values: shown }) };
 }
 
 export function eventView(event: RunEvent): Dto<'RunEvent'> {

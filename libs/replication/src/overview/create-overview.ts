@@ -1,8 +1,9 @@
-import type { ControlStore, Task, TaskSummary } from '@elstream/control';
+import { laneOf, type ControlStore, type RunLane, type Task, type TaskSummary } from '@elstream/control';
 import { ElstreamError, type Clock } from '@elstream/core';
 import type { PipelineHandle, PipelineRegistry } from '../pipeline';
+import { lastValidations } from './last-validations';
 import type { Difference, Overview, PipelineOverview, RunOverview, StageProgress, TableProgress } from './overview';
-import { reportOf } from './validation-report';
+import { historyReportOf, repairReportOf, reportOf } from './validation-report';
 
 /** What the warehouse keeps beside a checkpoint (written in the batch's transaction). */
 export interface StreamProgress {
@@ -19,6 +20,9 @@ export interface OverviewDeps {
 }
 
 const ALL_TASKS = 100_000;
+
+/** In the order in which they matter to people. */
+const LANES: readonly RunLane[] = ['load', 'validate', 'repair'];
 
 /** Lag (DESIGN.md, Words): grows while nothing arrives, never negative when the clocks differ a little. Milliseconds. */
 export function lagMs(committedAtUs: bigint | null, nowMs: number): number | null {
@@ -37,21 +41,24 @@ export function createOverview(deps: OverviewDeps): Overview {
   return {
     pipeline: (name) => pipelineOverview(deps, name),
     run: (runId) => runOverview(deps, runId),
-    differences: async (runId, limit) => (await validated(deps.store, runId)).flatMap(differencesOf).slice(0, limit),
+    differences: async (runId, limit) => (await deps.store.readTasks(runId, { kind: 'validate-chunk', state: 'done', limit: ALL_TASKS })).flatMap(differencesOf).slice(0, limit),
   };
 }
 
 async function pipelineOverview({ registry, store, clock, readProgress }: OverviewDeps, name: string): Promise<PipelineOverview> {
   const pipeline = registry.get(name);
   const record = await store.readPipeline(name);
-  const [checkpoint, progress, states, mappings, [active]] = await Promise.all([
+  const [checkpoint, progress, states, mappings, active, letters] = await Promise.all([
     pipeline.warehouse.readCheckpoint(name, 0),
     readProgress(name),
     pipeline.warehouse.readTableStates(name),
     pipeline.mappings(),
-    store.readRuns({ pipeline: name, states: ['pending', 'running'], limit: 1 }),
+    store.readRuns({ pipeline: name, states: ['pending', 'running'], limit: LANES.length }),
+    store.countDeadLetters(name),
   ]);
   const byTable = new Map(states.map((s) => [s.table, s]));
+  const validations = await lastValidations(store, name, [...mappings.keys()]);
+  const activeRuns = LANES.flatMap((lane) => active.filter((run) => laneOf(run.stages) === lane).map(({ id }) => ({ id, lane })));
   return {
     name,
     paused: record?.paused ?? false,
@@ -61,7 +68,8 @@ async function pipelineOverview({ registry, store, clock, readProgress }: Overvi
     eventsApplied: progress?.eventsApplied ?? 0,
     retainedBytes: checkpoint === null ? null : await retained(pipeline),
     position: checkpoint?.next.hex ?? null,
-    activeRunId: active?.id ?? null,
+    activeRunId: activeRuns[0]?.id ?? null,
+    activeRuns,
     tables: [...mappings.values()].map((mapping) => {
       const state = byTable.get(mapping.id);
       return {
@@ -72,6 +80,10 @@ async function pipelineOverview({ registry, store, clock, readProgress }: Overvi
         rowsPreloaded: state?.rowsPreloaded ?? 0,
         eventsApplied: state?.eventsApplied ?? 0,
         error: state?.error ?? null,
+        stale: state?.stale ?? null,
+        history: mapping.history?.kind ?? null,
+        parked: sum(letters.filter((l) => l.table === mapping.id && l.state === 'parked').map((l) => l.count)),
+        lastValidation: validations.get(mapping.id) ?? null,
       };
     }),
   };
@@ -91,7 +103,8 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
   const run = await store.readRun(runId);
   if (run === null) throw new ElstreamError('RUN_UNKNOWN', 'refuse', `there is no run ${runId}`);
   const summary = await store.summarize(runId);
-  const checked = await validated(store, runId);
+  const done = (kind: Task['kind']): Promise<readonly Task[]> => store.readTasks(runId, { kind, state: 'done', limit: ALL_TASKS });
+  const [checked, finished, repairs] = await Promise.all([done('validate-chunk'), done('finish-validation'), done('repair-rows')]);
   const states = registry.has(run.pipeline) ? await registry.get(run.pipeline).warehouse.readTableStates(run.pipeline) : [];
   const [prepared] = await store.readTasks(runId, { kind: 'prepare', state: 'done', limit: 1 });
   const estimates = (prepared?.result?.['estimatedRows'] ?? {}) as Readonly<Record<string, number | null>>;
@@ -104,14 +117,13 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
       estimatedRows: estimates[table] ?? null,
       preload: stageProgress(summary, 'preload-chunk', table),
       validate: stageProgress(summary, 'validate-chunk', table),
+      history: stageProgress(summary, 'history-chunk', table),
+      repair: { ...stageProgress(summary, 'repair-rows', table), ...repairReportOf(repairs.filter((t) => t.table === table)) },
+      derivedHistory: historyReportOf(finished.find((t) => t.table === table)),
       ...reportOf(checked.filter((t) => t.table === table)),
     };
   });
   return { runId, tables, ...reportOf(checked) };
-}
-
-function validated(store: ControlStore, runId: string): Promise<readonly Task[]> {
-  return store.readTasks(runId, { kind: 'validate-chunk', state: 'done', limit: ALL_TASKS });
 }
 
 function differencesOf(task: Task): readonly Difference[] {

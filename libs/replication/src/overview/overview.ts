@@ -1,4 +1,9 @@
+import type { RunLane, ValidationRecord } from '@elstream/control';
+import type { HistoryMapping } from '@elstream/core';
 import type { TableState } from '@elstream/warehouse';
+
+/** What the newest validation of a table that was finished came to. */
+export type LastValidation = Pick<ValidationRecord, 'runId' | 'scope' | 'rowsCompared' | 'differences' | 'unverified' | 'finishedAt'>;
 
 /** How a table of a pipeline stands. */
 export interface TableOverview {
@@ -9,6 +14,13 @@ export interface TableOverview {
   readonly rowsPreloaded: number;
   readonly eventsApplied: number;
   readonly error: string | null;
+  /** Columns were added that the rows that stand have no values of yet; null: it is whole. */
+  readonly stale: string | null;
+  /** Null: superseded versions are not kept. */
+  readonly history: HistoryMapping['kind'] | null;
+  /** Dead letters that are parked. */
+  readonly parked: number;
+  readonly lastValidation: LastValidation | null;
 }
 
 /** How a pipeline stands; lag is computed when asked (DESIGN.md, Words). */
@@ -24,7 +36,10 @@ export interface PipelineOverview {
   readonly retainedBytes: number | null;
   /** Next offset of partition 0, hex; null before the first preparation. */
   readonly position: string | null;
+  /** Of those in `activeRuns` the first in the order load, validate, repair. */
   readonly activeRunId: string | null;
+  /** At most one of each lane. */
+  readonly activeRuns: readonly { readonly id: string; readonly lane: RunLane }[];
   readonly tables: readonly TableOverview[];
 }
 
@@ -52,6 +67,25 @@ export interface ValidationReport {
   readonly position: string | null;
 }
 
+/** Derived history as `finish-validation` found it. */
+export interface HistoryReport {
+  readonly historyVersions: number;
+  /** Versions that do not follow one another without a hole. */
+  readonly historyHoles: number;
+  /** Versions whose times are not exact, or that a preload replaced. */
+  readonly historyApproximate: number;
+}
+
+/** What the repairs of a table, or of all tables of a run, have come to so far; rows, and versions of copied history. */
+export interface RepairReport {
+  /** Written, or taken away where the source has no such row. */
+  readonly repaired: number;
+  /** Both sides were equal by then. */
+  readonly unchanged: number;
+  /** Given up because they kept changing. */
+  readonly moved: number;
+}
+
 /** Progress of one table in one run. */
 export interface TableProgress extends ValidationReport {
   readonly table: string;
@@ -59,9 +93,14 @@ export interface TableProgress extends ValidationReport {
   readonly estimatedRows: number | null;
   readonly preload: StageProgress;
   readonly validate: StageProgress;
+  /** Copying of history, where the table's is copied. */
+  readonly history: StageProgress;
+  readonly repair: StageProgress & RepairReport;
+  /** Null: its history is not derived, or not checked (yet). */
+  readonly derivedHistory: HistoryReport | null;
 }
 
-/** One kind of difference validation found; names and keys only, never other values. */
+/** A difference that validation found. */
 export interface Difference {
   readonly table: string;
   /** In words, `id=5`. */

@@ -1,5 +1,5 @@
 import type { Task } from '@elstream/control';
-import type { ValidationReport } from './overview';
+import type { HistoryReport, RepairReport, ValidationReport } from './overview';
 
 /** Sums what `validate-chunk` tasks that are done have found. */
 export function reportOf(done: readonly Task[]): ValidationReport {
@@ -16,6 +16,20 @@ export function reportOf(done: readonly Task[]): ValidationReport {
     // Positions of one source are hex of one width: text order is theirs.
     position: positions.sort().at(-1) ?? null,
   };
+}
+
+/** Sums what `repair-rows` tasks that are done came to. */
+export function repairReportOf(done: readonly Task[]): RepairReport {
+  const sum = (name: string): number => done.reduce((total, task) => total + count(task.result?.[name]), 0);
+  return { repaired: sum('repaired'), unchanged: sum('unchanged'), moved: sum('moved') };
+}
+
+/** What a table's `finish-validation` says of its derived history: `history` in its result. */
+export function historyReportOf(finished: Task | undefined): HistoryReport | null {
+  const history = finished?.result?.['history'];
+  if (typeof history !== 'object' || history === null) return null;
+  const { versions, holes, approximate } = history as Readonly<Record<string, unknown>>;
+  return { historyVersions: count(versions), historyHoles: count(holes), historyApproximate: count(approximate) };
 }
 
 function count(value: unknown): number {
