@@ -4,7 +4,7 @@ import { byKey, slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { tell } from '../tell';
-import { awaitTransactions } from '../transaction-wait';
+import { awaitReadable } from '../transaction-wait';
 import { acceptedEvents, isParked } from './bisect';
 import { foldAccepted, narrowDown, type Narrowed } from './narrow-down';
 import { codeOf, countParked, parkedPoison, stopAt } from './parked';
@@ -162,7 +162,7 @@ async function readAgain(
   reread: Map<string, RereadRows>,
 ): Promise<void> {
   const source = await pipeline.source();
-  await awaitTransactions({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, moved, waitMs: pipeline.settings.transactionWaitMs });
+  await awaitReadable({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, moved, waitMs: pipeline.settings.transactionWaitMs });
   const answers = new Map<string, Omit<RereadRows, 'readUntil'>>();
   for (const [table, keys] of wanted) {
     const mapping = mappings.get(table);

@@ -1,10 +1,22 @@
-import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, type Checkpoint, type Logger, type Service } from '@elstream/core';
+import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, type Checkpoint, type EventBatch, type Logger, type Service, type TableMapping } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { withRetries } from '../retry';
 import type { ApplyBatch, TakenBatch } from './apply-batch';
+import { activeLoadRun } from './load-run';
 import { readAhead } from './read-ahead';
 import { gapAtStart, streamReadiness } from './readiness';
+import type { StuckAnswer, StuckTable } from './schema-watch';
+
+/** What stands beside a stream and learns from it. */
+export interface StreamCompanions {
+  /** A batch was applied that touched a table with copied history. */
+  historyTouched(): void;
+  /** The log holds a schema that the mapping does not fit. */
+  schemaChanged(stuck: StuckTable): Promise<StuckAnswer>;
+  /** The log holds columns that the mapping does not know; nothing is held up by them. */
+  columnsNoticed(): void;
+}
 
 export interface StreamOptions {
   /** How often the control tables are looked at while nothing else wakes the loop, milliseconds. */
@@ -57,6 +69,10 @@ export class PipelineStream implements Service {
   private saidWaiting = '';
   private standingBy = false;
   private opened = false;
+  /** Set before `run`; without them changed schemas halt the stream. */
+  companions: StreamCompanions | null = null;
+  /** The mappings the session in hand reads with. */
+  private read: ReadonlyMap<string, TableMapping> = new Map();
   /** The checkpoint the session in hand stands at. */
   private at: Checkpoint | null = null;
   /** When the batch in hand last moved; null: none is in hand. */
@@ -96,6 +112,11 @@ export class PipelineStream implements Service {
   /** True while this process reads the stream; false also while it tries to. */
   get reading(): boolean {
     return this.opened;
+  }
+
+  /** True while another process reads the stream. */
+  get standby(): boolean {
+    return this.standingBy;
   }
 
   private async loop(): Promise<void> {
@@ -162,10 +183,7 @@ export class PipelineStream implements Service {
   }
 
   private async preparing(): Promise<boolean> {
-    const [run] = await this.deps.store.readRuns({ pipeline: this.pipeline.name, states: ['pending', 'running'], limit: 1 });
-    if (run === undefined) return false;
-    const tasks = await this.deps.store.summarize(run.id);
-    return !tasks.some((t) => t.kind === 'prepare' && t.state === 'done' && t.tasks > 0);
+    return (await activeLoadRun(this.deps.store, this.pipeline.name))?.prepared === false;
   }
 
   private async follow(from: Checkpoint): Promise<void> {
@@ -176,7 +194,10 @@ export class PipelineStream implements Service {
     const signal = AbortSignal.any([session.signal, this.stopping.signal]);
     const watch = this.watchPause(session);
     try {
-      const mappings = await this.pipeline.mappings();
+      const stored = await this.pipeline.mappings();
+      // Events of a halted table are passed over; its mapping loses that word before the epoch of its next preload is raised.
+      const mappings = new Map([...stored].filter(([, mapping]) => mapping.halted === undefined));
+      this.read = mappings;
       const stream = await this.pipeline.stream();
       let checkpoint = from;
       const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, opened: () => this.reads(from, mappings.size), signal });
@@ -184,7 +205,7 @@ export class PipelineStream implements Service {
         if (signal.aborted) return;
         // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
         // events of that epoch. Otherwise such events, decoded without their mapping, would be passed over for ever.
-        if ((await this.pipeline.mappings()) !== mappings) {
+        if ((await this.pipeline.mappings()) !== stored) {
           this.logger.info({}, 'tables changed: stream begins again at its checkpoint');
           return;
         }
@@ -197,6 +218,7 @@ export class PipelineStream implements Service {
         this.at = checkpoint = next;
         await failpoint('batch:after-commit-before-acknowledge');
         stream.acknowledge(0, checkpoint.next);
+        if (touchesCopiedHistory(batch, mappings)) this.companions?.historyTouched();
         this.failures = 0;
         this.alive();
       }
@@ -254,6 +276,7 @@ export class PipelineStream implements Service {
     this.standingBy = false;
     const recovery = (await this.overtaken(error)) ? 'lost' : recoveryOf(error);
     const message = describeError(error);
+    if (recovery === 'stop' && (await this.goesOnWithout(error))) return;
     this.deps.observer.streamFailed(this.pipeline.name, recovery);
     if (recovery === 'retry' || recovery === 'lost' || saysGap(error)) {
       this.failures += 1;
@@ -271,6 +294,25 @@ export class PipelineStream implements Service {
       this.logger.error({ error: describeError(failure) }, 'why the stream stopped could not be recorded');
       await sleep(this.options.backoff.maxMs, this.stopping.signal);
     }
+  }
+
+  /** A schema that changed is followed, or stops its table alone. True: the stream begins again, with other mappings or later. */
+  private async goesOnWithout(error: unknown): Promise<boolean> {
+    const table = error instanceof ElstreamError && error.code === 'STREAM_SCHEMA_CHANGED' ? error.place.table : undefined;
+    if (table === undefined || this.companions === null || !(error instanceof ElstreamError)) return false;
+    try {
+      const answer = await this.companions.schemaChanged({ table, used: this.read.get(table) ?? null, reason: error.message });
+      if (answer === 'no') return false;
+      this.failures += 1;
+      if (answer === 'went-on' && this.failures === 1) return true;
+    } catch (failure) {
+      this.logger.warn({ table, error: describeError(failure) }, 'the changed schema of the table could not be looked at');
+      if (recoveryOf(failure) !== 'retry' && recoveryOf(failure) !== 'lost') return false;
+      this.failures += 1;
+    }
+    // No batch since the last time: what was followed was not enough, or is yet to be.
+    await sleep(backoffMs(this.failures, this.options.backoff), this.stopping.signal);
+    return true;
   }
 
   /** Another process reads the stream: this one looks again and again, so that it takes over soon, and says so once. */
@@ -300,4 +342,8 @@ export class PipelineStream implements Service {
     const signals = [this.waker.signal, this.stopping.signal, ...(also === undefined ? [] : [also])];
     return sleep(ms, AbortSignal.any(signals));
   }
+}
+
+function touchesCopiedHistory(batch: EventBatch, mappings: ReadonlyMap<string, TableMapping>): boolean {
+  return batch.events.some((event) => 'table' in event && mappings.get(event.table)?.history?.kind === 'copied');
 }

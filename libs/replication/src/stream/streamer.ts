@@ -2,12 +2,16 @@ import { describeError, type Service } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { HeldPipeline } from '../pipeline';
 import { applyBatch } from './apply-batch';
+import { HistoryCopier, type HistoryOptions } from './history-copier';
 import { PipelineStream, type StreamOptions } from './pipeline-stream';
+import { SchemaWatch } from './schema-watch';
 import { SourceGuard, type GuardOptions } from './source-guard';
 
-export type StreamerOptions = Partial<StreamOptions & GuardOptions>;
+type AllOptions = StreamOptions & GuardOptions & HistoryOptions;
 
-const DEFAULTS: StreamOptions & GuardOptions = {
+export type StreamerOptions = Partial<AllOptions>;
+
+const DEFAULTS: AllOptions = {
   pollMs: 1_000,
   backoff: { minMs: 500, maxMs: 30_000 },
   standbyMs: 1_000,
@@ -15,10 +19,13 @@ const DEFAULTS: StreamOptions & GuardOptions = {
   retryHalted: false,
   guardMs: 5_000,
   graceMs: 60_000,
+  historyMs: 250,
+  historyIdleMs: 1_000,
 };
 
 /**
- * The streams of all pipelines of this process, each with its guard; both follow the pipelines as they are added,
+ * The streams of all pipelines of this process, each with its guard, its copier of history and its watch over the source's
+ * schema; they follow the pipelines as they are added,
  * configured anew and taken away. Guards work in every process, also where another reads the stream or none can: R14
  * needs one at least, and what they do may be done twice. `stop` resolves when every batch in hand is settled.
  */
@@ -31,6 +38,8 @@ interface Entry {
   readonly held: HeldPipeline;
   readonly stream: PipelineStream;
   readonly guard: SourceGuard;
+  /** What works only for a pipeline that is configured, beside its stream. */
+  readonly beside: readonly Service[];
   /** Its file is gone: only the guard goes on. */
   orphaned: boolean;
 }
@@ -45,7 +54,7 @@ class Streamer implements Service {
 
   constructor(
     private readonly deps: ReplicationDeps,
-    private readonly options: StreamOptions & GuardOptions,
+    private readonly options: AllOptions,
   ) {}
 
   run(): Promise<void> {
@@ -98,7 +107,7 @@ class Streamer implements Service {
       if (entry === undefined) return;
       if (!entry.orphaned) {
         entry.orphaned = true;
-        await entry.stream.stop();
+        await Promise.all([entry.stream, ...entry.beside].map((service) => service.stop()));
         logger.warn({ pipeline: name }, 'the pipeline is no longer configured: its stream has stopped, its slot is still guarded');
       }
       // Removed through the API: there is nothing left to guard.
@@ -117,8 +126,11 @@ class Streamer implements Service {
     // A new configuration is a remedy that somebody tried, as is the start of a process that is the only one.
     const stream = new PipelineStream(deps, held.pipeline, { ...this.options, retryHalted: this.started || this.options.retryHalted });
     const guard = new SourceGuard(deps, held.pipeline, stream, this.options);
-    this.entries.set(name, { held, stream, guard, orphaned: false });
-    for (const service of [stream, guard]) {
+    const copier = new HistoryCopier(deps, held.pipeline, stream, this.options);
+    const watch = new SchemaWatch(deps, held.pipeline, stream);
+    stream.companions = { historyTouched: () => copier.wake(), schemaChanged: (stuck) => watch.schemaChanged(stuck), columnsNoticed: () => watch.wake() };
+    this.entries.set(name, { held, stream, guard, beside: [copier, watch], orphaned: false });
+    for (const service of [stream, guard, copier, watch]) {
       service.run().catch((error: unknown) => {
         // No loop of ours ends by an error: this is a defect. Uncaught, it ends the process, to be started again.
         setImmediate(() => {
@@ -131,7 +143,7 @@ class Streamer implements Service {
   private async end(name: string): Promise<void> {
     const entry = this.entries.get(name);
     if (entry === undefined) return;
-    await Promise.all([entry.stream.stop(), entry.guard.stop()]);
+    await Promise.all([entry.stream, entry.guard, ...entry.beside].map((service) => service.stop()));
     this.entries.delete(name);
     entry.held.release();
   }

@@ -1,7 +1,9 @@
 import { ElstreamError, tableId, type TableMapping } from '@elstream/core';
 import type { SourceTable } from '@elstream/source';
+import { describeExisting } from '../stream/described';
 import { tell } from '../tell';
 import { gapBeforeCheckpoint } from './gap-reason';
+import { plannedMappings, planningProblems, type Planning } from './planned-mappings';
 import { stillOurs, type TaskContext, type TaskHandler } from './task-context';
 
 /**
@@ -13,11 +15,13 @@ import { stillOurs, type TaskContext, type TaskHandler } from './task-context';
 export const prepare: TaskHandler = async (context) => {
   const { deps, pipeline, task, logger } = context;
   const { mappings, found } = await plannedTables(context);
-  await pipeline.warehouse.prepareTables(pipeline.name, mappings);
-  const gap = await standCheckpoint(context, mappings);
+  // Halted tables are no part of capture, nor of a run that was not asked for them by name.
+  const active = mappings.filter((m) => m.halted === undefined);
+  await pipeline.warehouse.prepareTables(pipeline.name, active);
+  const gap = await standCheckpoint(context, mappings, active);
   const run = await deps.store.readRun(task.runId);
   // After a gap every table has to be loaded again, whatever the run was asked for.
-  const tables = gap === null && run !== null && run.tables.length > 0 ? run.tables : mappings.map((m) => m.id);
+  const tables = gap === null && run !== null && run.tables.length > 0 ? run.tables : active.map((m) => m.id);
   await deps.store.setRunTables(task.runId, tables);
   await deps.store.setStreamError(pipeline.name, null);
   tell(deps, { type: 'tables-changed', pipeline: pipeline.name });
@@ -35,19 +39,23 @@ async function plannedTables({ deps, pipeline, task }: TaskContext): Promise<Pla
   const source = await pipeline.source();
   const { warehouse } = pipeline;
   refuseIf(pipeline.name, [...(await source.check()), ...(await warehouse.check())]);
-  const found = await source.describe(pipeline.settings.selection);
+  const run = await deps.store.readRun(task.runId);
+  const planning: Planning = { stored: await pipeline.mappings(), named: run?.tables ?? [] };
+  // One that was replicated and is gone is the schema watch's to tell.
+  const found = await describeExisting(source, pipeline.settings.selection, (entry) => planning.stored.has(entry));
   const mapped = pipeline.mapTables(found);
-  const problems = [...mapped.problems];
+  const mappings = plannedMappings(mapped.mappings, planning);
+  const active = mappings.filter((m) => m.halted === undefined);
+  const problems = planningProblems(found, (tables) => pipeline.mapTables(tables), planning);
   if (found.length === 0) problems.push('no table of the source matches the pipeline; check include and exclude');
   // Tables already refused at the source have no key or type to check in the warehouse.
-  if (problems.length === 0) problems.push(...(await source.checkHistory(mapped.mappings)), ...(await warehouse.checkTables(mapped.mappings)));
-  const run = await deps.store.readRun(task.runId);
+  if (problems.length === 0) problems.push(...(await source.checkHistory(active)), ...(await warehouse.checkTables(active)));
   const known = new Set(mapped.mappings.map((m) => m.id));
   for (const table of run?.tables ?? []) {
     if (!known.has(table)) problems.push(`table ${table} was asked for but is not part of the pipeline; check the name and the include patterns`);
   }
   refuseIf(pipeline.name, problems);
-  return { mappings: mapped.mappings, found };
+  return { mappings, found };
 }
 
 function refuseIf(pipeline: string, problems: readonly string[]): void {
@@ -57,13 +65,13 @@ function refuseIf(pipeline: string, problems: readonly string[]): void {
 }
 
 /** Capture, mappings, checkpoint (R3, R4 step 0). Returns the reason of a declared gap, or null. */
-async function standCheckpoint(context: TaskContext, mappings: readonly TableMapping[]): Promise<string | null> {
+async function standCheckpoint(context: TaskContext, mappings: readonly TableMapping[], active: readonly TableMapping[]): Promise<string | null> {
   const { deps, pipeline, logger } = context;
   const { store } = deps;
   const { warehouse, name } = pipeline;
   const stream = await pipeline.stream();
   await stillOurs(context);
-  const start = await stream.prepare(mappings);
+  const start = await stream.prepare(active);
   await stillOurs(context);
   await pipeline.setMappings(mappings);
   const record = await store.registerPipeline(name);
@@ -81,7 +89,7 @@ async function standCheckpoint(context: TaskContext, mappings: readonly TableMap
     await stillOurs(context);
     logger.warn({ partition, reason, position: next.hex }, 'log gap: all tables are preloaded again');
     deps.observer.gapDeclared(name);
-    await warehouse.declareGap({ pipeline: name, partition, from: checkpoint, next, identity: start.identity, tables: mappings.map((m) => m.id), reason });
+    await warehouse.declareGap({ pipeline: name, partition, from: checkpoint, next, identity: start.identity, tables: active.map((m) => m.id), reason });
   }
   // Only now: had we stopped before, the next try would have to find the gap again.
   await store.setIdentity(name, start.identity);
