@@ -1,5 +1,6 @@
 export * from './control-tables';
 export * from './transaction';
+export * from './postgres/cancel';
 export * from './postgres/copy';
 export * from './postgres/data-source';
 export * from './postgres/digest';

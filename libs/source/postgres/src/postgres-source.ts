@@ -9,14 +9,17 @@ import { planHistory, readHistory, type HistoryRows } from './read/history';
 import { planChunks } from './read/plan-chunks';
 import { copyKeys, copyRange, rangeCondition } from './read/read-sql';
 import { lookUpTarget, type ReadTarget } from './read/read-target';
+import { replicaHasApplied, replicaProblems, type Replica } from './replica';
 import { filterInProgress, listTransactions } from './transactions';
 
 export interface PostgresSourceOptions {
   /** `postgres://user:password@host:port/database`; never logged. */
   readonly url: string;
+  /** A streaming standby of it, which tables are then read from; everything else is asked of the primary. Never logged. */
+  readonly readUrl?: string;
   /** Shown in pg_stat_activity; default `elstream source`. */
   readonly applicationName?: string;
-  /** Upper bound of connections this source opens (R14); default 6. */
+  /** Upper bound of connections this source opens to a server (R14); default 6. */
   readonly maxConnections?: number;
   readonly timeouts?: TransactionTimeouts;
   readonly connectTimeoutMs?: number;
@@ -37,25 +40,42 @@ export async function createPostgresSource(options: PostgresSourceOptions): Prom
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     logger: options.logger ?? silentLogger,
   };
-  return new PostgresSource(await connectPostgres(connection), connection, options);
+  const dataSource = await connectPostgres(connection);
+  if (options.readUrl === undefined) return new PostgresSource({ dataSource, connection }, null, options);
+  const readConnection = { ...connection, url: options.readUrl };
+  try {
+    return new PostgresSource({ dataSource, connection }, { dataSource: await connectPostgres(readConnection), connection: readConnection }, options);
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
 }
 
 /** Keys per statement of `readByKeys`: the literals of one stay far below what the parser minds. */
 const KEYS_PER_STATEMENT = 2000;
 
 class PostgresSource implements SourceDatabase {
+  private readonly dataSource: DataSource;
+  /** Where tables are read: the replica, if there is one. */
+  private readonly reads: DataSource;
+
   constructor(
-    private readonly dataSource: DataSource,
-    private readonly connection: PostgresConnection,
+    private readonly primary: { readonly dataSource: DataSource; readonly connection: PostgresConnection },
+    private readonly replica: Replica | null,
     private readonly options: PostgresSourceOptions,
-  ) {}
+  ) {
+    this.dataSource = primary.dataSource;
+    this.reads = (replica ?? primary).dataSource;
+  }
 
   async check(): Promise<readonly string[]> {
-    return serverProblems(await onPostgres(this.dataSource, (sql) => readServerFacts(sql, this.options.slotName ?? null)));
+    const problems = serverProblems(await onPostgres(this.dataSource, (sql) => readServerFacts(sql, this.options.slotName ?? null)));
+    // a role that may not replicate cannot ask for the system identifier either
+    return this.replica === null || problems.length > 0 ? problems : replicaProblems(this.replica, this.primary);
   }
 
   async identity(): Promise<SourceIdentity> {
-    return readSourceIdentity(this.dataSource, this.connection);
+    return readSourceIdentity(this.dataSource, this.primary.connection);
   }
 
   async describe(selection: TableSelection): Promise<readonly SourceTable[]> {
@@ -63,12 +83,12 @@ class PostgresSource implements SourceDatabase {
   }
 
   planChunks(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange> {
-    return planChunks(this.dataSource, mapping, signal);
+    return planChunks(this.reads, mapping, signal);
   }
 
   async readChunk(mapping: TableMapping, range: KeyRange, signal: AbortSignal): Promise<ChunkRead> {
     const target = await this.target(mapping);
-    const read = copyOut(this.dataSource, copyRange(mapping, target, range), signal);
+    const read = copyOut(this.reads, copyRange(mapping, target, range), signal);
     return hasHashMask(mapping) ? { rows: encodeRows(masked(mapping, read.rows)), count: read.count } : read;
   }
 
@@ -77,18 +97,18 @@ class PostgresSource implements SourceDatabase {
     const target = await this.target(mapping);
     const found: Cell[][] = [];
     for (let at = 0; at < keys.length; at += KEYS_PER_STATEMENT) {
-      const read = copyOut(this.dataSource, copyKeys(mapping, target, keys.slice(at, at + KEYS_PER_STATEMENT)));
+      const read = copyOut(this.reads, copyKeys(mapping, target, keys.slice(at, at + KEYS_PER_STATEMENT)));
       for await (const row of masked(mapping, read.rows)) found.push(row);
     }
     return found;
   }
 
   async checksums(mapping: TableMapping, range: KeyRange, buckets: number, signal: AbortSignal): Promise<readonly BucketChecksum[]> {
-    return readChecksums(this.dataSource, await this.digestRows(mapping, range), buckets, signal);
+    return readChecksums(this.reads, await this.digestRows(mapping, range), buckets, signal);
   }
 
   async digests(mapping: TableMapping, range: KeyRange, buckets: BucketChoice, signal: AbortSignal): Promise<readonly KeyDigest[]> {
-    return readDigests(this.dataSource, await this.digestRows(mapping, range), buckets, signal);
+    return readDigests(this.reads, await this.digestRows(mapping, range), buckets, signal);
   }
 
   async checkHistory(mappings: readonly TableMapping[]): Promise<readonly string[]> {
@@ -96,16 +116,17 @@ class PostgresSource implements SourceDatabase {
   }
 
   async readHistory(mapping: TableMapping, of: HistoryRows, signal: AbortSignal): Promise<ChunkRead> {
-    const read = await readHistory(this.dataSource, mapping, of, signal);
+    const read = await readHistory(this.reads, mapping, of, signal);
     return hasHashMask(mapping) ? { rows: encodeRows(masked(mapping, read.rows)), count: read.count } : read;
   }
 
   planHistory(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange> {
-    return planHistory(this.dataSource, mapping, signal);
+    return planHistory(this.reads, mapping, signal);
   }
 
-  replicaHasApplied(): Promise<boolean> {
-    return Promise.resolve(true);
+  async replicaHasApplied(position: LogPosition, wait: { readonly waitMs: number; readonly signal: AbortSignal }): Promise<boolean> {
+    if (this.replica === null) return true;
+    return replicaHasApplied(this.replica.dataSource, this.dataSource, position, { ...wait, flushPrefix: `${this.options.counterPrefix} flush` });
   }
 
   async endOfLog(): Promise<LogPosition> {
@@ -127,7 +148,7 @@ class PostgresSource implements SourceDatabase {
   }
 
   async close(): Promise<void> {
-    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+    for (const dataSource of new Set([this.dataSource, this.reads])) if (dataSource.isInitialized) await dataSource.destroy();
   }
 
   private async digestRows(mapping: TableMapping, range: KeyRange): Promise<DigestRows> {
@@ -136,7 +157,7 @@ class PostgresSource implements SourceDatabase {
   }
 
   private async target(mapping: TableMapping): Promise<ReadTarget> {
-    return onPostgres(this.dataSource, (sql) => lookUpTarget(sql, mapping));
+    return onPostgres(this.reads, (sql) => lookUpTarget(sql, mapping));
   }
 }
 

@@ -1,4 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { type TableMapping } from '@elstream/core';
+import { type SourceDatabase } from '@elstream/source';
+import { eventually } from '@elstream/testing';
 import { collect, describeOne, EVERYTHING, mappingOf, openSource, readCells, running } from './source-fixture.fixture';
 
 describe('reading rows of a PostgreSQL source', () => {
@@ -76,6 +79,29 @@ describe('reading rows of a PostgreSQL source', () => {
       ).rejects.toThrow('told to stop');
     }
     expect(await readCells(source, mapping)).toHaveLength(20000);
+  });
+
+  it.each<[string, (source: SourceDatabase, mapping: TableMapping, signal: AbortSignal) => Promise<unknown>]>([
+    ['checksums', (source, mapping, signal) => source.checksums(mapping, EVERYTHING, 8, signal)],
+    ['digests', (source, mapping, signal) => source.digests(mapping, EVERYTHING, { of: 8, which: [1] }, signal)],
+    ['the planning of chunks', (source, mapping, signal) => collect(source.planChunks(mapping, signal))],
+    ['a read', async (source, mapping, signal) => collect((await source.readChunk(mapping, EVERYTHING, signal)).rows)],
+  ])('an abort of %s ends the statement at the server', async (_what, read) => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)');
+    const { source, db } = context;
+    const mapping = mappingOf(await describeOne(source, 'public.t'), 10);
+    // Held up by a lock, a statement neither sends nor receives: only a cancel ends it.
+    const holder = await db.client();
+    await holder.query('BEGIN; LOCK TABLE t');
+    const atWork = () => db.query(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'elstream source' AND state = 'active' AND wait_event_type = 'Lock'`);
+    const abort = new AbortController();
+    const failing = read(source, mapping, abort.signal).catch((error: unknown) => error);
+    await eventually(async () => (await atWork()).length === 1);
+    abort.abort(new Error('told to stop'));
+    expect(await failing).toMatchObject({ message: 'told to stop' });
+    await eventually(async () => (await atWork()).length === 0);
+    await holder.query('ROLLBACK');
+    expect(await readCells(source, mapping)).toHaveLength(100);
   });
 
   it('says what is wrong when a column or the table is gone', async () => {

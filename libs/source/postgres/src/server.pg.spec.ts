@@ -63,6 +63,15 @@ describe('the server of a PostgreSQL source', () => {
     expect(await source.stillInProgress([])).toEqual([]);
   });
 
+  it('lists the newest transaction of the server too', async () => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY)');
+    const { db, source } = context;
+    const writer = await db.client();
+    await writer.query('BEGIN; INSERT INTO t VALUES (1)');
+    const [newest] = (await writer.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id')).rows;
+    expect((await source.transactionsInProgress()).map((t) => t.id)).toEqual([newest?.id]);
+  });
+
   it('puts the counter into the log, below the end of the log and above what was there', async () => {
     await using context = await openSource();
     const { db, source } = context;

@@ -30,7 +30,13 @@ interface HolderRow {
   readonly prepared: string | null;
 }
 
+/**
+ * A snapshot lists ids below the highest one that has ended; an open transaction with the newest id would be missed. So
+ * an id of our own is drawn and ended first: every transaction that had one by then is below it.
+ * @param sql outside a transaction
+ */
 export async function listTransactions(sql: Sql): Promise<TransactionInProgress[]> {
+  await sql.query('SELECT pg_current_xact_id()');
   return (await sql.query<HolderRow>(NOW)).map(toTransaction);
 }
 

@@ -1,7 +1,7 @@
 import { type PoolClient } from 'pg';
 import { type DataSource } from 'typeorm';
 import { ElstreamError, type KeyRange, type TableMapping } from '@elstream/core';
-import { inTransaction, type Sql } from '@elstream/database';
+import { cancelOnAbort, inTransaction, type Sql } from '@elstream/database';
 import { nextBound } from './read-sql';
 import { lookUpTarget } from './read-target';
 
@@ -19,7 +19,7 @@ export async function* planChunks(dataSource: DataSource, mapping: TableMapping,
   do {
     signal.throwIfAborted();
     const after: readonly string[] | null = from;
-    const to: readonly string[] | null = await inTransaction(dataSource, (sql) => findBound(sql, mapping, after));
+    const to: readonly string[] | null = await inTransaction(dataSource, (sql) => findBound(sql, mapping, after, { dataSource, signal }));
     yield { from, to };
     from = to;
   } while (from !== null);
@@ -31,11 +31,20 @@ export function requireChunkRows(mapping: TableMapping): void {
   throw new ElstreamError('CHUNK_ROWS', 'refuse', `chunkRows of ${mapping.id} is ${mapping.chunkRows}; it must be a whole number of at least 1`, { place: { table: mapping.id } });
 }
 
-async function findBound(sql: Sql, mapping: TableMapping, after: readonly string[] | null): Promise<string[] | null> {
+async function findBound(sql: Sql, mapping: TableMapping, after: readonly string[] | null, { dataSource, signal }: { readonly dataSource: DataSource; readonly signal: AbortSignal }): Promise<string[] | null> {
   const target = await lookUpTarget(sql, mapping);
   // Without statistics the planner prefers to sort the whole table for each bound.
   await sql.query('SET LOCAL enable_sort = off');
   const client = (await sql.runner.connect()) as PoolClient;
-  const { rows } = await client.query<string[]>({ text: nextBound(target, after, mapping.chunkRows), values: after === null ? [] : [...after], rowMode: 'array', types: AS_PRINTED });
-  return rows[0] ?? null;
+  signal.throwIfAborted();
+  const settled = cancelOnAbort(dataSource, client, signal);
+  try {
+    const { rows } = await client.query<string[]>({ text: nextBound(target, after, mapping.chunkRows), values: after === null ? [] : [...after], rowMode: 'array', types: AS_PRINTED });
+    return rows[0] ?? null;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await settled();
+  }
 }
