@@ -256,6 +256,15 @@ describe('the control store on PostgreSQL', () => {
       expect(pending[3]).toEqual({ id: first!.id, runId: big.id, pipeline: first!.pipeline, kind: 'preload-chunk' });
     });
 
+    it('reads those whose result counts something, page by page, in order', async () => {
+      const run = await runningRun();
+      await store.addTasks(run.id, [0, 1, 2, 3].map((n) => chunk('a', n)));
+      const all = await store.readTasks(run.id, { kind: 'preload-chunk', limit: 10 });
+      for (const [n, { id }] of all.entries()) await store.complete((await store.claim(id, 'w'))!.claim, n === 3 ? { found: 'nothing' } : { found: n });
+      const found = async (more: object): Promise<unknown[]> => (await store.readTasks(run.id, { counted: 'found', limit: 10, ...more })).map((t) => t.payload['n']);
+      expect([await found({}), await found({ limit: 1 }), await found({ skip: 1 }), await found({ skip: 2 })]).toEqual([[1, 2], [1], [2], []]);
+    });
+
     it('lets exactly one of twenty claims win', async () => {
       const run = await runningRun();
       const id = await addOne(run, chunk('a'));

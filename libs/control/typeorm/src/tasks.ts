@@ -70,8 +70,12 @@ export async function readTask(db: DataSource, id: string): Promise<Task | null>
 
 export async function readTasks(db: DataSource, runId: string, filter: Parameters<ControlStore['readTasks']>[1]): Promise<readonly Task[]> {
   return onPostgres(db, async ({ runner: { manager } }) => {
-    const where = { runId, ...(filter.kind === undefined ? {} : { kind: filter.kind }), ...(filter.state === undefined ? {} : { state: filter.state }) };
-    return (await manager.find(taskEntity, { where, order: { ordinal: 'ASC' }, take: filter.limit })).map(toTask);
+    const { kind, state, counted, skip = 0, limit } = filter;
+    const query = manager.createQueryBuilder(taskEntity, 't').where('t.run_id = :runId', { runId });
+    if (kind !== undefined) query.andWhere('t.kind = :kind', { kind });
+    if (state !== undefined) query.andWhere('t.state = :state', { state });
+    if (counted !== undefined) query.andWhere("jsonb_typeof(t.result -> :counted) = 'number' AND CAST(t.result ->> :counted AS float8) > 0", { counted });
+    return (await query.orderBy('t.ordinal').offset(skip).limit(limit).getMany()).map(toTask);
   });
 }
 

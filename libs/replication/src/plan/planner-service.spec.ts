@@ -81,9 +81,9 @@ describe('planners in several processes', () => {
   });
 
   function start(holder: string, pipelines: readonly string[] = ['p'], options: Partial<PlannerOptions> = {}): Service {
-    const warehouse = { readTableStates: () => Promise.resolve([]) };
+    const warehouse = { readTableStates: () => Promise.resolve([]), staleUses: () => Promise.resolve([]) };
     const deps = {
-      registry: { names: () => pipelines, has: () => true, get: (name: string) => ({ name, warehouse }) },
+      registry: { names: () => pipelines, has: () => true, get: (name: string) => ({ name, warehouse, settings: { repair: 'manual' } }) },
       store: tables.storeOf(holder),
       bus: { subscribe: () => () => undefined, publish: () => Promise.reject(new Error('the bus is away')) },
       queue: { enqueueAll: (jobs: readonly Job[]) => enqueueAll(jobs) },

@@ -1,12 +1,13 @@
-import { planNext, type PlanAction, type Run, type RunView } from '@elstream/control';
-import { ElstreamError, describeError, hasPassedDirect, sleep, type Service } from '@elstream/core';
+import { laneOf, planNext, type PlanAction, type Run, type RunView } from '@elstream/control';
+import { describeError, hasPassedDirect, sleep, type Service } from '@elstream/core';
 import type { TableState } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { tell } from '../tell';
-import { gapRunDue } from './gap-run';
 import { Leadership } from './leadership';
+import { OwnRuns } from './own-runs';
 import { Reconciler } from './reconciler';
+import { StaleUses } from './stale-uses';
 
 export interface PlannerOptions {
   /** Between looks while a run is active, milliseconds. */
@@ -51,6 +52,8 @@ class PlannerService implements Service {
   private readonly stopping = new AbortController();
   private readonly leadership: Leadership;
   private readonly reconciler: Reconciler;
+  private readonly ownRuns: OwnRuns;
+  private readonly staleUses: StaleUses;
   private ended: Promise<void> | null = null;
   private stopped: Promise<void> | null = null;
   private freed = false;
@@ -67,6 +70,8 @@ class PlannerService implements Service {
     const { store, workerId, leaseMs, clock, logger, observer } = deps;
     this.leadership = new Leadership({ store, role: 'planner', holder: workerId, leaseMs, steal: options.alone, clock, logger, changed: (leads) => observer.leading(leads) });
     this.reconciler = new Reconciler(deps, { limit: options.enqueueLimit, againMs: options.enqueueAgainMs });
+    this.ownRuns = new OwnRuns(deps);
+    this.staleUses = new StaleUses(deps, options.abandonedMs ?? leaseMs);
   }
 
   run(): Promise<void> {
@@ -114,6 +119,9 @@ class PlannerService implements Service {
       await this.attempt({ pipeline: name }, async () => {
         if (registry.has(name)) await this.lookAfter(registry.get(name));
       });
+      await this.attempt({ pipeline: name }, async () => {
+        if (registry.has(name)) await this.staleUses.look(registry.get(name));
+      });
     }
     // Not waited for: a queue that is away must not hold up the next look.
     this.handing ??= this.attempt({ queue: true }, () => this.enqueue()).finally(() => {
@@ -150,18 +158,11 @@ class PlannerService implements Service {
   }
 
   private async lookAfter(pipeline: PipelineHandle): Promise<void> {
-    const { store, clock, logger } = this.deps;
+    const { store } = this.deps;
     const record = await store.readPipeline(pipeline.name);
     if (record === null) return;
-    await this.promote(pipeline);
-    const [latest] = await store.readRuns({ pipeline: pipeline.name, limit: 1 });
-    if (gapRunDue(record, latest ?? null, clock())) {
-      const run = await createGapRun(this.deps, pipeline.name);
-      if (run !== null) {
-        logger.warn({ pipeline: pipeline.name, runId: run.id, reason: record.gapReason }, 'run started by itself after a log gap');
-        tell(this.deps, { type: 'run-changed', pipeline: pipeline.name, runId: run.id });
-      }
-    }
+    const states = await this.promote(pipeline);
+    await this.attempt({ pipeline: pipeline.name }, () => this.ownRuns.look(pipeline, record, states));
     for (const run of await store.readRuns({ pipeline: pipeline.name, states: ['pending', 'running'], limit: 10 })) {
       this.busy = true;
       if (record.gapReason !== null && (await this.overtaken(run))) await this.end(run, { state: 'failed', error: `log gap: ${record.gapReason}; the tables are preloaded again` }, 'gap');
@@ -171,27 +172,28 @@ class PlannerService implements Service {
 
   /**
    * A log gap found once the run was prepared: its tables can never become live, as the stream stands. It ends, and the
-   * gap's own run declares the gap. A preparation at work does that itself.
+   * gap's own run declares the gap. A preparation at work does that itself. Repairs wait for no table to become live.
    */
   private async overtaken(run: Run): Promise<boolean> {
-    if (run.state !== 'running') return false;
+    if (run.state !== 'running' || laneOf(run.stages) === 'repair') return false;
     if (!run.stages.includes('prepare')) return true;
     return (await this.deps.store.summarize(run.id)).some((t) => t.kind === 'prepare' && t.state === 'done' && t.tasks > 0);
   }
 
-  /** R4: `live` follows from what is stored, the checkpoint and H; so any process may find it. */
-  private async promote(pipeline: PipelineHandle): Promise<void> {
+  /** Returns how the tables stood before. R4: `live` follows from what is stored, the checkpoint and H; so any process may find it. */
+  private async promote(pipeline: PipelineHandle): Promise<readonly TableState[]> {
     const { warehouse, name } = pipeline;
     const states = await warehouse.readTableStates(name);
-    if (!states.some((s) => s.phase === 'catching-up')) return;
+    if (!states.some((s) => s.phase === 'catching-up')) return states;
     const checkpoint = await warehouse.readCheckpoint(name, 0);
-    if (checkpoint === null) return;
+    if (checkpoint === null) return states;
     const live = await warehouse.promoteLive(name, (liveAt) => hasPassedDirect(checkpoint.next, liveAt));
     for (const table of live) {
       this.deps.logger.info({ pipeline: name, table }, 'table is live');
       const runId = states.find((s) => s.table === table)?.runId ?? null;
       if (runId !== null) await this.deps.store.addEvent({ runId, type: 'table-live', table, detail: {} });
     }
+    return states;
   }
 
   private async advance(pipeline: PipelineHandle, first: Run): Promise<void> {
@@ -248,15 +250,5 @@ class PlannerService implements Service {
 
   private async enqueue(): Promise<void> {
     if ((await this.reconciler.look()) > 0) this.busy = true;
-  }
-}
-
-/** Null if a run was started meanwhile, which will declare the gap as well, or if one has declared it. */
-async function createGapRun({ store }: ReplicationDeps, pipeline: string): Promise<Run | null> {
-  try {
-    return await store.createRun({ pipeline, reason: 'log-gap', tables: [] });
-  } catch (error) {
-    if (error instanceof ElstreamError && ['RUN_ACTIVE', 'GAP_GONE'].includes(error.code)) return null;
-    throw error;
   }
 }

@@ -1,0 +1,92 @@
+import type { PipelineRecord, Run } from '@elstream/control';
+import { ElstreamError, describeError } from '@elstream/core';
+import type { TableState } from '@elstream/warehouse';
+import type { ReplicationDeps } from '../deps';
+import type { PipelineHandle } from '../pipeline';
+import { tell } from '../tell';
+import { gapRunDue } from './gap-run';
+import { createRepairRun } from './repair-run';
+import { staleTables } from './stale-run';
+
+/** Differences older than this are no more repaired by themselves: the setting may just have been made, milliseconds. */
+const REPAIR_WITHIN_MS = 3_600_000;
+const RECENT = 10;
+
+/** What is refused because another was quicker, or because there is no need any more. */
+const OVERTAKEN = ['RUN_ACTIVE', 'GAP_GONE'];
+
+/**
+ * Runs that start by themselves, found by looking: after a log gap (R3), for tables to which columns were added, and for
+ * the differences that a validation found, where the pipeline wants that. All of it follows from the control tables, so
+ * that a planner that takes over goes on.
+ */
+export class OwnRuns {
+  /** Validations whose differences were seen to, so that they are not looked into again and again. */
+  private readonly seenTo = new Map<string, Set<string>>();
+
+  constructor(private readonly deps: ReplicationDeps) {}
+
+  async look(pipeline: PipelineHandle, record: PipelineRecord, states: readonly TableState[]): Promise<void> {
+    const { store, clock, logger } = this.deps;
+    const { name } = pipeline;
+    const loads = await store.readRuns({ pipeline: name, lane: 'load', limit: RECENT });
+    const stale = staleTables(record, loads, states, clock());
+    if (gapRunDue(record, loads[0] ?? null, clock())) {
+      const run = await this.unlessOvertaken(() => store.createRun({ pipeline: name, reason: 'log-gap', tables: [] }));
+      if (run !== null) logger.warn({ pipeline: name, runId: run.id, reason: record.gapReason }, 'run started by itself after a log gap');
+      this.tell(name, run);
+    } else if (stale.length > 0) {
+      const run = await this.unlessOvertaken(() => store.createRun({ pipeline: name, reason: 'schema-change', tables: stale }));
+      if (run !== null) logger.info({ pipeline: name, runId: run.id, tables: stale.length }, 'run started by itself: columns were added to tables');
+      this.tell(name, run);
+    }
+    if (pipeline.settings.repair === 'auto' && !record.paused && record.gapReason === null) await this.repair(name);
+  }
+
+  private tell(pipeline: string, run: Run | null): void {
+    if (run !== null) tell(this.deps, { type: 'run-changed', pipeline, runId: run.id });
+  }
+
+  /** Once per run that validated; a repair validates nothing, so none follows another. */
+  private async repair(pipeline: string): Promise<void> {
+    const { store, clock, logger } = this.deps;
+    const since = clock() - REPAIR_WITHIN_MS;
+    const validated = (await store.readRuns({ pipeline, states: ['succeeded'], limit: RECENT })).filter((run) => run.stages.includes('validate') && (run.finishedAt?.getTime() ?? 0) >= since);
+    const before = this.seenTo.get(pipeline) ?? new Set();
+    const seenTo = new Set(validated.map((run) => run.id).filter((id) => before.has(id)));
+    this.seenTo.set(pipeline, seenTo);
+    for (const run of validated.filter(({ id }) => !seenTo.has(id)).reverse()) {
+      if (!(await this.isRepaired(run))) {
+        try {
+          const { run: repair, keys, leftOut } = await createRepairRun(this.deps, { pipeline, reason: 'repair', from: { runId: run.id } });
+          logger.info({ pipeline, runId: repair.id, validation: run.id, keys, leftOut }, 'repair started by itself');
+        } catch (error) {
+          if (!(error instanceof ElstreamError) || error.recovery !== 'refuse') throw error;
+          // Tried again when the repair at work is done.
+          if (OVERTAKEN.includes(error.code)) return;
+          if (error.code !== 'NOTHING_TO_REPAIR') logger.warn({ pipeline, validation: run.id, error: describeError(error) }, 'differences cannot be repaired by themselves');
+        }
+      }
+      seenTo.add(run.id);
+    }
+  }
+
+  /** A repair says in its tasks which validation it is for. */
+  private async isRepaired(validation: Run): Promise<boolean> {
+    const { store } = this.deps;
+    for (const run of await store.readRuns({ pipeline: validation.pipeline, lane: 'repair', limit: RECENT })) {
+      const [task] = await store.readTasks(run.id, { kind: 'repair-rows', limit: 1 });
+      if (task?.payload['from'] === validation.id) return true;
+    }
+    return false;
+  }
+
+  private async unlessOvertaken(create: () => Promise<Run>): Promise<Run | null> {
+    try {
+      return await create();
+    } catch (error) {
+      if (error instanceof ElstreamError && OVERTAKEN.includes(error.code)) return null;
+      throw error;
+    }
+  }
+}
