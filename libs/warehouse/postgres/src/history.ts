@@ -1,17 +1,20 @@
-import { ElstreamError } from '@elstream/core';
+import { onPostgres } from '@elstream/database';
 import type { HistoryWarehouse } from '@elstream/warehouse';
+import { checkDerived } from './history/check';
+import { noteDue, readDue } from './history/due';
+import { mergeVersions } from './history/merge';
 import type { WarehouseParts } from './warehouse-parts';
 
-function missing(what: string): Promise<never> {
-  return Promise.reject(new ElstreamError('NOT_BUILT', 'stop', `${what} is not built yet`));
-}
-
-/** Part of the warehouse. */
-export function createHistory(_parts: WarehouseParts): HistoryWarehouse {
+/** History (R13): what is asked of it from outside; derived versions are written by batches, fills and sweeps themselves. */
+export function createHistory(parts: WarehouseParts): HistoryWarehouse {
+  const { dataSource, targetOf } = parts;
   return {
-    dueHistory: () => missing('dueHistory'),
-    noteDueHistory: () => missing('noteDueHistory'),
-    mergeHistory: () => missing('mergeHistory'),
-    checkHistory: () => missing('checkHistory'),
+    dueHistory: (pipeline, limit) => onPostgres(dataSource, (sql) => readDue(sql, pipeline, limit)),
+    noteDueHistory: (pipeline, table, keys) => onPostgres(dataSource, (sql) => noteDue(sql, pipeline, table, keys)),
+    mergeHistory: async (write) => mergeVersions(dataSource, write, await targetOf(write.mapping)),
+    checkHistory: async (mapping) => {
+      const target = await targetOf(mapping);
+      return onPostgres(dataSource, (sql) => checkDerived(sql, target));
+    },
   };
 }

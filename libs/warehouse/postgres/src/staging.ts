@@ -62,6 +62,29 @@ export async function stageChunk(runner: QueryRunner, target: Target, chunks: As
   return { sql, rows };
 }
 
+/** Where a chunk is staged piece by piece: its rows by their number (`ord`), and those that no table takes. Quoted names. */
+export interface CarefulTables {
+  readonly stage: string;
+  readonly bad: string;
+}
+
+/** Empty staging tables for a chunk with bad rows. */
+export async function ensureCareful(runner: QueryRunner, target: Target): Promise<CarefulTables> {
+  const [stage, bad] = [stageName('careful', target), 'bad_rows'];
+  await ensureTable(runner, stage, () => `ord int4 PRIMARY KEY, ${columnList(target)}`);
+  await ensureTable(runner, bad, () => 'ord int4, "key" text, "row" text, bytes bytea, code text, reason text');
+  return { stage: `pg_temp.${quoteName(stage)}`, bad: `pg_temp.${quoteName(bad)}` };
+}
+
+/** Stages versions of copied history: cells in mapping order, then column `deleted`. */
+export async function stageVersions(runner: QueryRunner, target: Target, chunks: AsyncIterable<Uint8Array>): Promise<{ sql: string; rows: number }> {
+  const name = stageName('versions', target);
+  await ensureTable(runner, name, () => `${columnList(target)}, deleted pg_catalog.bool`);
+  const sql = `pg_temp.${quoteName(name)}`;
+  const rows = await copyIn(runner, `COPY ${sql} (${target.columns.map((c) => c.property).join(', ')}, deleted) FROM STDIN`, chunks);
+  return { sql, rows };
+}
+
 /** Stages a folded batch of one table. `begins`: of rows whose target keeps it, column `vf`. */
 export async function stageBatch(runner: QueryRunner, target: Target, rows: readonly FoldedRow[], begins: Begins = new Map()): Promise<StagedBatch> {
   const name = stageName('batch', target);

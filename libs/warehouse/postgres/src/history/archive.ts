@@ -73,7 +73,7 @@ export function keepsBegin(mapping: TableMapping): boolean {
 const MAX_NAME_BYTES = 63;
 
 /** Cut so that the suffix survives; the server would cut it off. */
-function suffixed(name: string, suffix: string): string {
+export function suffixed(name: string, suffix: string): string {
   let base = name;
   while (Buffer.byteLength(base + suffix, 'utf8') > MAX_NAME_BYTES) base = [...base].slice(0, -1).join('');
   return base + suffix;
