@@ -1,4 +1,4 @@
-import { encodeDeadLetterRow, type ParkedEvent } from '@elstream/core';
+import { encodeDeadLetterRow, type EventCell, type ParkedEvent } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { RepairOutcome } from '@elstream/warehouse';
 import type { LockedState } from './control-state';
@@ -25,7 +25,7 @@ export async function park(sql: Sql, { pipeline, parked, states, limit }: Parkin
   const taken = parked.filter((letter) => isActive(states.get(letter.table)));
   for (let start = 0; start < taken.length; start += PER_STATEMENT) await insert(sql, pipeline, taken.slice(start, start + PER_STATEMENT), states);
   const stopped: string[] = [];
-  for (const table of new Set(taken.map((letter) => letter.table))) if (await stopAboveLimit(sql, pipeline, table, limit)) stopped.push(table);
+  for (const table of new Set(taken.map((letter) => letter.table))) if ((await stopAboveLimit(sql, pipeline, table, limit)) !== null) stopped.push(table);
   return stopped;
 }
 
@@ -35,8 +35,13 @@ function storable(text: string): string {
 }
 
 /** A key that cannot be stored exactly is no key to replay by. */
-function keyJson(key: readonly string[] | null): string | null {
+export function keyJson(key: readonly string[] | null): string | null {
   return key === null || key.some((cell) => storable(cell) !== cell) ? null : JSON.stringify(key);
+}
+
+/** For people to look at. */
+export function rowJson(row: readonly EventCell[]): string {
+  return JSON.stringify(encodeDeadLetterRow(row.map((cell) => (typeof cell === 'string' ? storable(cell) : cell))));
 }
 
 async function insert(sql: Sql, pipeline: string, letters: readonly ParkedEvent[], states: Parking['states']): Promise<void> {
@@ -46,7 +51,7 @@ async function insert(sql: Sql, pipeline: string, letters: readonly ParkedEvent[
     ['op', 'text', letters.map((l) => l.op)],
     ['key', 'text::jsonb', letters.map((l) => keyJson(l.key))],
     ['old_key', 'text::jsonb', letters.map((l) => keyJson(l.oldKey))],
-    ['"row"', 'text::jsonb', letters.map((l) => (l.row === null ? null : JSON.stringify(encodeDeadLetterRow(l.row.map((cell) => (typeof cell === 'string' ? storable(cell) : cell))))))],
+    ['"row"', 'text::jsonb', letters.map((l) => (l.row === null ? null : rowJson(l.row)))],
     ['bytes', 'bytea', letters.map((l) => Buffer.from(l.bytes))],
     ['code', 'text', letters.map((l) => l.code)],
     ['reason', 'text', letters.map((l) => storable(l.reason))],
@@ -64,17 +69,34 @@ async function insert(sql: Sql, pipeline: string, letters: readonly ParkedEvent[
   );
 }
 
-/** Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the table's locks. */
-export async function stopAboveLimit(sql: Sql, pipeline: string, table: string, limit: number): Promise<boolean> {
+export interface Parked {
+  readonly parked: number;
+  /** Why the table was stopped in this transaction, in words; null: it was not. */
+  readonly stopped: string | null;
+}
+
+/** The same for rows of a chunk, from the temporary table they were noted in. */
+export async function parkStaged(sql: Sql, chunk: { readonly pipeline: string; readonly table: string; readonly epoch: number; readonly from: string; readonly limit: number }): Promise<Parked> {
+  const { pipeline, table, epoch, from, limit } = chunk;
+  const parked = await sql.execute(
+    `INSERT INTO elstream.dead_letter (pipeline, table_id, origin, op, "key", "row", bytes, code, reason, epoch)
+     SELECT $1, $2, 'preload', 'row', b."key"::jsonb, b."row"::jsonb, b.bytes, b.code, b.reason, $3::int4 FROM ${from} AS b ORDER BY b.ord`,
+    [pipeline, table, epoch],
+  );
+  return { parked, stopped: await stopAboveLimit(sql, pipeline, table, limit) };
+}
+
+/** Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the table's locks. Returns why. */
+export async function stopAboveLimit(sql: Sql, pipeline: string, table: string, limit: number): Promise<string | null> {
   const [most] = await sql.query<{ code: string; parked: number; reason: string }>(
     `SELECT d.code, count(*)::int AS parked, (array_agg(d.reason ORDER BY d.seq DESC))[1] AS reason FROM elstream.dead_letter AS d
       WHERE d.pipeline = $1 AND d.table_id = $2 AND d.state = 'parked' GROUP BY d.code HAVING count(*) > $3 ORDER BY 2 DESC, 1 LIMIT 1`,
     [pipeline, table, limit],
   );
-  if (most === undefined) return false;
+  if (most === undefined) return null;
   const error = `${most.parked} events or rows are parked for ${most.code}, more than the limit of ${limit}; the last: ${most.reason}. Override the column's type in the pipeline file or mend the rows at the source, then start a run for the table: it loads it again and discards what is parked`;
   await sql.execute(`UPDATE elstream.table_state SET phase = 'stopped', error = $3, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table, error]);
-  return true;
+  return error;
 }
 
 /** A new epoch reads the table anew: what was parked in an older one says nothing any more. In the transaction that raises it. */

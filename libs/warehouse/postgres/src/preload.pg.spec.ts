@@ -22,14 +22,14 @@ describe('preloading a table (R4)', () => {
   };
 
   it('fills empty places, and counts what it read', async () => {
-    expect(await load([['1', 'a'], ['2', 'b']])).toEqual({ outcome: 'done', rowsRead: 2, rowsFilled: 2 });
+    expect(await load([['1', 'a'], ['2', 'b']])).toEqual({ outcome: 'done', rowsRead: 2, rowsFilled: 2, rowsParked: 0 });
     expect(await fx.rows(items)).toEqual([['1', 'a'], ['2', 'b']]);
     expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ phase: 'preloading', rowsPreloaded: 2, epoch });
   });
 
   it('does not fill a place the stream has touched in this epoch, by a row or by a delete', async () => {
     await fx.apply(items, [event.insert(items, 5, ['1', 'streamed']), event.delete(items, 6, '2')]);
-    expect(await load([['1', 'older'], ['2', 'deleted meanwhile'], ['3', 'c']])).toEqual({ outcome: 'done', rowsRead: 3, rowsFilled: 1 });
+    expect(await load([['1', 'older'], ['2', 'deleted meanwhile'], ['3', 'c']])).toEqual({ outcome: 'done', rowsRead: 3, rowsFilled: 1, rowsParked: 0 });
     expect(await fx.rows(items)).toEqual([['1', 'streamed'], ['3', 'c']]);
     expect(await markers()).toBe(1);
   });
@@ -44,7 +44,7 @@ describe('preloading a table (R4)', () => {
 
   it('fills nothing any more once the table was truncated in this epoch', async () => {
     await fx.apply(items, [event.truncate(items, 9), event.insert(items, 9, ['7', 'after'])]);
-    expect(await load([['1', 'before']])).toEqual({ outcome: 'done', rowsRead: 1, rowsFilled: 0 });
+    expect(await load([['1', 'before']])).toEqual({ outcome: 'done', rowsRead: 1, rowsFilled: 0, rowsParked: 0 });
     expect(await fx.rows(items)).toEqual([['7', 'after']]);
   });
 
