@@ -63,7 +63,20 @@ export async function mend(context: TaskContext, mapping: TableMapping, wanted: 
   return mended;
 }
 
+/** A key that is no value of its column fails what reads it: then each is read for itself, so that it keeps no other from being mended. */
 async function mendOnce(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[]): Promise<Mended[]> {
+  try {
+    return await write(context, mapping, await readBoth(context, mapping, wanted));
+  } catch (error) {
+    if (recoveryOf(error) !== 'park') throw error;
+    if (wanted.length === 1) return [{ is: 'failed', reason: describeError(error) }];
+  }
+  const mended: Mended[] = [];
+  for (const one of wanted) mended.push(...(await mendOnce(context, mapping, [one])));
+  return mended;
+}
+
+async function readBoth(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[]): Promise<Write> {
   const { pipeline, moved } = context;
   const source = await pipeline.source();
   const keys = wanted.map(({ key }) => key);
@@ -79,7 +92,7 @@ async function mendOnce(context: TaskContext, mapping: TableMapping, wanted: rea
     const row: readonly Cell[] | null = rows.get(keyIdentity(mapping, key)) ?? null;
     return { key, expect: stands.at[i]?.standing ?? { is: 'nothing' }, row, ...(settles === undefined ? {} : { settles }) };
   });
-  return write(context, mapping, { epoch: stands.epoch, entries, readUntil });
+  return { epoch: stands.epoch, entries, readUntil };
 }
 
 interface Write {
