@@ -4,6 +4,7 @@ import type { GapDeclaration } from '@elstream/warehouse';
 import { lockTables, readCheckpoint, readLockedStates, readPartitions, requireState } from './control-state';
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
+import { clearStale } from './evolution/stale';
 import { EPOCH_COLUMN, type Target } from './target';
 
 /** R4 (0): raises the epoch under exclusion of every batch and merge of the table. Idempotent per run. */
@@ -29,6 +30,7 @@ export async function beginPreload(dataSource: EntityDataSource, pipeline: strin
     // markers of older epochs compare below everything written now; open uses go by (epoch, position) and see the raise
     await sql.execute(`DELETE FROM ${target.markerSql} WHERE ${EPOCH_COLUMN} < $1`, [epoch]);
     await discardOlder(sql, pipeline, table, epoch);
+    await clearStale(sql, pipeline, target.mapping);
     return epoch;
   });
 }

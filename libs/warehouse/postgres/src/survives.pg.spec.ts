@@ -11,11 +11,11 @@ const VIEWS = ['plain', 'on_plain'];
 async function madeByUsers(fx: WarehouseFixture): Promise<unknown> {
   const [found] = await fx.db.query<{ all: unknown }>(`
     SELECT jsonb_build_object(
-      'indexes', (SELECT jsonb_agg(jsonb_build_array(indexname, indexdef, obj_description(format('target.%I', indexname)::regclass)) ORDER BY 1) FROM pg_indexes WHERE schemaname = 'target'),
+      'indexes', (SELECT jsonb_agg(jsonb_build_array(indexname, indexdef, obj_description(format('target.%I', indexname)::regclass)) ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'target'),
       'relations', (SELECT jsonb_agg(jsonb_build_array(c.relname, c.relowner::regrole, coalesce(c.relacl, acldefault('r', c.relowner))::text, c.reloptions, obj_description(c.oid)) ORDER BY c.relname) FROM pg_class c WHERE c.relnamespace = 'target'::regnamespace AND c.relkind IN ('r', 'v')),
-      'columns', (SELECT jsonb_agg(jsonb_build_array(c.relname, a.attname, a.attacl::text, col_description(c.oid, a.attnum)) ORDER BY 1, 2)
+      'columns', (SELECT jsonb_agg(jsonb_build_array(c.relname, a.attname, a.attacl::text, col_description(c.oid, a.attnum)) ORDER BY c.relname, a.attname)
                     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'target'::regnamespace AND c.relkind IN ('r', 'v') AND (a.attacl IS NOT NULL OR col_description(c.oid, a.attnum) IS NOT NULL)),
-      'views', (SELECT jsonb_agg(jsonb_build_array(viewname, definition) ORDER BY 1) FROM pg_views WHERE schemaname = 'target')) AS all`);
+      'views', (SELECT jsonb_agg(jsonb_build_array(viewname, definition) ORDER BY viewname) FROM pg_views WHERE schemaname = 'target')) AS all`);
   return found?.all;
 }
 
@@ -76,7 +76,7 @@ describe('what users made on a warehouse table', () => {
     expect(await typesOf('target.items')).toEqual(['id bigint', 'name character varying(20)', 'price numeric(10,2)']);
     expect(await typesOf('target.plain')).toEqual(['id bigint', 'Name "quoted" character varying(20)']);
     expect((await fx.db.query<{ t: string }>(`SELECT format_type(a.atttypid, a.atttypmod) AS t FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relname LIKE 'marker\\_%' AND c.relkind = 'r' AND a.attname = 'id'`))[0]).toEqual({ t: 'bigint' });
-    expect(await state()).toMatchObject({ phase: 'live', stale: 'columns were added at the source: price' });
+    expect(await state()).toMatchObject({ phase: 'live', stale: 'columns were added at the source: ["price"]' });
     await fx.apply(wide, [event.insert(wide, 6, ['9007199254740993', 'longer than ten', '1.50']), event.delete(wide, 6, '1')]);
     expect(await fx.rows(wide)).toEqual([['2', 'b', null], ['3', 'c', null], ['9007199254740993', 'longer than ten', '1.50']]);
     expect(await fx.db.query(`SELECT top::text, name FROM target.on_plain ORDER BY top`)).toHaveLength(3);

@@ -20,6 +20,11 @@ export async function orBlocked<T>(code: string, what: { readonly doing: string;
 /** Dependent objects, features not supported, wrong object or syntax for the new type, missing privilege, values that cannot be cast. */
 const BLOCKING = ['2BP01', '0A000', '42', '22', '23', '55000'];
 
+/** A value does not fit the new type, or the types know no cast. */
+export function isMisfit(error: unknown): boolean {
+  return /^(22|42846|42804)/.test(serverError(error)?.code ?? '');
+}
+
 interface ServerError {
   readonly code: string;
   readonly message: string;

@@ -6,6 +6,7 @@ import type { WarehouseParts } from '../warehouse-parts';
 import { isWidening, planAlterations, type Alterations } from './alterations';
 import { orBlocked } from './blocked';
 import { exclusively, takeForDdl } from './exclusively';
+import { markStale } from './stale';
 import { readRelation, readWanted, type Relation, type WantedColumn } from './relation';
 import { dropViews, makeViews, saveViews } from './views';
 
@@ -19,7 +20,7 @@ export async function evolveTable(parts: WarehouseParts, pipeline: string, to: T
     await orBlocked('EVOLUTION_BLOCKED', { doing: `${target.sql} in the warehouse cannot follow the source's schema`, table: to.id, remedy: 'drop what stands in the way (it can be made again afterwards), or reset the table' }, async () => {
       await alter(sql, await planEvolution(sql, target, change), target);
     });
-    await markStale(sql, pipeline, to, change);
+    await markStale(sql, pipeline, to, change.added);
   });
 }
 
@@ -60,19 +61,4 @@ export async function alter(sql: Sql, planned: readonly PlannedAlteration[], tar
   // views may stand on the function "as of", which returns the table's rows
   if (target.archive !== null && planned.length > 0 && (await readRelation(sql, target.table)) !== null && (await readRelation(sql, target.archive.table)) !== null) await createAsOf(sql, target);
   await makeViews(sql, views);
-}
-
-/**
- * Not if the pipeline knows the columns already: then another process has followed the change, and the preload for it
- * may be under way or over.
- */
-async function markStale(sql: Sql, pipeline: string, to: TableMapping, change: SchemaChange): Promise<void> {
-  if (change.added.length === 0) return;
-  await sql.execute(
-    `UPDATE elstream.table_state AS s SET stale = $3, updated_at = now()
-      WHERE pipeline = $1 AND table_id = $2
-        AND NOT EXISTS (SELECT FROM elstream.pipeline_table p WHERE p.pipeline = s.pipeline AND p.table_id = s.table_id
-                          AND (SELECT array_agg(c ->> 'source') FROM jsonb_array_elements(p.mapping -> 'columns') AS c) @> $4::text[])`,
-    [pipeline, to.id, `columns were added at the source: ${change.added.join(', ')}`, [...change.added]],
-  );
 }

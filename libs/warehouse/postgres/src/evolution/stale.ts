@@ -1,0 +1,31 @@
+import type { TableMapping } from '@elstream/core';
+import type { Sql } from '@elstream/database';
+
+const WORDS = 'columns were added at the source: ';
+
+/**
+ * Notes that rows which stand lack the values of added columns. Not if the pipeline knows the columns already: then
+ * another process has followed the change, and the preload for it may be under way or over.
+ */
+export async function markStale(sql: Sql, pipeline: string, to: TableMapping, added: readonly string[]): Promise<void> {
+  if (added.length === 0) return;
+  await sql.execute(
+    `UPDATE elstream.table_state AS s SET stale = $3, updated_at = now()
+      WHERE pipeline = $1 AND table_id = $2
+        AND NOT EXISTS (SELECT FROM elstream.pipeline_table p WHERE p.pipeline = s.pipeline AND p.table_id = s.table_id
+                          AND (SELECT jsonb_agg(c -> 'source') FROM jsonb_array_elements(p.mapping -> 'columns') AS c) @> $4::jsonb)`,
+    [pipeline, to.id, `${WORDS}${JSON.stringify(added)}`, JSON.stringify(added)],
+  );
+}
+
+/**
+ * The preload that begins answers it, if it reads these columns: one that was planned with an earlier mapping does not,
+ * and another has to follow.
+ */
+export async function clearStale(sql: Sql, pipeline: string, mapping: TableMapping): Promise<void> {
+  await sql.execute(
+    `UPDATE elstream.table_state SET stale = NULL WHERE pipeline = $1 AND table_id = $2 AND stale IS NOT NULL
+        AND (NOT starts_with(stale, $3) OR substr(stale, length($3) + 1)::jsonb <@ $4::jsonb)`,
+    [pipeline, mapping.id, WORDS, JSON.stringify(mapping.columns.map((c) => c.source))],
+  );
+}
