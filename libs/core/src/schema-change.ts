@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MappedColumn, TableMapping } from './table';
 
 /** What changed between two mappings of one table; names of source columns. */
@@ -33,7 +34,7 @@ export function compareMappings(before: TableMapping, now: TableMapping): Schema
     if (then === undefined) continue;
     const settings = settingsDiffer(then, column);
     if (settings !== null) configured.push(`column ${column.source} of ${now.id} ${settings}`);
-    else if (then.targetType !== column.targetType || JSON.stringify(then.type) !== JSON.stringify(column.type)) {
+    else if (then.targetType !== column.targetType || !isDeepStrictEqual(then.type, column.type)) {
       if (isWider(then, column)) widened.push(column.source);
       else obstacles.push(`column ${column.source} of ${now.id} was ${then.targetType} and is ${column.targetType}`);
     }
@@ -46,8 +47,8 @@ export function compareMappings(before: TableMapping, now: TableMapping): Schema
     const again = added.find((c) => c.target === gone.target);
     if (again !== undefined) obstacles.push(`column ${again.source} of ${now.id} would take the warehouse column of ${gone.source}, which is gone`);
   }
-  if (JSON.stringify(before.target) !== JSON.stringify(now.target)) configured.push(`the warehouse table of ${now.id} has another name`);
-  if (JSON.stringify(before.history?.target) !== JSON.stringify(now.history?.target) || before.history?.kind !== now.history?.kind) configured.push(`the history of ${now.id} is kept in another way`);
+  if (!isDeepStrictEqual(before.target, now.target)) configured.push(`the warehouse table of ${now.id} has another name`);
+  if (!isDeepStrictEqual(before.history?.target, now.history?.target) || before.history?.kind !== now.history?.kind) configured.push(`the history of ${now.id} is kept in another way`);
   return { added: added.map((c) => c.source), dropped: dropped.map((c) => c.source), widened, obstacles, configured };
 }
 
@@ -55,7 +56,7 @@ export function compareMappings(before: TableMapping, now: TableMapping): Schema
 function settingsDiffer(then: MappedColumn, now: MappedColumn): string | null {
   if (then.target !== now.target) return `is called ${now.target} in the warehouse and was ${then.target}`;
   if (maskOf(then) !== maskOf(now)) return 'is masked otherwise';
-  if (then.targetType !== now.targetType && JSON.stringify(then.type) === JSON.stringify(now.type) && then.type.kind !== 'other' && !hasModifier(then.type.kind)) return `is ${now.targetType} in the warehouse and was ${then.targetType}`;
+  if (then.targetType !== now.targetType && isDeepStrictEqual(then.type, now.type) && then.type.kind !== 'other' && !hasModifier(then.type.kind)) return `is ${now.targetType} in the warehouse and was ${then.targetType}`;
   return null;
 }
 
