@@ -1,4 +1,4 @@
-import type { ControlStore, NewTask, PendingTask, Run, Task } from '@elstream/control';
+import { laneOf, type ControlStore, type NewTask, type PendingTask, type Run, type Task } from '@elstream/control';
 import { ElstreamError, silentLogger, silentTracer, type Service } from '@elstream/core';
 import type { Job } from '@elstream/jobs';
 import type { ReplicationDeps } from '../deps';
@@ -14,6 +14,7 @@ class Tables {
   readonly events: string[] = [];
   readonly releases: number[] = [];
   readonly steps: string[] = [];
+  gapReason: string | null = null;
   private leader: { readonly holder: string; readonly until: number } | null = null;
   /** Called before runs of a pipeline are read. */
   beforeRead: (holder: string, pipeline: string) => Promise<void> = () => Promise.resolve();
@@ -33,9 +34,9 @@ class Tables {
         if (this.leader?.holder === who) this.leader = null;
       },
       releaseAbandoned: async ({ olderThanMs }) => (this.releases.push(olderThanMs), 0),
-      readPipeline: async (name) => ({ name, paused: false, streamError: null, identity: null, gapReason: null }),
-      readRuns: async ({ pipeline, states }) => {
-        const found = this.runs.filter((r) => r.pipeline === pipeline && (states === undefined || states.includes(r.state))).map((r) => ({ ...r }));
+      readPipeline: async (name) => ({ name, paused: false, streamError: null, identity: null, gapReason: this.gapReason }),
+      readRuns: async ({ pipeline, lane, states }) => {
+        const found = this.runs.filter((r) => r.pipeline === pipeline && (lane === undefined || laneOf(r.stages) === lane) && (states === undefined || states.includes(r.state))).map((r) => ({ ...r }));
         await this.beforeRead(holder, pipeline ?? '');
         return found;
       },
@@ -48,6 +49,13 @@ class Tables {
         this.steps.push(`${holder} starts ${id}`);
         return true;
       },
+      endRun: async (id, state, error) => {
+        const run = this.runs.find((r) => r.id === id)!;
+        if (run.finishedAt !== null) return false;
+        Object.assign(run, { state, error, finishedAt: new Date() });
+        return true;
+      },
+      createRun: async () => Promise.reject(new ElstreamError('RUN_ACTIVE', 'refuse', 'active')),
       addTasks: async (runId, tasks) => {
         const added = tasks.filter((t) => !this.tasks.some((known) => known.runId === runId && known.kind === t.kind)).map((t) => this.taskOf(runId, t));
         this.tasks.push(...added);
@@ -132,6 +140,24 @@ describe('planners in several processes', () => {
     await jest.advanceTimersByTimeAsync(3_000);
     expect(tables.steps).toEqual(['b starts run of p']);
     expect(tables.events).toEqual(['run-started run of p', 'prepare-planned run of p']);
+  });
+
+  it('end a validation for a log gap, and let repairs go on', async () => {
+    tables.gapReason = 'slot lost';
+    for (const stage of ['validate', 'repair'] as const) {
+      tables.add(stage);
+      Object.assign(tables.runs.at(-1)!, { pipeline: 'p', state: 'running', stages: [stage] });
+    }
+    tables.tasks.push({ id: 't', runId: 'run of repair', pipeline: 'p', kind: 'repair-rows', table: 'a', state: 'running', attempt: 1, epoch: null, payload: {}, result: null, rows: 0, error: null });
+    start('a');
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(tables.runs.map((run) => [run.id, run.state, run.error])).toEqual([
+      ['run of validate', 'failed', expect.stringContaining('slot lost')],
+      ['run of repair', 'running', null],
+    ]);
+    Object.assign(tables.tasks[0]!, { state: 'done' });
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(tables.runs[1]!.state).toBe('succeeded');
   });
 
   it('leave a task to its worker for the whole of the lease', async () => {
