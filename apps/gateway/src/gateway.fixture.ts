@@ -128,19 +128,20 @@ function registryOf(store: ControlStore, removed: string[], phases: TestGateway[
 
 /** Notes what it is asked for and starts runs without tasks. */
 function healingOf(store: ControlStore, asked: Readonly<Record<string, unknown>>[]): Healing {
-  const start = (reason: Run['reason'], stages: Run['stages'], what: Readonly<Record<string, unknown>>): Promise<Run> => {
+  const start = (reason: Run['reason'], stages: Run['stages'], what: object): Promise<Run> => {
     asked.push({ reason, ...what });
     return store.createRun({ pipeline: 'shop', reason, tables: [], stages });
   };
   return {
-    repair: (_pipeline, wanted) => start('repair', ['repair'], 'run' in wanted ? { run: wanted.run.id } : { ...wanted }),
-    replay: (filter) => start('replay', ['repair'], { ...filter }),
+    repair: async (_pipeline, wanted) => ({ run: await start('repair', ['repair'], wanted), keys: 3, leftOut: 1 }),
+    replay: async (filter) => ({ run: await start('replay', ['repair'], filter), keys: 1, leftOut: 0 }),
+    discard: (filter, reason) => store.discardDeadLetters(filter, reason),
     acceptSchemaChange: async ({ id }) => {
       await store.decideSchemaChange(id, 'accepted');
       return start('schema-change', RUN_STAGES, { id });
     },
     declineSchemaChange: async ({ id }) => void (await store.decideSchemaChange(id, 'declined')),
-    reset: (_pipeline, options) => start('reset', RUN_STAGES, { ...options }),
+    reset: (_pipeline, options) => start('reset', RUN_STAGES, options),
   };
 }
 
@@ -156,7 +157,7 @@ function overviewOf(store: ControlStore): GatewayServices['overview'] {
     run: async (runId) => {
       const stage = { done: 1, total: 4, rows: 1_000 };
       const report = { rowsCompared: 0, confirmedEqual: 0, differences: 0, unverified: 0, ranges: 0, bytesMoved: 0, durationMs: 0, position: null };
-      const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, history: stage, repair: { ...stage, repaired: 1, unchanged: 0, moved: 0 }, derivedHistory: { historyVersions: 5, historyHoles: 1, historyApproximate: 0 }, ...report };
+      const progress = { table: 'public.orders', phase: 'preloading' as const, estimatedRows: 4_000, preload: stage, validate: { ...stage, done: 0 }, history: stage, repair: { ...stage, repaired: 1, deleted: 0, unchanged: 0, moved: 0, failed: 0 }, derivedHistory: { historyVersions: 5, historyHoles: 1, historyApproximate: 0 }, ...report };
       return Promise.resolve({ runId, tables: [progress], ...report });
     },
     differences: () => Promise.resolve([{ table: 'public.orders', key: 'id=5', cells: ['5'], of: 'row', kind: 'unequal', columns: ['total'] }]),

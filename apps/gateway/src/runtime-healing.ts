@@ -1,16 +1,15 @@
-import { ElstreamError } from '@elstream/core';
+import { acceptSchemaChange, createRepairRun, createReplayRun, declineSchemaChange, discardDeadLetters, resetPipeline } from '@elstream/replication';
 import { type Runtime } from '@elstream/runtime';
 import { type Healing } from './services';
 
-const notBuilt = (what: string): Promise<never> => Promise.reject(new ElstreamError('NOT_BUILT', 'stop', `${what} is not built yet`));
-
 /** Mending and deciding, over a runtime. */
-export function healingOf(_runtime: Pick<Runtime, 'deps'>): Healing {
+export function healingOf({ deps }: Pick<Runtime, 'deps'>): Healing {
   return {
-    repair: () => notBuilt('repair'),
-    replay: () => notBuilt('replay'),
-    acceptSchemaChange: () => notBuilt('accepting a schema change'),
-    declineSchemaChange: () => notBuilt('declining a schema change'),
-    reset: () => notBuilt('reset'),
+    repair: (pipeline, from) => createRepairRun(deps, { pipeline, reason: 'repair', from }),
+    replay: ({ pipeline, state: _parked, ...filter }) => createReplayRun(deps, { pipeline, filter }),
+    discard: (filter, reason) => discardDeadLetters(deps, filter, reason),
+    acceptSchemaChange: ({ id }) => acceptSchemaChange(deps, id),
+    declineSchemaChange: ({ id }) => declineSchemaChange(deps, id),
+    reset: (pipeline, { dropData, tables = [] }) => resetPipeline(deps, { pipeline, tables, dropData }),
   };
 }

@@ -1,7 +1,7 @@
 import { type ControlBus, type ControlStore, type DeadLetterFilter, type Run, type SchemaChangeRecord } from '@elstream/control';
 import { type Logger, type Service } from '@elstream/core';
 import { type HealthRegistry, type Metrics } from '@elstream/observability';
-import { type Overview, type PipelineRegistry } from '@elstream/replication';
+import { type Overview, type PipelineRegistry, type PlannedRepair, type RepairRequest } from '@elstream/replication';
 
 /** One thing wrong in a pipeline file, or in what it names. */
 export interface PipelineProblem {
@@ -23,12 +23,14 @@ export interface PipelineCheck {
 }
 
 /** Rows to be repaired: those that a run found different, or the keys of a table. */
-export type WantedRepair = { readonly run: Run } | { readonly table: string; readonly keys: readonly (readonly string[])[] };
+export type WantedRepair = RepairRequest['from'];
 
 /** What mends and decides. Each run is announced on the bus; a refusal because of another run is `RUN_ACTIVE`. */
 export interface Healing {
-  repair(pipeline: string, wanted: WantedRepair): Promise<Run>;
-  replay(filter: DeadLetterFilter): Promise<Run>;
+  repair(pipeline: string, wanted: WantedRepair): Promise<PlannedRepair>;
+  replay(filter: DeadLetterFilter): Promise<PlannedRepair>;
+  /** Returns how many. */
+  discard(filter: DeadLetterFilter, reason: string): Promise<number>;
   acceptSchemaChange(change: SchemaChangeRecord): Promise<Run>;
   declineSchemaChange(change: SchemaChangeRecord): Promise<void>;
   /** `tables` absent: all. */

@@ -44,6 +44,7 @@ export async function connectWarehouse(configs: readonly PipelineConfig[], logge
 export function connectSource(config: PipelineConfig, logger: Logger): Promise<SourceDatabase> {
   return createPostgresSource({
     url: config.source.url,
+    ...(config.source.readUrl === undefined ? {} : { readUrl: config.source.readUrl }),
     applicationName: `elstream ${config.name}`,
     maxConnections: config.source.maxConnections,
     timeouts: { ...DEFAULT_TIMEOUTS, statementMs: config.source.statementTimeoutMs },

@@ -10,7 +10,7 @@ import { deadLetterDetailView, deadLetterView } from './healing-views';
 import { findDeadLetter, startedRun } from './lookup';
 import { deadLettersQuery, discardBody, replayBody } from './requests';
 import { type Dto } from './schemas';
-import { runView } from './views';
+import { repairRunView } from './views';
 
 @ApiTags('dead letters')
 @Controller('api/v1')
@@ -45,17 +45,17 @@ export class DeadLettersController {
     {
       summary: 'Replays parked dead letters',
       description: "Each is a repair of its key: the row as the source has it now is written, the dead letter's own image never. What still cannot be written stays parked, with a note. Events that could not be decoded have no key; discard them.",
-      answer: 'Run',
+      answer: 'RepairRun',
       status: 201,
     },
     'name',
   )
   @DocumentedBody(replayBody, { required: true })
-  async replay(@Param('name') name: string, @Body(new ZodPipe(replayBody)) body: z.output<typeof replayBody>, @Res({ passthrough: true }) res: Response): Promise<Dto<'Run'>> {
+  async replay(@Param('name') name: string, @Body(new ZodPipe(replayBody)) body: z.output<typeof replayBody>, @Res({ passthrough: true }) res: Response): Promise<Dto<'RepairRun'>> {
     const filter = await parkedFilter(this.services, name, body);
-    const run = await startedRun(this.services, name, 'repair', () => this.services.healing.replay(filter));
-    res.setHeader('Location', `/api/v1/runs/${run.id}`);
-    return runView(run);
+    const planned = await startedRun(this.services, name, 'repair', () => this.services.healing.replay(filter));
+    res.setHeader('Location', `/api/v1/runs/${planned.run.id}`);
+    return repairRunView(planned);
   }
 
   @Post('pipelines/:name/dead-letters/discard')
@@ -63,8 +63,8 @@ export class DeadLettersController {
   @Documented({ summary: 'Discards parked dead letters, with a reason', description: 'They are kept, and no longer replayed or counted as parked. The rows they were about stay as they are.', answer: 'DeadLettersDiscarded' }, 'name')
   @DocumentedBody(discardBody, { required: true })
   async discard(@Param('name') name: string, @Body(new ZodPipe(discardBody)) { reason, ...choice }: z.output<typeof discardBody>): Promise<Dto<'DeadLettersDiscarded'>> {
-    const { store, logger } = this.services;
-    const discarded = await store.discardDeadLetters(await parkedFilter(this.services, name, choice), reason);
+    const { healing, logger } = this.services;
+    const discarded = await healing.discard(await parkedFilter(this.services, name, choice), reason);
     logger.info({ pipeline: name, discarded }, 'dead letters discarded');
     return { discarded };
   }

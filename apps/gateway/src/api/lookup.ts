@@ -27,7 +27,7 @@ export async function findTable({ registry }: GatewayServices, pipeline: string,
 }
 
 /** Starts a run by `create`; a refusal because of another one becomes a problem that names it. */
-export async function startedRun(services: GatewayServices, pipeline: string, lane: RunLane, create: () => Promise<Run>): Promise<Run> {
+export async function startedRun<R>(services: GatewayServices, pipeline: string, lane: RunLane, create: () => Promise<R>): Promise<R> {
   try {
     return await create();
   } catch (error) {

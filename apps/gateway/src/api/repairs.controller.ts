@@ -9,7 +9,7 @@ import { Documented, DocumentedBody } from './document.decorators';
 import { findRun, findTable, startedRun } from './lookup';
 import { repairBody, resetBody } from './requests';
 import { type Dto } from './schemas';
-import { runView } from './views';
+import { repairRunView, runView } from './views';
 
 @ApiTags('repair')
 @Controller('api/v1/pipelines/:name')
@@ -21,18 +21,18 @@ export class RepairsController {
     {
       summary: 'Repairs rows: those a run found different, or chosen ones',
       description: 'Each row is read at the source and written unless somebody else writes there at that moment; the stream goes on. GET /api/v1/runs/{id} tells what was done.',
-      answer: 'Run',
+      answer: 'RepairRun',
       status: 201,
     },
     'name',
   )
   @DocumentedBody(repairBody, { required: true })
-  async repair(@Param('name') name: string, @Body(new ZodPipe(repairBody)) body: z.output<typeof repairBody>, @Res({ passthrough: true }) res: Response): Promise<Dto<'Run'>> {
+  async repair(@Param('name') name: string, @Body(new ZodPipe(repairBody)) body: z.output<typeof repairBody>, @Res({ passthrough: true }) res: Response): Promise<Dto<'RepairRun'>> {
     this.services.registry.get(name);
     const wanted = await this.wanted(name, body);
-    const run = await startedRun(this.services, name, 'repair', () => this.services.healing.repair(name, wanted));
-    res.setHeader('Location', `/api/v1/runs/${run.id}`);
-    return runView(run);
+    const planned = await startedRun(this.services, name, 'repair', () => this.services.healing.repair(name, wanted));
+    res.setHeader('Location', `/api/v1/runs/${planned.run.id}`);
+    return repairRunView(planned);
   }
 
   @Post('reset')
@@ -51,27 +51,25 @@ export class RepairsController {
     if (confirm !== name) throw new HttpProblem(400, 'CONFIRMATION_WRONG', `to reset the pipeline send {"confirm": ${JSON.stringify(name)}}`, { place: { pipeline: name } });
     for (const table of tables ?? []) await findTable(this.services, name, table);
     const run = await startedRun(this.services, name, 'load', () => this.services.healing.reset(name, { dropData, ...(tables === undefined ? {} : { tables: [...new Set(tables)] }) }));
-    this.services.logger.warn({ pipeline: name, runId: run.id, dropData, tables: tables?.length ?? 'all' }, 'pipeline reset');
     res.setHeader('Location', `/api/v1/runs/${run.id}`);
     return runView(run);
   }
 
-  private async wanted(pipeline: string, { run: runId, table = '', keys = [] }: z.output<typeof repairBody>): Promise<WantedRepair> {
-    if (runId === undefined) return this.keysOf(pipeline, table, keys);
+  private async wanted(pipeline: string, { run: runId, table = '', keys = [], of = 'row' }: z.output<typeof repairBody>): Promise<WantedRepair> {
+    if (runId === undefined) return this.keysOf(pipeline, { table, keys, of });
     const run = await findRun(this.services, runId);
     if (run.pipeline !== pipeline) throw new HttpProblem(404, 'RUN_UNKNOWN', `the pipeline has no run '${runId}'; it is one of pipeline '${run.pipeline}'`, { place: { pipeline } });
-    const [first] = await this.services.overview.differences(runId, 1);
-    if (first === undefined) throw new HttpProblem(409, 'NOTHING_TO_REPAIR', 'the run found no differences', { place: { pipeline }, runId });
-    return { run };
+    return { runId: run.id };
   }
 
-  private async keysOf(pipeline: string, table: string, keys: readonly (readonly string[])[]): Promise<WantedRepair> {
+  private async keysOf(pipeline: string, wanted: Extract<WantedRepair, { readonly table: string }>): Promise<WantedRepair> {
+    const { table, keys } = wanted;
     const mapping = await findTable(this.services, pipeline, table);
     const wrong = keys.findIndex((key) => key.length !== mapping.key.length);
     if (wrong >= 0) throw new HttpProblem(422, 'KEY_INVALID', `keys[${wrong}] has ${keys[wrong]?.length ?? 0} cells, but the key of '${table}' has ${mapping.key.length}`, { place: { pipeline, table } });
     const state = (await this.services.registry.get(pipeline).warehouse.readTableStates(pipeline)).find((s) => s.table === table);
     const phase = state?.phase ?? 'new';
     if (phase === 'new' || phase === 'stopped') throw new HttpProblem(409, 'TABLE_NOT_LIVE', `table '${table}' is ${phase}: it is mended by a preload; start a run of all stages`, { place: { pipeline, table } });
-    return { table, keys };
+    return wanted;
   }
 }

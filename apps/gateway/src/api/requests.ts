@@ -25,8 +25,9 @@ export const repairBody = z
     run: z.uuid().optional().describe('A run whose differences are repaired'),
     table: tableId.optional().describe('Table id, together with keys'),
     keys: z.array(keyCells).min(1).max(10_000).optional().describe('Keys of rows to repair, each its cells as text'),
+    of: z.enum(['row', 'history']).optional().describe('With keys: the rows (default), or their superseded versions where history is copied'),
   })
-  .refine(({ run, table, keys }) => (run === undefined ? table !== undefined && keys !== undefined : table === undefined && keys === undefined), { error: 'must be either run, or table and keys' });
+  .refine(({ run, table, keys, of }) => (run === undefined ? table !== undefined && keys !== undefined : table === undefined && keys === undefined && of === undefined), { error: 'must be either run, or table and keys' });
 
 const filterShape = {
   ids: z.array(z.uuid()).min(1).max(10_000).optional().describe('Exactly these'),

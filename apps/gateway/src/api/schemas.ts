@@ -79,6 +79,11 @@ const run = z.object({
   finishedAt: time('When it ended').nullable(),
 });
 
+const repairRun = run.extend({
+  keys: count('Keys, or dead letters, that the run takes on'),
+  leftOut: count('What it leaves out: differences of which only the number was kept, dead letters without key, more than fits one run'),
+});
+
 const stage = z.object({ done: count('Chunks done'), total: count('Chunks planned so far'), rows: count('Rows read') });
 
 /** What validation has come to, of a table and of a run. */
@@ -94,9 +99,11 @@ const validationReport = {
 };
 
 const repairCounts = {
-  repaired: count('Rows written, or taken away where the source has no such row'),
+  repaired: count('Rows inserted or replaced'),
+  deleted: count('Rows taken away, since the source has no such row'),
   unchanged: count('Rows that were equal by then'),
   moved: count('Rows given up because they kept changing'),
+  failed: count('Rows the warehouse cannot hold; their dead letters stay parked'),
 };
 
 const tableProgress = z.object({
@@ -253,6 +260,7 @@ export const components = {
   Lag: lag,
   TableCounts: tableCounts,
   Run: run,
+  RepairRun: repairRun,
   RunDetail: runDetail,
   TableProgress: tableProgress,
   RunEvent: runEvent,

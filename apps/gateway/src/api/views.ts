@@ -1,5 +1,5 @@
 import { type Run, type RunEvent } from '@elstream/control';
-import { type Difference, type LastValidation, type PipelineOverview, type PipelineSettings, type RunOverview, type TableOverview, type ValidationReport } from '@elstream/replication';
+import { type Difference, type LastValidation, type PipelineOverview, type PipelineSettings, type PlannedRepair, type RunOverview, type TableOverview, type ValidationReport } from '@elstream/replication';
 import { type Dto } from './schemas';
 
 /** Read model → answers of the API. Pure; every field is named, so that nothing new leaves by accident. */
@@ -51,6 +51,10 @@ export function runView(run: Run): Dto<'Run'> {
     startedAt: run.startedAt?.toISOString() ?? null,
     finishedAt: run.finishedAt?.toISOString() ?? null,
   };
+}
+
+export function repairRunView({ run, keys, leftOut }: PlannedRepair): Dto<'RepairRun'> {
+  return { ...runView(run), keys, leftOut };
 }
 
 function scopeView({ samplePercent, changed, range }: Run['scope']): Dto<'Run'>['scope'] {

@@ -78,12 +78,16 @@ export interface HistoryReport {
 
 /** What the repairs of a table, or of all tables of a run, have come to so far; rows, and versions of copied history. */
 export interface RepairReport {
-  /** Written, or taken away where the source has no such row. */
+  /** Inserted or replaced. */
   readonly repaired: number;
+  /** Taken away, since the source has no such row. */
+  readonly deleted: number;
   /** Both sides were equal by then. */
   readonly unchanged: number;
   /** Given up because they kept changing. */
   readonly moved: number;
+  /** The warehouse cannot hold them: a dead letter's stays parked. */
+  readonly failed: number;
 }
 
 /** Progress of one table in one run. */

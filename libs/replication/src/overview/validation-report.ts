@@ -21,7 +21,7 @@ export function reportOf(done: readonly Task[]): ValidationReport {
 /** Sums what `repair-rows` tasks that are done came to. */
 export function repairReportOf(done: readonly Task[]): RepairReport {
   const sum = (name: string): number => done.reduce((total, task) => total + count(task.result?.[name]), 0);
-  return { repaired: sum('repaired'), unchanged: sum('unchanged'), moved: sum('moved') };
+  return { repaired: sum('repaired'), deleted: sum('deleted'), unchanged: sum('unchanged'), moved: sum('moved'), failed: sum('failed') };
 }
 
 /** What a table's `finish-validation` says of its derived history: `history` in its result. */
