@@ -1,5 +1,6 @@
 import type { EntityDataSource, Sql } from '@elstream/database';
 import { inTransaction, quoteName } from '@elstream/database';
+import { lockDdl } from './evolution/exclusively';
 import { archiveLines, archiveNameProblems, createArchive, createAsOf } from './history/ddl';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
@@ -26,7 +27,7 @@ export function createMarkersSql(target: Target): string {
 export async function createTarget(dataSource: EntityDataSource, pipeline: string, target: Target): Promise<void> {
   await inTransaction(dataSource, async (sql) => {
     // two processes preparing at once: CREATE … IF NOT EXISTS alone can still collide in the catalog
-    await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.ddl.${target.sql}`]);
+    await lockDdl(sql, target.sql);
     await sql.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(target.table.schema)}`);
     await sql.query(createTableSql(target.sql, target.columns, target.key));
     await ensureMarkers(sql, pipeline, target);

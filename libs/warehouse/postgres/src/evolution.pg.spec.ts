@@ -39,6 +39,21 @@ describe('following and resetting a table that keeps history', () => {
     expect(await fx.db.queryText(`SELECT has_function_privilege('pg_monitor', 'target.items_as_of(timestamptz)', 'EXECUTE') AS may`)).toEqual([{ may: 't' }]);
   });
 
+  it('several processes that follow a change at once do it once, batches beside them or not', async () => {
+    const change = compareMappings(narrow, wide);
+    await Promise.all([...Array.from({ length: 4 }, async () => fx.warehouse.evolveTable(P, wide, change)), fx.apply(narrow, [event.insert(narrow, 6, ['3', 'c'])])]);
+    expect(await fx.warehouse.checkTables([wide])).toEqual([]);
+    expect(await fx.rows(wide)).toHaveLength(3);
+  });
+
+  it('a view that counts on the primary key refuses another key by name, and no row is gone', async () => {
+    await fx.db.query('CREATE VIEW target.grouped AS SELECT id, name, count(*) FROM target.items GROUP BY id');
+    await fx.warehouse.stopTable(P, narrow.id, 'another key');
+    await expect(fx.warehouse.reshapeTable(P, { ...narrow, key: [1] })).rejects.toMatchObject({ code: 'EVOLUTION_BLOCKED', message: expect.stringContaining('view target.grouped') });
+    expect(await fx.rows(narrow)).toHaveLength(2);
+    expect(await archive('name')).toEqual([{ name: 'a' }]);
+  });
+
   it('a preload that reads the added columns answers them; one planned with the earlier mapping does not', async () => {
     const longer = withHistory(mappingOf('items', [['id', 'int4', int], ['name', 'text'], ['more', 'text'], ['"] x', 'text']]));
     await fx.warehouse.evolveTable(P, longer, compareMappings(narrow, longer));

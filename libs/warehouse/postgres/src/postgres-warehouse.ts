@@ -10,7 +10,7 @@ import { loadChunk } from './load-chunk';
 import * as phases from './phases';
 import * as reads from './reads';
 import { createRepairs } from './repair';
-import { buildTarget, type Target } from './target';
+import { buildTarget, shapeOf, type Target } from './target';
 import type { WarehouseParts } from './warehouse-parts';
 
 export interface PostgresWarehouseOptions {
@@ -30,7 +30,7 @@ export async function createPostgresWarehouse(options: PostgresWarehouseOptions)
 }
 
 class PostgresWarehouse implements Warehouse {
-  private readonly targets = new Map<string, { readonly shape: string; readonly target: Target }>();
+  private readonly targets = new Map<string, Target>();
   private readonly dataSource: EntityDataSource;
   private readonly pipeline: string;
   private readonly repairs: RepairableWarehouse;
@@ -216,14 +216,15 @@ class PostgresWarehouse implements Warehouse {
     await Promise.resolve();
   }
 
-  /** The table's target, its entities known to the data source; built anew when the mapping's shape changed. */
+  /** The table's target, its entities known to the data source; one per shape of the mapping. */
   private async targetOf(mapping: TableMapping): Promise<Target> {
-    const known = this.targets.get(mapping.id);
-    const shape = JSON.stringify([mapping.target, mapping.key, mapping.columns.map((c) => [c.target, c.targetType]), mapping.history]);
-    if (known?.shape === shape) return known.target.mapping === mapping ? known.target : { ...known.target, mapping };
+    // by shape too: while a change is followed, work on both mappings alternates
+    const shape = JSON.stringify([mapping.id, shapeOf(mapping)]);
+    const known = this.targets.get(shape);
+    if (known !== undefined) return known.mapping === mapping ? known : { ...known, mapping };
     const target = buildTarget(this.pipeline, mapping);
     await this.dataSource.addEntities([target.entity, target.markers]);
-    this.targets.set(mapping.id, { shape, target });
+    this.targets.set(shape, target);
     return target;
   }
 }

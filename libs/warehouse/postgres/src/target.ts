@@ -51,6 +51,11 @@ export interface Target {
   readonly keepsBegin: boolean;
 }
 
+/** All of a mapping that its target is built from, as text. */
+export function shapeOf(mapping: TableMapping): string {
+  return JSON.stringify([mapping.target, mapping.key, mapping.columns.map((c) => [c.target, c.targetType]), mapping.history]);
+}
+
 export function buildTarget(pipeline: string, mapping: TableMapping): Target {
   const keySet = new Set(mapping.key);
   const columns = mapping.columns.map((column, index): EntityColumn => {
@@ -73,6 +78,8 @@ export function buildTarget(pipeline: string, mapping: TableMapping): Target {
     return column;
   });
   const id = tableHash(pipeline, mapping.id);
+  // TypeORM knows entities by their names: while a schema change is followed, batches of the earlier mapping go on beside it
+  const shape = createHash('sha256').update(shapeOf(mapping), 'utf8').digest('hex').slice(0, 12);
   const markerTable = { schema: CONTROL_SCHEMA, name: `marker_${id}` };
   return {
     mapping,
@@ -84,8 +91,8 @@ export function buildTarget(pipeline: string, mapping: TableMapping): Target {
     key,
     archive: buildArchive(id, mapping, columns),
     keepsBegin: keepsBegin(mapping),
-    entity: entityOf({ name: `target_${id}`, table: mapping.target, begin: keepsBegin(mapping) }, columns, key),
-    markers: entityOf({ name: `marker_${id}`, table: markerTable, begin: false }, key, key),
+    entity: entityOf({ name: `target_${id}_${shape}`, table: mapping.target, begin: keepsBegin(mapping) }, columns, key),
+    markers: entityOf({ name: `marker_${id}_${shape}`, table: markerTable, begin: false }, key, key),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Target } from '../target';
 import type { WarehouseParts } from '../warehouse-parts';
 import { isWidening, planAlterations, type Alterations } from './alterations';
 import { orBlocked } from './blocked';
-import { exclusively, takeForDdl } from './exclusively';
+import { exclusively, lockDdl, takeForDdl } from './exclusively';
 import { markStale } from './stale';
 import { readRelation, readWanted, type Relation, type WantedColumn } from './relation';
 import { dropViews, makeViews, saveViews } from './views';
@@ -17,6 +17,7 @@ import { dropViews, makeViews, saveViews } from './views';
 export async function evolveTable(parts: WarehouseParts, pipeline: string, to: TableMapping, change: SchemaChange): Promise<void> {
   const target = await parts.targetOf(to);
   await exclusively(parts, pipeline, [to.id], async (sql) => {
+    await lockDdl(sql, target.sql);
     await orBlocked('EVOLUTION_BLOCKED', { doing: `${target.sql} in the warehouse cannot follow the source's schema`, table: to.id, remedy: 'drop what stands in the way (it can be made again afterwards), or reset the table' }, async () => {
       await alter(sql, await planEvolution(sql, target, change), target);
     });

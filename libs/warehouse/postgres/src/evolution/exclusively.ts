@@ -11,6 +11,11 @@ export async function exclusively<T>(parts: WarehouseParts, pipeline: string, ta
   });
 }
 
+/** Two processes that follow one change, or prepare the table: one after the other, also where no checkpoint stands to lock by. */
+export async function lockDdl(sql: Sql, tableSql: string): Promise<void> {
+  await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.ddl.${tableSql}`]);
+}
+
 const LONGEST_WAIT_MS = 3_000;
 
 /**

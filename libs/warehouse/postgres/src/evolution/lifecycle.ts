@@ -4,7 +4,7 @@ import { dropAsOf } from '../history/ddl';
 import { tableHash, type Target } from '../target';
 import type { WarehouseParts } from '../warehouse-parts';
 import { orBlocked } from './blocked';
-import { exclusively, takeForDdl } from './exclusively';
+import { exclusively, lockDdl, takeForDdl } from './exclusively';
 import { readRelation } from './relation';
 
 /** R7: phase `stopped`. A table without state gets one, so that a table which was never loaded is stopped too. */
@@ -58,6 +58,7 @@ export async function resetTables(parts: WarehouseParts, pipeline: string, mappi
 /** Without CASCADE: what users made on the tables is theirs to drop. */
 async function dropData(sql: Sql, target: Target): Promise<void> {
   const { mapping } = target;
+  await lockDdl(sql, target.sql);
   const named = [mapping.target, ...(mapping.history === undefined ? [] : [mapping.history.target])];
   const standing: string[] = [];
   for (const table of named) if ((await readRelation(sql, table)) !== null) standing.push(quoteTable(table));

@@ -10,7 +10,7 @@ import type { WarehouseParts } from '../warehouse-parts';
 import { planAlterations } from './alterations';
 import { isMisfit, orBlocked } from './blocked';
 import { alter, type PlannedAlteration } from './evolve-table';
-import { exclusively, takeForDdl } from './exclusively';
+import { exclusively, lockDdl, takeForDdl } from './exclusively';
 import { discardParked } from './lifecycle';
 import { readRelation, readWanted, type Relation, type WantedColumn } from './relation';
 
@@ -21,6 +21,7 @@ import { readRelation, readWanted, type Relation, type WantedColumn } from './re
 export async function reshapeTable(parts: WarehouseParts, pipeline: string, to: TableMapping): Promise<void> {
   const target = await parts.targetOf(to);
   await exclusively(parts, pipeline, [to.id], async (sql) => {
+    await lockDdl(sql, target.sql);
     const phase = (await readLockedStates(sql, pipeline, [to.id])).get(to.id)?.phase ?? 'new';
     if (phase !== 'stopped' && phase !== 'new') {
       throw new ElstreamError('TABLE_NOT_STOPPED', 'refuse', `the table is ${phase}; only a stopped table is emptied and given another shape`, { place: { pipeline, table: to.id } });
