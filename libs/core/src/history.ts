@@ -75,7 +75,7 @@ type Trust =
   | 'inexact'
   /** Of an epoch before: whether and when it was superseded is not known. */
   | 'older'
-  /** Read later than the event that ends it may lie: it may be any version since, and leaves none. */
+  /** A preload row, read later than the event that ends it may lie: it may be any version since, and leaves none. */
   | 'none';
 
 interface Image {
@@ -229,9 +229,16 @@ class Derivation {
     const { epoch, live, rereadUntil } = this.input;
     // a truncate of this batch took it; its version was ended by the caller
     if (this.truncatedAt !== null && (version.epoch < epoch || version.kind === 'preload' || !this.truncatedAt.isBelow(version.position))) return null;
-    const trust = version.epoch < epoch ? 'older' : mayCarry({ live: live || version.kind === 'stream', rereadUntil }, position) ? 'exact' : 'none';
-    return { cells: before.cells, fromUs: before.beginUs, trust };
+    return { cells: before.cells, fromUs: before.beginUs, trust: trustOf(version, { epoch, live, rereadUntil }, position) };
   }
+}
+
+/** A row read again by key, or repaired, is one of few: the others of its table stay versions, marked while such a read may lie ahead. */
+function trustOf(version: Version, table: Pick<DeriveInput, 'epoch' | 'live' | 'rereadUntil'>, position: LogPosition): Trust {
+  if (version.epoch < table.epoch) return 'older';
+  const known = table.live || version.kind === 'stream';
+  if (!known) return 'none';
+  return mayCarry({ live: known, rereadUntil: table.rereadUntil }, position) ? 'exact' : 'inexact';
 }
 
 function sameCells(a: readonly EventCell[], b: readonly EventCell[]): boolean {

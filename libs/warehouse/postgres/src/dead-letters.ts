@@ -108,6 +108,16 @@ export async function discardOlder(sql: Sql, pipeline: string, table: string, ep
   );
 }
 
+/** Commit times of parked changes of single rows that are being replayed, by id: derived history notes what they end. Locks them. */
+export async function readReplayed(sql: Sql, pipeline: string, ids: readonly string[]): Promise<Map<string, { readonly op: string; readonly committedAtUs: bigint }>> {
+  const rows = await sql.query<{ id: string; op: string; at: string }>(
+    `SELECT id::text AS id, op, committed_at_us::text AS at FROM elstream.dead_letter
+      WHERE pipeline = $1 AND id = ANY ($2::uuid[]) AND state = 'parked' AND committed_at_us IS NOT NULL AND op IN ('insert', 'update', 'delete') ORDER BY id FOR UPDATE`,
+    [pipeline, ids],
+  );
+  return new Map(rows.map(({ id, op, at }) => [id, { op, committedAtUs: BigInt(at) }]));
+}
+
 const NOTES: Readonly<Record<Exclude<RepairOutcome, 'moved'>, string>> = {
   written: "the source's row was written",
   deleted: 'the source has no such row; it was deleted',

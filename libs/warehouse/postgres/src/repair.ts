@@ -2,7 +2,8 @@ import { ElstreamError, keyIdentity, LogPosition, ruleHolds, type Cell, type Fol
 import { inTransaction, onPostgres, type Sql } from '@elstream/database';
 import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
 import { lockTables, readLockedStates, readPartitions, requireState, type LockedState } from './control-state';
-import { settle } from './dead-letters';
+import { readReplayed, settle } from './dead-letters';
+import { beginMissing, beginReplayed, recordReplay, type ReplayedRow } from './history/replay';
 import { deleteMarkers, deleteRows, insertMarkers, SMALL_VALUES, upsertRows, type Upsert } from './small-writes';
 import { readChangedKeys, readStandingRows } from './standing';
 import type { Target } from './target';
@@ -100,12 +101,30 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
     seen.set(id, found);
     return found;
   });
+  const replayed = await replayedRows(sql, target, pipeline, judged);
+  for (const one of replayed) if (one.ends) await recordReplay(sql, target, one);
   await writeJudged(sql, target, state, judged);
+  for (const one of replayed) await beginReplayed(sql, target, one);
+  await beginMissing(sql, target, judged.flatMap((j) => (j.outcome === 'written' ? [j.entry.key] : [])));
   if (judged.some((j) => j.outcome === 'written' || j.outcome === 'deleted')) {
     await sql.execute('UPDATE elstream.table_state SET reread_until = greatest(reread_until, $3::text), updated_at = now() WHERE pipeline = $1 AND table_id = $2', [pipeline, mapping.id, write.readUntil.hex]);
   }
-  for (const { entry, outcome } of judged) if (entry.settles !== undefined && outcome !== 'moved') await settle(sql, pipeline, entry.settles, outcome);
+  const open = new Set(judged.flatMap(({ entry, outcome }) => (outcome === 'moved' ? (entry.settles ?? []) : [])));
+  for (const { entry, outcome } of judged) {
+    if (entry.settles !== undefined && outcome !== 'moved' && !open.has(entry.settles)) await settle(sql, pipeline, entry.settles, outcome);
+  }
   return judged.map((j) => j.outcome);
+}
+
+/** R13: rows that a replay changes. Repairs leave no version, but a dead letter is a change that history would lack. */
+async function replayedRows(sql: Sql, target: Target, pipeline: string, judged: readonly Judged[]): Promise<(ReplayedRow & { readonly ends: boolean })[]> {
+  if (target.archive?.kind !== 'derived') return [];
+  const changed = judged.filter(({ outcome }) => outcome === 'written' || outcome === 'deleted');
+  const letters = await readReplayed(sql, pipeline, changed.flatMap(({ entry }) => entry.settles ?? []));
+  return changed.flatMap(({ entry, outcome }) => {
+    const letter = letters.get(entry.settles ?? '');
+    return letter === undefined ? [] : [{ key: entry.key, committedAtUs: letter.committedAtUs, deleted: outcome === 'deleted', ends: letter.op !== 'insert' }];
+  });
 }
 
 async function writeJudged(sql: Sql, target: Target, state: LockedState, judged: readonly Judged[]): Promise<void> {

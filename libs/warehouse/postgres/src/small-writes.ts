@@ -2,7 +2,6 @@ import {
   decide,
   keyIdentity,
   leavesMarker,
-  LogPosition,
   mayCarry,
   mayKeepUnknown,
   ruleHolds,
@@ -15,6 +14,7 @@ import type { Sql } from '@elstream/database';
 import type { WriteCounts } from './bulk-writes';
 import type { DerivedState } from './history/derive';
 import { BEGIN_COLUMN } from './history/archive';
+import { textOf, versionOf } from './standing';
 import { BEGIN_PROPERTY, EPOCH_COLUMN, EPOCH_PROPERTY, POSITION_COLUMN, POSITION_PROPERTY, type EntityRow, type Target } from './target';
 
 /** Up to this many folded rows of a table (and bound values) go through TypeORM; above, set-based SQL is faster. */
@@ -85,7 +85,7 @@ async function carriedCells(sql: Sql, target: Target, row: Upsert['row'], epoch:
  * type's own output; a cast to text would strip the blanks of `bpchar`.
  */
 async function textOfCarried(sql: Sql, target: Target, key: readonly string[], epoch: number): Promise<(string | null)[] | null> {
-  const select = target.columns.map((c, i) => `CASE WHEN t.${c.quoted} IS NOT NULL THEN concat(t.${c.quoted}) END AS v${i}`).join(', ');
+  const select = target.columns.map((c, i) => `${textOf('t', c)} AS v${i}`).join(', ');
   const where = target.key.map((c, i) => `t.${c.quoted} = $${i + 2}`).join(' AND ');
   const [found] = await sql.query<Record<string, string | null>>(`SELECT ${select} FROM ${target.sql} AS t WHERE ${where} AND t.${EPOCH_COLUMN} = $1`, [epoch, ...key]);
   return found === undefined ? null : target.columns.map((_, i) => found[`v${i}`] ?? null);
@@ -110,12 +110,6 @@ export async function readStanding(sql: Sql, target: Target, keys: readonly (rea
   for (const marker of await sql.query<StandingRow>(from(target.markerSql), arrays)) standing[Number(marker.ord) - 1] = { is: 'marker', version: versionOf(marker) };
   for (const row of await sql.query<StandingRow>(from(target.sql), arrays)) standing[Number(row.ord) - 1] = { is: 'row', version: versionOf(row) };
   return standing;
-}
-
-export function versionOf(row: { readonly epoch: number; readonly position: Buffer | null }): Extract<Standing, { is: 'row' }>['version'] {
-  return row.position === null
-    ? { epoch: row.epoch, kind: 'preload', position: LogPosition.ZERO }
-    : { epoch: row.epoch, kind: 'stream', position: LogPosition.parse(row.position.toString('hex')) };
 }
 
 function keyProperties(target: Target, key: readonly string[]): EntityRow {

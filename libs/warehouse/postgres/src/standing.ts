@@ -1,7 +1,6 @@
-import { ElstreamError, type Cell, type LogPosition, type Standing } from '@elstream/core';
+import { ElstreamError, LogPosition, type Cell, type Standing, type Version } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { StandingRows, TableState } from '@elstream/warehouse';
-import { versionOf } from './small-writes';
 import { EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
 /**
@@ -10,6 +9,13 @@ import { EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from '.
  */
 export function textOf(alias: string, column: EntityColumn): string {
   return `CASE WHEN ${alias}.${column.quoted} IS DISTINCT FROM NULL THEN pg_catalog.concat(${alias}.${column.quoted}) END`;
+}
+
+/** Of epoch and position as a row or marker has them: NULL is of kind *preload*. */
+export function versionOf(row: { readonly epoch: number; readonly position: Buffer | null }): Version {
+  return row.position === null
+    ? { epoch: row.epoch, kind: 'preload', position: LogPosition.ZERO }
+    : { epoch: row.epoch, kind: 'stream', position: LogPosition.parse(row.position.toString('hex')) };
 }
 
 type StandingRow = {

@@ -135,8 +135,9 @@ async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & 
   if (truncated !== null && truncated.epoch === state.epoch && truncate.isBelow(truncated.position)) return;
   const before = [...touchedKeys(mapping, fold.changes.slice(0, first)).values()];
   const keys = keysAsArrays(target, before, 4);
-  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: `(t.${EPOCH_COLUMN} < $1${archive.inRow ? ' OR true' : ''})`, position: '$2::bytea' };
-  const trusted = state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate) ? 'false' : state.phase === 'live' ? 'true' : `t.${POSITION_COLUMN} IS NOT NULL`;
+  const reread = state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate);
+  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || reread ? 'true' : `(t.${EPOCH_COLUMN} < $1)`, position: '$2::bytea' };
+  const trusted = state.phase === 'live' ? 'true' : `t.${POSITION_COLUMN} IS NOT NULL`;
   await sql.execute(
     `${archiveRows(target, archive, end)} FROM ${target.sql} AS t
       WHERE (t.${EPOCH_COLUMN} < $1 OR (t.${EPOCH_COLUMN} = $1 AND (t.${POSITION_COLUMN} IS NULL OR t.${POSITION_COLUMN} <= $2::bytea) AND ${trusted}))

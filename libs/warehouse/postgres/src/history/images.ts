@@ -1,8 +1,7 @@
 import type { StandingImage } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import { textOf } from '../standing';
+import { textOf, versionOf } from '../standing';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
-import { versionOf } from '../small-writes';
 import { BEGIN_COLUMN } from './archive';
 
 /** `t.k = u.k0::type AND …` of keys given as arrays of text; `first` is the number of the first array's parameter. */

@@ -5,6 +5,15 @@ import { BEGIN_COLUMN } from './archive';
 import { archiveRows } from './derive';
 import { keysAsArrays } from './images';
 
+/** To be called after repairs: a row that was brought back has no begin; it is there since the end of what is known of its key. */
+export async function beginMissing(sql: Sql, target: Target, rows: readonly (readonly string[])[]): Promise<void> {
+  const { archive } = target;
+  if (archive === null || !target.keepsBegin || rows.length === 0) return;
+  const keys = keysAsArrays(target, rows, 1);
+  const last = `SELECT max(h.${archive.to.quoted}) FROM ${archive.sql} AS h WHERE ${target.key.map((c) => `h.${c.quoted} = t.${c.quoted}`).join(' AND ')}`;
+  await sql.execute(`UPDATE ${target.sql} AS t SET ${BEGIN_COLUMN} = (${last}) FROM ${keys.from} WHERE ${keys.same('t')} AND t.${BEGIN_COLUMN} IS NULL`, keys.values);
+}
+
 /** A dead letter whose replay changes the row of a key: written, deleted or inserted. */
 export interface ReplayedRow {
   readonly key: readonly string[];
