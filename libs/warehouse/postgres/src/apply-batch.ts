@@ -19,6 +19,8 @@ interface TableWork {
   readonly rows: readonly FoldedRow[];
   /** Present where the rows go by set-based SQL. */
   readonly staged: StagedBatch | null;
+  /** A value that staging refused; told inside the transaction, for only there it is known whether the table's events count. */
+  readonly refused: ElstreamError | null;
 }
 
 type Outcome = { readonly kind: 'tried' } | { readonly kind: 'moved'; readonly counts: WriteCounts } | { readonly kind: 'lost' } | { readonly kind: 'reread'; readonly keys: Map<string, readonly (readonly string[])[]> };
@@ -45,7 +47,8 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
       const target = targetOf(mapping.id);
       const reread = write.reread.get(mapping.id);
       const rows = fillReread(target, fold.rows, reread);
-      work.push({ target, reread, fold, rows, staged: isSmall(target, rows) ? null : await (write.trial ? stageBatch : staged)(runner, target, rows, target.keepsBegin ? stagedBegins(mapping, fold.changes) : undefined) });
+      const stage = (): Promise<StagedBatch> => (write.trial ? stageBatch : staged)(runner, target, rows, target.keepsBegin ? stagedBegins(mapping, fold.changes) : undefined);
+      work.push({ target, reread, fold, rows, ...(isSmall(target, rows) ? { staged: null, refused: null } : await unlessRefused(stage)) });
     }
     await failpoint('batch:staged');
     const outcome = await inRunnerTransaction(runner, async (sql) => writeAll(sql, write, work)).catch((error: unknown) => {
@@ -84,6 +87,16 @@ async function staged(runner: ReturnType<EntityDataSource['createQueryRunner']>,
   }
 }
 
+async function unlessRefused(stage: () => Promise<StagedBatch>): Promise<Pick<TableWork, 'staged' | 'refused'>> {
+  try {
+    return { staged: await stage(), refused: null };
+  } catch (thrown) {
+    const error = isDatabaseError(thrown) ? classifyPostgresError(thrown) : thrown;
+    if (error instanceof ElstreamError && error.recovery === 'park') return { staged: null, refused: error };
+    throw error;
+  }
+}
+
 async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[]): Promise<Outcome> {
   const { pipeline, partition } = write.checkpoint;
   const tables = [...new Set([...work.map((w) => w.target.mapping.id), ...write.parked.map((p) => p.table)])];
@@ -95,6 +108,7 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
     const state = requireState(states, table.target.mapping.id);
     // A table whose preload has not begun, or that was stopped: its events are counted and passed over (R4, R7).
     if (!isActive(state)) continue;
+    if (table.refused !== null) throw table.refused;
     const result = await writeTable(sql, write, table, state);
     if ('written' in result) {
       total.written += result.written;
