@@ -4,7 +4,7 @@ import type { HistoryWrite } from '@elstream/warehouse';
 import { stageVersions } from '../staging';
 import { textOf } from '../standing';
 import type { Target } from '../target';
-import { DELETED_COLUMN, type Archive } from './archive';
+import { APPROXIMATE_COLUMN, DELETED_COLUMN, type Archive } from './archive';
 
 /**
  * Adds the versions that are not there yet, as a multiset per key: of equal versions as many as were read, less those that
@@ -18,6 +18,7 @@ export async function mergeVersions(dataSource: EntityDataSource, write: History
     await failpoint('history:read-before-write');
     return await inRunnerTransaction(runner, async (sql) => {
       await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.history.${archive.sql}`]);
+      if (stage.rows > 0) await sql.execute(incompleteVersions(target, archive, stage.sql));
       const added = stage.rows === 0 ? 0 : await sql.execute(missingVersions(target, archive, stage.sql));
       await settleDue(sql, write.pipeline, write.settles);
       return added;
@@ -36,6 +37,16 @@ function copiedArchive(target: Target): Archive {
 
 async function settleDue(sql: Sql, pipeline: string, ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await sql.execute('DELETE FROM elstream.history_due WHERE pipeline = $1 AND id = ANY ($2::int8[])', [pipeline, [...ids]]);
+}
+
+/**
+ * Versions that stood when a column was added lack its value, and are marked approximate: those that were read again, told
+ * by key and period, give way to what was read. Those that the source has purged since stay as they are.
+ */
+function incompleteVersions(target: Target, archive: Archive, stage: string): string {
+  const period = target.columns.filter((c) => c.name === archive.from.name || c.name === archive.to.name);
+  const same = [...archive.key.map((c) => `h.${c.quoted} = s.${c.property}`), ...period.map((c) => `h.${c.quoted} IS NOT DISTINCT FROM s.${c.property}`)];
+  return `DELETE FROM ${archive.sql} AS h USING ${stage} AS s WHERE h.${APPROXIMATE_COLUMN} AND ${same.join(' AND ')}`;
 }
 
 /**
