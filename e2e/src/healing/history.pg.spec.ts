@@ -206,13 +206,13 @@ async function changeSample(client: Client, random: SeededRandom, n: number): Pr
     const fresh = 10_000 + n * 10 + i;
     switch (random.int(1, 5)) {
       case 1:
-        await client.query(`INSERT INTO inventory.customers (id, first_name, last_name, email) VALUES ($1, 'new', 'customer', $1 || '@x')`, [fresh]);
+        await client.query(`INSERT INTO inventory.customers (id, first_name, last_name, email) VALUES ($1::int, 'new', 'customer', $1::int || '@x')`, [fresh]);
         break;
       case 2:
         await client.query('DELETE FROM inventory.customers WHERE id = (SELECT max(id) FROM inventory.customers WHERE id > 2000)');
         break;
       case 3:
-        await client.query(`UPDATE inventory.products SET weight = $1, name = 'p' || $1::text WHERE id = 101 + $2`, [n / 7, random.int(0, 8)]);
+        await client.query(`UPDATE inventory.products SET weight = $1::float8, name = 'p' || $1::float8 WHERE id = 101 + $2`, [n / 7, random.int(0, 8)]);
         break;
       case 4:
         await client.query('UPDATE inventory.customers SET id = $1 WHERE id = (SELECT min(id) FROM inventory.customers WHERE id > 2000)', [fresh + 500_000]);
