@@ -1,5 +1,5 @@
 import { compareMappings, type ColumnType, type TableMapping } from '@elstream/core';
-import { event, mappingOf, WarehouseFixture } from './warehouse.fixture';
+import { bytesOf, event, mappingOf, WarehouseFixture } from './warehouse.fixture';
 
 const P = WarehouseFixture.pipeline;
 const int: ColumnType = { kind: 'integer', bits: 32 };
@@ -135,6 +135,24 @@ describe('following and resetting a table that keeps history', () => {
     expect(await fx.rows(narrow)).toEqual([['1', 'a2'], ['2', 'b']]);
     await load(narrow, [['7', 'now']]);
     expect(await state()).toMatchObject({ phase: 'live', error: null });
+  });
+
+  it('copied versions that lack an added column give way to what the source says of them now; purged ones stay', async () => {
+    const copied = (columns: Parameters<typeof mappingOf>[1]): TableMapping => ({
+      ...mappingOf('orders', columns),
+      history: { kind: 'copied', target: { schema: 'target', name: 'orders_archive' }, source: { schema: 'public', name: 'orders_archive' }, period: { from: 1, to: 2 } },
+    });
+    const before = copied([['id', 'int4', int], ['valid_from', 'timestamptz'], ['valid_to', 'timestamptz']]);
+    const now = copied([['id', 'int4', int], ['valid_from', 'timestamptz'], ['valid_to', 'timestamptz'], ['added', 'int4', int]]);
+    const merge = async (mapping: TableMapping, rows: string[][]): Promise<number> => fx.warehouse.mergeHistory({ pipeline: P, mapping, rows: bytesOf(rows), settles: [] });
+    const [a, b] = [['1', '2026-01-01 00:00:00+00', '2026-01-02 00:00:00+00'], ['1', '2026-01-02 00:00:00+00', '2026-01-03 00:00:00+00']];
+    await load(before, []);
+    await merge(before, [[...a, 'f'], [...b, 'f']]);
+    await fx.warehouse.evolveTable(P, now, compareMappings(before, now));
+    expect(await merge(before, [[...b, 'f']])).toBe(0);
+    expect(await merge(now, [[...b, '5', 'f']])).toBe(1);
+    expect(await merge(now, [[...b, '5', 'f']])).toBe(0);
+    expect(await archive('added, __elstream_approximate AS lacks', 'orders_archive')).toEqual([{ added: null, lacks: 't' }, { added: '5', lacks: 'f' }]);
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import type { SchemaChange, TableMapping } from '@elstream/core';
 import { type Sql } from '@elstream/database';
+import { APPROXIMATE_COLUMN } from '../history/archive';
 import { createAsOf } from '../history/ddl';
 import type { Target } from '../target';
 import type { WarehouseParts } from '../warehouse-parts';
@@ -19,10 +20,19 @@ export async function evolveTable(parts: WarehouseParts, pipeline: string, to: T
   await exclusively(parts, pipeline, [to.id], async (sql) => {
     await lockDdl(sql, target.sql);
     await orBlocked('EVOLUTION_BLOCKED', { doing: `${target.sql} in the warehouse cannot follow the source's schema`, table: to.id, remedy: 'drop what stands in the way (it can be made again afterwards), or reset the table' }, async () => {
-      await alter(sql, await planEvolution(sql, target, change), target);
+      const planned = await planEvolution(sql, target, change);
+      await alter(sql, planned, target);
+      await markIncomplete(sql, target, planned);
     });
     await markStale(sql, pipeline, to, change.added);
   });
+}
+
+/** Copied versions lack the values of added columns until they are read again, by the preload that follows. */
+async function markIncomplete(sql: Sql, target: Target, planned: readonly PlannedAlteration[]): Promise<void> {
+  const { archive } = target;
+  const grown = planned.some((p) => p.added.length > 0 && p.relation.sql === archive?.sql);
+  if (archive?.kind === 'copied' && grown) await sql.execute(`UPDATE ${archive.sql} SET ${APPROXIMATE_COLUMN} = true WHERE NOT ${APPROXIMATE_COLUMN}`);
 }
 
 /** A table and what is to be done to it. */

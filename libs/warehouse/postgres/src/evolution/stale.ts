@@ -29,3 +29,12 @@ export async function clearStale(sql: Sql, pipeline: string, mapping: TableMappi
     [pipeline, mapping.id, WORDS, JSON.stringify(mapping.columns.map((c) => c.source))],
   );
 }
+
+/** True for a mapping from before the columns were added: what it reads lacks them. */
+export async function lacksColumns(sql: Sql, pipeline: string, mapping: TableMapping): Promise<boolean> {
+  const found = await sql.query(
+    `SELECT 1 FROM elstream.table_state WHERE pipeline = $1 AND table_id = $2 AND starts_with(stale, $3) AND NOT substr(stale, length($3) + 1)::jsonb <@ $4::jsonb`,
+    [pipeline, mapping.id, WORDS, JSON.stringify(mapping.columns.map((c) => c.source))],
+  );
+  return found.length > 0;
+}

@@ -1,6 +1,7 @@
 import { failpoint } from '@elstream/core';
 import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
 import type { HistoryWrite } from '@elstream/warehouse';
+import { lacksColumns } from '../evolution/stale';
 import { stageVersions } from '../staging';
 import { textOf } from '../standing';
 import type { Target } from '../target';
@@ -18,7 +19,7 @@ export async function mergeVersions(dataSource: EntityDataSource, write: History
     await failpoint('history:read-before-write');
     return await inRunnerTransaction(runner, async (sql) => {
       await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.history.${archive.sql}`]);
-      if (stage.rows > 0) await sql.execute(incompleteVersions(target, archive, stage.sql));
+      if (stage.rows > 0 && !(await lacksColumns(sql, write.pipeline, target.mapping))) await sql.execute(incompleteVersions(target, archive, stage.sql));
       const added = stage.rows === 0 ? 0 : await sql.execute(missingVersions(target, archive, stage.sql));
       await settleDue(sql, write.pipeline, write.settles);
       return added;
