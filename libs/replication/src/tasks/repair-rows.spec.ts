@@ -1,0 +1,164 @@
+import type { DeadLetter } from '@elstream/control';
+import { ElstreamError, type Cell, type Standing, type TableMapping } from '@elstream/core';
+import type { RepairEntry, RepairOutcome, RepairWrite } from '@elstream/warehouse';
+import { TABLE } from '../compare/sides.fixture';
+import { repairRows } from './repair-rows';
+import { POSITION, doneBy, each, taskContext, type World } from './tasks.fixture';
+
+const refused = (): never => {
+  throw new ElstreamError('VALUE_REFUSED', 'park', 'the column cannot hold it');
+};
+
+interface Tables {
+  readonly source: Map<string, Cell>;
+  /** A number that grows with each write is the version. */
+  readonly warehouse: Map<string, { readonly name: Cell; readonly version: number }>;
+  /** Called before a write is judged. */
+  readonly meanwhile?: (tables: Tables, write: RepairWrite) => void;
+  readonly phase?: string;
+  readonly letters?: readonly Partial<DeadLetter>[];
+}
+
+/** R9 on tables in memory: `bad` is a value the warehouse cannot hold, `none` no key. */
+function mending(tables: Tables, payload: Record<string, unknown>, more: World = {}) {
+  const log: string[] = [];
+  const notes: string[] = [];
+  const settled: string[] = [];
+  const standing = (key: readonly string[]): Standing => {
+    const row = tables.warehouse.get(key[0] ?? '');
+    // Versions are told apart by kind and epoch here: enough to see that a row was written to.
+    return row === undefined ? { is: 'nothing' } : { is: 'row', version: { epoch: row.version, kind: 'stream', position: POSITION } };
+  };
+  const judge = ({ key, expect: read, row, settles }: RepairEntry): RepairOutcome => {
+    const id = key[0] ?? '';
+    if (JSON.stringify(standing(key)) !== JSON.stringify(read)) return 'moved';
+    if (settles !== undefined) settled.push(settles);
+    const stands = tables.warehouse.get(id);
+    if (row === null) return tables.warehouse.delete(id) ? 'deleted' : 'unchanged';
+    if (stands?.name === row[1]) return 'unchanged';
+    tables.warehouse.set(id, { name: row[1] ?? null, version: (stands?.version ?? 0) + 1 });
+    return 'written';
+  };
+  const context = taskContext({
+    task: { kind: 'repair-rows', payload },
+    source: {
+      readByKeys: async (_: TableMapping, keys: readonly string[][]) => (log.push('source'), keys.flatMap(([id = '']) => (tables.source.has(id) ? [[id, tables.source.get(id) ?? null]] : []))),
+      transactionsInProgress: async () => (log.push('wait'), []),
+    },
+    warehouse: {
+      openUse: async () => log.push('use'),
+      readStanding: async (_: TableMapping, keys: readonly string[][]) => {
+        log.push('target');
+        if (keys.some(([id]) => id === 'none')) refused();
+        return { epoch: 1, phase: tables.phase ?? 'live', at: keys.map((key) => ({ standing: standing(key), row: null })) };
+      },
+      repairRows: async (write: RepairWrite) => {
+        log.push(`write ${String(write.entries.length)}`);
+        tables.meanwhile?.(tables, write);
+        if (write.entries.some((e) => e.row?.[1] === 'bad')) refused();
+        return write.entries.map(judge);
+      },
+    },
+    store: { readDeadLetter: async (id: string) => ({ table: TABLE.id, state: 'parked', oldKey: null, key: null, ...tables.letters?.find((l) => l.id === id), id }), noteReplay: async (id: string, note: string) => notes.push(`${id}: ${note}`) },
+    ...more,
+  });
+  return { run: () => doneBy(repairRows(context)).then(({ result }) => result), log, notes, settled };
+}
+
+const rows = (all: Record<string, Cell>): Tables['source'] => new Map(Object.entries(all));
+const standing = (all: Record<string, Cell>): Tables['warehouse'] => new Map(Object.entries(all).map(([id, name]) => [id, { name, version: 1 }]));
+const names = ({ warehouse }: Tables): Record<string, Cell> => Object.fromEntries([...warehouse].map(([id, { name }]) => [id, name]));
+
+describe('mending rows', () => {
+  it('reads the target, waits, reads the source and writes, in that order', async () => {
+    const tables = { source: rows({ 1: 'a', 2: 'b', 3: 'c' }), warehouse: standing({ 1: 'x', 3: 'c', 4: 'extra' }) };
+    const world = mending(tables, { keys: [['1'], ['2'], ['3'], ['4'], ['5'], ['1']], of: 'row' });
+    expect(await world.run()).toEqual({ repaired: 2, deleted: 1, unchanged: 2, moved: 0, failed: 0, refused: [] });
+    expect(world.log).toEqual(['use', 'target', 'wait', 'source', 'write 5']);
+    expect(names(tables)).toEqual({ 1: 'a', 2: 'b', 3: 'c' });
+  });
+
+  it('tries again what the stream writes to meanwhile, and names it when it never rests', async () => {
+    let writes = 0;
+    const meanwhile = ({ warehouse }: Tables): void => {
+      writes += 1;
+      warehouse.set('1', { name: 'streamed', version: 100 + writes });
+      if (writes === 1) warehouse.set('2', { name: 'streamed once', version: 100 });
+    };
+    const tables = { source: rows({ 1: 'a', 2: 'b' }), warehouse: standing({ 1: 'x', 2: 'y' }), meanwhile };
+    expect(await mending(tables, { keys: [['1'], ['2']], of: 'row' }).run()).toEqual({
+      repaired: 1,
+      deleted: 0,
+      unchanged: 0,
+      moved: 1,
+      failed: 0,
+      refused: [{ key: 'id=1', reason: expect.stringContaining('try again') }],
+    });
+    expect(writes).toBe(3);
+  });
+
+  it('mends all but the keys whose value is refused, or that are none', async () => {
+    const tables = { source: rows({ 1: 'a', 2: 'bad', 3: 'c' }), warehouse: standing({ 1: 'x' }) };
+    const result = await mending(tables, { keys: [['1'], ['2'], ['none'], ['3']], of: 'row' }).run();
+    expect(result).toMatchObject({ repaired: 2, failed: 2, refused: [{ key: 'id=2', reason: expect.stringContaining('cannot hold') }, { key: 'id=none' }] });
+    expect(names(tables)).toEqual({ 1: 'a', 3: 'c' });
+  });
+
+  it.each(['new', 'stopped'])('of a table that is %s is refused', async (phase) => {
+    await expect(mending({ source: rows({}), warehouse: standing({}), phase }, { keys: [['1']], of: 'row' }).run()).rejects.toMatchObject({ code: 'TABLE_NOT_LIVE', recovery: 'refuse' });
+  });
+
+  it('ends for now when the worker stops', async () => {
+    const world = mending({ source: rows({}), warehouse: standing({}) }, { keys: [['1']], of: 'row' }, { signal: AbortSignal.abort() });
+    await expect(world.run()).rejects.toMatchObject({ recovery: 'retry' });
+  });
+});
+
+describe('mending copied history', () => {
+  it('merges what the source has of each key, after the wait', async () => {
+    const merged: string[] = [];
+    const read = (keys: readonly string[][]): Uint8Array[] => [Buffer.from(keys.join())];
+    const context = taskContext({
+      task: { kind: 'repair-rows', payload: { keys: [['1'], ['2'], ['3']], of: 'history' } },
+      source: { readHistory: async (_: unknown, { keys }: { keys: string[][] }) => ({ rows: each(read(keys)), count: () => 1 }) },
+      warehouse: {
+        mergeHistory: async ({ rows: pieces }: { rows: AsyncIterable<Uint8Array> }) => {
+          for await (const piece of pieces) merged.push(Buffer.from(piece).toString());
+          return merged.at(-1) === '3' ? refused() : merged.at(-1) === '1' ? 2 : 0;
+        },
+      },
+    });
+    expect((await doneBy(repairRows(context))).result).toMatchObject({ repaired: 1, unchanged: 1, failed: 1, refused: [{ key: 'id=3' }] });
+    expect(merged).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('replaying dead letters', () => {
+  it('mends their keys, settles what is right then and notes what is not', async () => {
+    const tables: Tables = {
+      source: rows({ 1: 'a', 2: 'bad', 8: 'moved here' }),
+      warehouse: standing({ 1: 'x', 7: 'moved away', 5: 'deleted since' }),
+      letters: [
+        { id: '10', key: ['1'] },
+        { id: '11', key: ['2'] },
+        { id: '12', key: ['8'], oldKey: ['7'] },
+        { id: '13', key: null },
+        { id: '14', key: ['1'], state: 'replayed' },
+        { id: '15', key: ['5'] },
+        { id: '16', key: ['1'] },
+      ],
+    };
+    const world = mending(tables, { deadLetters: ['10', '11', '12', '13', '14', '15', '16'] });
+    expect(await world.run()).toMatchObject({ repaired: 2, deleted: 1, unchanged: 1, moved: 0, failed: 3 });
+    expect(world.settled).toEqual(['10', '12', '15', '16']);
+    expect(world.notes.map((note) => note.slice(0, 20))).toEqual(['13: its key is not k', '11: the column canno']);
+    expect(names(tables)).toEqual({ 1: 'a', 8: 'moved here' });
+  });
+
+  it('leaves a moved row’s letter parked while the key it moved from cannot be mended', async () => {
+    const tables: Tables = { source: rows({ 7: 'bad', 8: 'moved here' }), warehouse: standing({ 7: 'old' }), letters: [{ id: '12', key: ['8'], oldKey: ['7'] }] };
+    const world = mending(tables, { deadLetters: ['12'] });
+    expect(await world.run()).toMatchObject({ repaired: 0, failed: 1 });
+    expect([world.settled, world.notes.length]).toEqual([[], 1]);
+  });
+});
