@@ -104,14 +104,16 @@ describe('dead letters (R7)', () => {
   });
 
   describe('are settled together with the repair of their key', () => {
-    const replay = async (cells: [string, string, string] | null, key = '2'): Promise<unknown> => {
-      await fx.apply(items, [], new Map(), { parked: [letter(key)] });
-      const [dead] = await fx.deadLetters();
+    const settle = async (id: string, key: string, cells: [string, string, string] | null): Promise<unknown> => {
       const stands = await fx.warehouse.readStanding(items, [[key]]);
       return fx.warehouse.repairRows({
         pipeline: WarehouseFixture.pipeline, mapping: items, epoch, readUntil: LogPosition.fromBigInt(50n, 8),
-        entries: [{ key: [key], expect: stands.at[0]!.standing, row: cells, settles: dead!.id }],
+        entries: [{ key: [key], expect: stands.at[0]!.standing, row: cells, settles: id }],
       });
+    };
+    const replay = async (cells: [string, string, string] | null): Promise<unknown> => {
+      await fx.apply(items, [], new Map(), { parked: [letter('2')] });
+      return settle((await fx.deadLetters())[0]!.id, '2', cells);
     };
 
     it.each([
@@ -121,6 +123,19 @@ describe('dead letters (R7)', () => {
     ])('%s', async (outcome, cells) => {
       expect(await replay(cells)).toEqual([outcome]);
       expect(await fx.deadLetters()).toMatchObject([{ state: 'replayed', settled_at: expect.any(Date) as unknown, note: expect.any(String) as unknown }]);
+    });
+
+    it('the last one takes the delete markers with it, unless a use is open', async () => {
+      await fx.apply(items, [], new Map(), { parked: [letter('2'), letter('3'), letter('4')] });
+      const [first, second, third] = (await fx.deadLetters()).map((d) => d.id);
+      await fx.apply(items, [event.delete(items, 40, '1')]);
+      const use = await fx.openUse(items);
+      await settle(first!, '2', ['2', 'mended', 'b2']);
+      await fx.warehouse.closeUse(use);
+      await settle(second!, '3', null);
+      expect(await fx.markers(items)).toBe(1);
+      await settle(third!, '4', null);
+      expect(await fx.markers(items)).toBe(0);
     });
 
     it('stay parked where the value still does not fit', async () => {

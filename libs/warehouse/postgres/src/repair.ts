@@ -66,7 +66,13 @@ async function closeUse(sql: Sql, use: TableUse, target: Target): Promise<void> 
   const { pipeline, mapping, runId } = use;
   await lockTables(sql, 'exclusive', { pipeline, tables: [mapping.id], partitions: await readPartitions(sql, pipeline) });
   await sql.execute('DELETE FROM elstream.open_use WHERE pipeline = $1 AND table_id = $2 AND run_id = $3', [pipeline, mapping.id, runId]);
-  const state = (await readLockedStates(sql, pipeline, [mapping.id])).get(mapping.id);
+  await dropUnneededMarkers(sql, pipeline, target);
+}
+
+/** Under the table's locks, after a use or a dead letter of it has ended (R5). */
+async function dropUnneededMarkers(sql: Sql, pipeline: string, target: Target): Promise<void> {
+  const table = target.mapping.id;
+  const state = (await readLockedStates(sql, pipeline, [table])).get(table);
   if (state !== undefined && needsNoMarkers(state)) await sql.execute(`DELETE FROM ${target.markerSql}`);
 }
 
@@ -109,11 +115,17 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
   if (judged.some((j) => j.outcome === 'written' || j.outcome === 'deleted')) {
     await sql.execute('UPDATE elstream.table_state SET reread_until = greatest(reread_until, $3::text), updated_at = now() WHERE pipeline = $1 AND table_id = $2', [pipeline, mapping.id, write.readUntil.hex]);
   }
+  await settleAll(sql, pipeline, judged);
+  if (judged.some((j) => j.entry.settles !== undefined)) await dropUnneededMarkers(sql, pipeline, target);
+  return judged.map((j) => j.outcome);
+}
+
+/** Dead letters all of whose entries have been repaired, or found right. */
+async function settleAll(sql: Sql, pipeline: string, judged: readonly Judged[]): Promise<void> {
   const open = new Set(judged.flatMap(({ entry, outcome }) => (outcome === 'moved' ? (entry.settles ?? []) : [])));
   for (const { entry, outcome } of judged) {
     if (entry.settles !== undefined && outcome !== 'moved' && !open.has(entry.settles)) await settle(sql, pipeline, entry.settles, outcome);
   }
-  return judged.map((j) => j.outcome);
 }
 
 /** R13: rows that a replay changes. Repairs leave no version, but a dead letter is a change that history would lack. */
