@@ -86,6 +86,12 @@ test('a pipeline driven through the API alone is preloaded, streamed, validated,
   expect(compared).toMatchObject({ state: 'succeeded', stages: ['validate'], differences: 1, unverified: 0, rowsCompared: 2501 });
   expect(compared.progress.every(({ phase, preload }) => phase === 'live' && preload.total === 0)).toBe(true);
   expect((await http().get(`/api/v1/runs/${compared.id}/differences`)).body).toEqual([{ table: 'public.orders', key: 'id=7', cells: ['7'], of: 'row', kind: 'unequal', columns: ['note'] }]);
+  const { body: repair } = await http().post('/api/v1/pipelines/shop/repairs').send({ run: compared.id }).expect(201);
+  expect(components.RepairRun.strict().parse(repair)).toMatchObject({ keys: 1, leftOut: 0, tables: ['public.orders'] });
+  expect((await endOf(repair.id as string)).progress).toMatchObject([{ table: 'public.orders', repair: { repaired: 1, deleted: 0, unchanged: 0, moved: 0, failed: 0 } }]);
+  expect(await warehouse.query('SELECT note FROM dwh.orders WHERE id = 7')).toEqual([{ note: 'note 7' }]);
+  const { body: reset } = await http().post('/api/v1/pipelines/shop/reset').send({ confirm: 'shop', tables: ['public.orders'] }).expect(201);
+  expect(await endOf(reset.id as string)).toMatchObject({ state: 'succeeded', reason: 'reset', differences: 0, tables: ['public.orders'] });
 
   await http().post('/api/v1/pipelines/shop/pause').expect(200);
   await http().delete('/api/v1/pipelines/shop?confirm=shop').expect(204);
