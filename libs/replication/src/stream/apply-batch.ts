@@ -1,4 +1,5 @@
 import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, ruleHolds, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type ParkedEvent, type RowEvent, type TableMapping } from '@elstream/core';
+import type { SourceDatabase } from '@elstream/source';
 import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
@@ -169,7 +170,7 @@ async function readAgain(
     if (mapping === undefined) continue;
     const before = reread.get(table) ?? { rows: [], absent: [] };
     const rows = [];
-    for (const slice of slices(keys, REREAD_KEYS)) rows.push(...(await source.readByKeys(mapping, slice)));
+    for (const slice of slices(keys, REREAD_KEYS)) rows.push(...(await readByKeys(source, mapping, slice)));
     const found = byKey(mapping, rows, (row) => row);
     const asked = new Set(keys.map((key) => keyIdentity(mapping, key)));
     const kept = before.rows.filter((row) => !asked.has(keyIdentity(mapping, keyOfRow(mapping, row))));
@@ -182,6 +183,16 @@ async function readAgain(
   }
   const readUntil = await source.endOfLog();
   for (const [table, answer] of answers) reread.set(table, { ...answer, readUntil });
+}
+
+/** A permanent error names its table: a column that is gone by now is the schema watch's to follow. */
+async function readByKeys(source: SourceDatabase, mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<readonly Cell[][]> {
+  try {
+    return await source.readByKeys(mapping, keys);
+  } catch (error) {
+    if (recoveryOf(error) !== 'stop') throw error;
+    throw new ElstreamError('STREAM_REREAD', 'stop', error instanceof Error ? error.message : String(error), { cause: error, place: { table: mapping.id } });
+  }
 }
 
 /** The row under the key as it was asked for: the source may spell an equal key otherwise by now (1.0, 1.00), which a later event brings. */

@@ -14,7 +14,7 @@ export interface StreamCompanions {
   historyTouched(): void;
   /** The log holds a schema that the mapping does not fit. */
   schemaChanged(stuck: StuckTable): Promise<StuckAnswer>;
-  /** The log holds columns that the mapping does not know; nothing is held up by them. */
+  /** The log shows other columns than before, or than mapped; nothing is held up by them. */
   columnsNoticed(): void;
 }
 
@@ -200,7 +200,7 @@ export class PipelineStream implements Service {
       this.read = mappings;
       const stream = await this.pipeline.stream();
       let checkpoint = from;
-      const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, opened: () => this.reads(from, mappings.size), signal });
+      const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, opened: () => this.reads(from, mappings.size), reshaped: () => this.companions?.columnsNoticed(), signal });
       for await (const batch of readAhead(batches, () => session.abort())) {
         if (signal.aborted) return;
         // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
@@ -298,10 +298,11 @@ export class PipelineStream implements Service {
 
   /** A schema that changed is followed, or stops its table alone. True: the stream begins again, with other mappings or later. */
   private async goesOnWithout(error: unknown): Promise<boolean> {
-    const table = error instanceof ElstreamError && error.code === 'STREAM_SCHEMA_CHANGED' ? error.place.table : undefined;
-    if (table === undefined || this.companions === null || !(error instanceof ElstreamError)) return false;
+    if (this.companions === null || !(error instanceof ElstreamError) || !['STREAM_SCHEMA_CHANGED', 'STREAM_REREAD'].includes(error.code)) return false;
+    const { table } = error.place;
+    if (table === undefined) return false;
     try {
-      const answer = await this.companions.schemaChanged({ table, used: this.read.get(table) ?? null, reason: error.message });
+      const answer = await this.companions.schemaChanged({ table, used: this.read.get(table) ?? null, reason: error.message, certain: error.code === 'STREAM_SCHEMA_CHANGED' });
       if (answer === 'no') return false;
       this.failures += 1;
       if (answer === 'went-on' && this.failures === 1) return true;

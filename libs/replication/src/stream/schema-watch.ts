@@ -16,6 +16,8 @@ export interface StuckTable {
   readonly used: TableMapping | null;
   /** What the stream said. */
   readonly reason: string;
+  /** False: it may as well be something that a person can mend, a privilege for instance. */
+  readonly certain: boolean;
 }
 
 /** `went-on`: the mapping is another one, the stream may begin again. `later`: so it will be. `no`: nothing was or will be done. */
@@ -38,6 +40,7 @@ export class SchemaWatch implements Service {
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
   private waker = new AbortController();
+  private woken = false;
   private ended: Promise<void> | null = null;
   /** Looks are taken one after the other. */
   private turn: Promise<unknown> = Promise.resolve();
@@ -63,6 +66,7 @@ export class SchemaWatch implements Service {
 
   /** Looks now instead of at the next time. */
   wake(): void {
+    this.woken = true;
     this.waker.abort();
     this.waker = new AbortController();
   }
@@ -75,7 +79,9 @@ export class SchemaWatch implements Service {
   private async loop(): Promise<void> {
     const { schemaIntervalMs } = this.pipeline.settings;
     for (let ms = Math.min(FIRST_MS, schemaIntervalMs); ; ms = schemaIntervalMs) {
-      await sleep(ms, AbortSignal.any([this.stopping.signal, this.waker.signal]));
+      // Woken during the look before: it may have looked too early.
+      if (!this.woken) await sleep(ms, AbortSignal.any([this.stopping.signal, this.waker.signal]));
+      this.woken = false;
       if (this.stopping.signal.aborted) return;
       // Another process reads the stream, and looks.
       if (this.stream.standby) continue;
@@ -158,6 +164,7 @@ export class SchemaWatch implements Service {
     if (stuck === null) return 'no';
     // Another process, or an earlier look, was quicker than the stream.
     if (JSON.stringify(stuck.used) !== JSON.stringify(before)) return 'went-on';
+    if (!stuck.certain) return 'no';
     // The stream cannot go on with this table, and everything else must not wait for it.
     await this.halt(before, obstacle(verdict.do === 'wait' ? `${stuck.reason}; ${verdict.because}` : stuck.reason));
     return 'went-on';
