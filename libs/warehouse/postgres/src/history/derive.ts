@@ -92,12 +92,20 @@ export function archiveColumns(archive: Archive): string {
   return [...archive.columns.map((c) => c.quoted), ...period, DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN].join(', ');
 }
 
+/** About the size of what is handed to the driver at once. */
+const PIECE_CHARS = 64 * 1024;
+
 function* endedLines(archive: Archive, ended: readonly EndedVersion[]): Generator<Buffer> {
   const bool = (value: boolean): string => (value ? 't' : 'f');
+  let piece = '';
   for (const version of ended) {
     const period = archive.inRow ? [] : [beginText(version.fromUs), beginText(version.toUs)];
-    yield Buffer.from(encodeRow([...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`]), 'utf8');
+    piece += encodeRow([...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`]);
+    if (piece.length < PIECE_CHARS) continue;
+    yield Buffer.from(piece, 'utf8');
+    piece = '';
   }
+  if (piece !== '') yield Buffer.from(piece, 'utf8');
 }
 
 async function writeEnded(sql: Sql, archive: Archive, ended: readonly EndedVersion[]): Promise<void> {

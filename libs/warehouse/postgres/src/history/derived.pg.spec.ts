@@ -138,6 +138,24 @@ describe.each([
       expect(await begins(fx)).toEqual({ 1: 10, 2: 20 });
     });
 
+    it('a row that the next preload finds again begins where its history ended, and is seen at no time twice', async () => {
+      await apply(event.delete(items, 10, '1'));
+      await preload(fx, items, [['1', 'back', 'b1'], ['2', 'two', 'b2'], ['3', 'three', null], ['4', 'unheard of', null]]);
+      expect(await begins(fx)).toEqual({ 1: 10, 2: null, 3: null, 4: null });
+      await apply(event.update(items, 20, ['1', 'x', 'b1']));
+      expect([(await asOf(fx, 5))[0], (await asOf(fx, 15))[0], (await asOf(fx, 25))[0]]).toEqual([['1', 'one', 'b1'], ['1', 'back', 'b1'], ['1', 'x', 'b1']]);
+    });
+
+    it('a truncate leaves rows of an epoch before approximate, and none of preload rows that may be newer', async () => {
+      await apply(event.update(items, 10, ['1', 'a', 'b1']));
+      await preload(fx, items, [['2', 'two', 'b2']], true);
+      await apply(event.truncate(items, 20));
+      expect((await versions(fx)).filter((v) => v.to === 20)).toEqual([
+        { row: ['1', 'a', 'b1'], from: 10, to: 20, deleted: true, approximate: true },
+        { row: ['3', 'three', null], from: null, to: 20, deleted: true, approximate: true },
+      ]);
+    });
+
     it('a row with an unknown column that stands in no epoch is read again, and its versions say that they are inexact', async () => {
       await preload(fx, items, [], true);
       const events = [event.update(items, 20, ['8', 'a', undefined]), event.update(items, 21, ['8', 'b', undefined])];

@@ -1,4 +1,3 @@
-import { failpoint } from '@elstream/core';
 import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
 import type { HistoryWrite } from '@elstream/warehouse';
 import { lacksColumns } from '../evolution/stale';
@@ -16,7 +15,6 @@ export async function mergeVersions(dataSource: EntityDataSource, write: History
   const runner = dataSource.createQueryRunner();
   try {
     const stage = await stageVersions(runner, target, write.rows);
-    await failpoint('history:read-before-write');
     return await inRunnerTransaction(runner, async (sql) => {
       await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.history.${archive.sql}`]);
       if (stage.rows > 0 && !(await lacksColumns(sql, write.pipeline, target.mapping))) await sql.execute(incompleteVersions(target, archive, stage.sql));
