@@ -1,4 +1,5 @@
 import { describeKey, historyTable, keyIdentity, sleep, type KeyDigest, type KeyRange, type TableMapping } from '@elstream/core';
+import type { DueHistory } from '@elstream/warehouse';
 import type { Difference } from '../overview/overview';
 import { rangeOf } from '../tasks/key-range';
 import type { TaskContext } from '../tasks/task-context';
@@ -99,12 +100,16 @@ async function copiesSettle(context: TaskContext, mapping: TableMapping, keys: r
     return false;
   }
   const wanted = new Set(keys.map((key) => keyIdentity(mapping, key)));
+  const concerns = ({ table, key }: DueHistory): boolean => table === mapping.id && (key === null || wanted.has(keyIdentity(mapping, key)));
+  // What is noted from here on comes from later changes: waiting for that too would never end beside a busy writer.
+  let upTo: bigint | null = null;
   for (const began = deps.clock(); !signal.aborted; await sleep(POLL_MS, signal)) {
     moved();
     const due = await pipeline.warehouse.dueHistory(pipeline.name, DUE_LIMIT);
-    const open = due.some(({ table, key }) => table === mapping.id && (key === null || wanted.has(keyIdentity(mapping, key))));
     // A full answer may hide one of ours behind it.
-    if (!open && due.length < DUE_LIMIT) return true;
+    if (due.length < DUE_LIMIT) upTo ??= due.reduce((last, { id }) => (BigInt(id) > last ? BigInt(id) : last), 0n);
+    const last = upTo;
+    if (last !== null && !due.some((entry) => BigInt(entry.id) <= last && concerns(entry))) return true;
     if (deps.clock() - began >= pipeline.settings.validationWaitMs) return false;
   }
   return false;

@@ -1,5 +1,6 @@
 import { backoffMs, describeError, failpoint, sleep, type Logger, type Service, type TableMapping } from '@elstream/core';
 import type { DueHistory } from '@elstream/warehouse';
+import { slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { awaitReadable } from '../transaction-wait';
@@ -13,7 +14,10 @@ export interface HistoryOptions {
   readonly backoff: { readonly minMs: number; readonly maxMs: number };
 }
 
-const DUE_AT_ONCE = 1_000;
+/** Every look waits for the source's transactions in progress once, so it takes as much as it can. */
+const DUE_AT_ONCE = 20_000;
+/** Keys whose versions are read and merged at once. */
+const KEYS_AT_ONCE = 2_000;
 
 /**
  * Copied history (R13): fetches the versions of keys that applied batches have touched, once their commits are visible at
@@ -107,7 +111,8 @@ export class HistoryCopier implements Service {
     } else {
       // A key may be due more than once; its versions are asked for once.
       const keys = [...new Map(entries.map((entry) => [JSON.stringify(entry.key), entry.key ?? []])).values()];
-      added = await this.merge(mapping, await source.readHistory(mapping, { keys }, signal), settles);
+      const pieces = slices(keys, KEYS_AT_ONCE);
+      for (const [n, piece] of pieces.entries()) added += await this.merge(mapping, await source.readHistory(mapping, { keys: piece }, signal), n === pieces.length - 1 ? settles : []);
     }
     this.deps.observer.historyMerged(this.pipeline.name, mapping.id, added);
   }
