@@ -24,7 +24,7 @@ describe('npm run demo', () => {
     const last = `${program.stdout}${program.stderr}`;
     expect([code, last]).toEqual([0, expect.stringContaining('Both sides are equal')]);
     const result = lastLine(program);
-    expect(result).toMatchObject({ demo: 'ok', seconds: expect.any(Number), changesDuringPreload: expect.any(Number), keyMovesDuringPreload: expect.any(Number), differences: 0 });
+    expect(result).toMatchObject({ demo: 'ok', seconds: expect.any(Number), changesDuringPreload: expect.any(Number), keyMovesDuringPreload: expect.any(Number), differences: 0, found: 4, repaired: 4, parked: 1, replayed: 1 });
     expect(Object.keys(result.tables).sort()).toEqual(['customers', 'orders', 'products', 'products_on_hand']);
     for (const { source, warehouse } of Object.values(result.tables)) expect(warehouse).toBe(source);
     expect(result.preloadedRows).toBeGreaterThan(4_500);

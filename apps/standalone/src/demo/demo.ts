@@ -11,14 +11,14 @@ import { compareSides, Writer, type WriterTally } from './children';
 import { type Cleanup } from './cleanup';
 import { type Comparison } from './compare-main';
 import { type DemoOptions, sampleSize } from './options';
+import { catchUp, endOfRun, healthy, PIPELINE, POLL_MS, refuseFailed } from './follow';
+import { heal, type Healed } from './heal';
 import { type Output, whole } from './output';
-import { type DifferenceLine, Rest, type RunDetail } from './rest';
+import { type DifferenceLine, Rest } from './rest';
 import { startServices } from './services/start-services';
 
-const PIPELINE = 'inventory';
 /** Nobody wants to wait ten seconds for the counter that shows that an idle source has nothing left. */
 const SETTINGS = '\nstream: { counterIntervalMs: 500ms }\n';
-const POLL_MS = 150;
 /** The stream follows the writer when it is no further behind than this. */
 const FOLLOWS_MS = 1_500;
 const FOLLOW_WAIT_MS = 20_000;
@@ -34,6 +34,8 @@ export interface DemoResult {
   readonly changesApplied: number;
   readonly catchUpMs: number;
   readonly writer: WriterTally;
+  /** What the second part came to; null with `--damage-after`, which ends before it. */
+  readonly healed: Healed | null;
 }
 
 export interface DemoContext {
@@ -82,8 +84,11 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
   const comparison = await compareSides(urls.source, urls.warehouse, signal);
   out.step('a separate process has compared every table both ways with EXCEPT');
   const own = await Promise.race([compareOwn(rest, context), product.failure]);
+  const healed = options.damageAfter || own.differences + own.unverified > 0 ? null : await Promise.race([heal(rest, urls, context), product.failure]);
+  const final = healed === null ? comparison : await compareSides(urls.source, urls.warehouse, signal);
+  if (healed !== null) out.step('the separate process has compared every table once more');
   const { eventsApplied } = await rest.pipeline(PIPELINE);
-  return { mode: options.services ? 'services' : 'standalone', comparison, own, preload, duringPreload, total: await countAudit(audit, '-infinity', 'infinity'), changesApplied: eventsApplied, catchUpMs, writer: tally };
+  return { mode: options.services ? 'services' : 'standalone', comparison: final, own, healed, preload, duringPreload, total: await countAudit(audit, '-infinity', 'infinity'), changesApplied: eventsApplied, catchUpMs, writer: tally };
 }
 
 interface Urls {
@@ -199,51 +204,12 @@ async function followWriter(rest: Rest, leastMs: number, signal: AbortSignal): P
   }
 }
 
-/** One log, in order: when something from after the writer's end was applied, all of the writer's was. */
-async function catchUp(rest: Rest, stoppedAt: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const asked = performance.now();
-    const { lagMs } = await healthy(rest);
-    // Lag is counted from a moment after `asked`: the newest applied is younger than asked - lag.
-    if (lagMs !== null && asked - lagMs > stoppedAt) return;
-    await sleep(POLL_MS, signal);
-    signal.throwIfAborted();
-  }
-}
-
-async function healthy(rest: Rest) {
-  const pipeline = await rest.pipeline(PIPELINE);
-  if (pipeline.streamError !== null) throw new Error(`the stream stands still: ${pipeline.streamError}`);
-  if (pipeline.gapReason !== null) throw new Error(`log gap: ${pipeline.gapReason}`);
-  return pipeline;
-}
-
 async function compareOwn(rest: Rest, context: DemoContext): Promise<DemoResult['own']> {
   const { id } = await rest.startRun(PIPELINE, ['validate']);
   const run = await endOfRun(rest, id, context);
   context.out.step(`elstream's own validation has compared ${whole(run.rowsCompared)} rows`);
   const examples = run.differences === 0 ? [] : await rest.differences(id);
   return { rows: run.rowsCompared, differences: run.differences, unverified: run.unverified, examples };
-}
-
-async function endOfRun(rest: Rest, id: string, { out, signal }: DemoContext): Promise<RunDetail> {
-  const progress = out.progress('validation', 'validate');
-  try {
-    for (;;) {
-      const run = await rest.run(id);
-      progress.show(run);
-      refuseFailed(run);
-      if (run.state === 'succeeded') return run;
-      await sleep(POLL_MS, signal);
-      signal.throwIfAborted();
-    }
-  } finally {
-    progress.end();
-  }
-}
-
-function refuseFailed(run: RunDetail): void {
-  if (run.state === 'failed' || run.state === 'cancelled') throw new Error(`the run ${run.state}: ${run.error ?? 'no reason given'}`);
 }
 
 async function damage(warehouse: string, out: Output): Promise<void> {

@@ -8,7 +8,7 @@ import { Cleanup } from './cleanup';
 import { type DemoResult, runDemo } from './demo';
 import { type DemoOptions, parseOptions, USAGE } from './options';
 import { Output } from './output';
-import { differencesOf, resultLine, summary } from './summary';
+import { isEqualAndHealed, resultLine, summary } from './summary';
 
 /** A demonstration that hangs is a failed one, and still has to clean up within the promised three minutes; with many processes to start, five. */
 const LIMIT_MS = { standalone: 165_000, services: 280_000 };
@@ -49,11 +49,11 @@ async function main(): Promise<number> {
   clearTimeout(limit);
   for (const problem of await frame.cleanup.run()) out.line(`while cleaning up: ${problem}`);
   rmSync(frame.folder, { recursive: true, force: true, maxRetries: 5 });
-  if (result !== null && failure === null && differencesOf(result) === 0) rmSync(frame.logFile, { force: true });
+  if (result !== null && failure === null && isEqualAndHealed(result)) rmSync(frame.logFile, { force: true });
   else out.line(`${failure === null ? '' : `the demonstration failed: ${failure}\n`}the log of this run: ${frame.logFile}`);
   const seconds = out.elapsedMs / 1000;
   out.line(result === null ? JSON.stringify({ demo: 'failed', seconds: Math.round(seconds * 10) / 10, error: failure }) : resultLine(result, seconds));
-  return result !== null && differencesOf(result) === 0 ? 0 : 1;
+  return result !== null && isEqualAndHealed(result) ? 0 : 1;
 }
 
 /** A folder of this run alone, and a log beside it that outlives a failure. */

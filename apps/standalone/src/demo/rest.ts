@@ -21,17 +21,35 @@ interface Stage {
   readonly rows: number;
 }
 
+export interface DeadLetterLine {
+  readonly id: string;
+  readonly table: string;
+  readonly op: string;
+  readonly key: readonly string[] | null;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface SchemaChangeLine {
+  readonly table: string;
+  readonly state: string;
+  readonly added: readonly string[];
+}
+
 export interface PipelineState {
   readonly lagMs: number | null;
   readonly eventsApplied: number;
   readonly streamError: string | null;
   readonly gapReason: string | null;
+  readonly activeRunId: string | null;
+  readonly tables: readonly { readonly table: string; readonly phase: string; readonly stale: string | null }[];
 }
 
 export interface DifferenceLine {
   readonly table: string;
   readonly key: string;
   readonly kind: 'missing' | 'extra' | 'unequal';
+  readonly of: 'row' | 'history';
   readonly columns: readonly string[];
 }
 
@@ -58,6 +76,23 @@ export class Rest {
 
   differences(id: string): Promise<readonly DifferenceLine[]> {
     return this.call('GET', `/runs/${id}/differences?limit=10`);
+  }
+
+  /** Repairs everything a run has found. */
+  repair(pipeline: string, runId: string): Promise<RunDetail> {
+    return this.call('POST', `/pipelines/${pipeline}/repairs`, { run: runId });
+  }
+
+  deadLetters(pipeline: string, state: 'parked' | 'replayed'): Promise<readonly DeadLetterLine[]> {
+    return this.call('GET', `/pipelines/${pipeline}/dead-letters?state=${state}`);
+  }
+
+  replayAll(pipeline: string): Promise<RunDetail> {
+    return this.call('POST', `/pipelines/${pipeline}/dead-letters/replay`, { all: true });
+  }
+
+  schemaChanges(pipeline: string): Promise<readonly SchemaChangeLine[]> {
+    return this.call('GET', `/pipelines/${pipeline}/schema-changes`);
   }
 
   private async call<T>(method: string, path: string, body?: object): Promise<T> {
