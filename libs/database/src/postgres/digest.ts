@@ -45,15 +45,17 @@ function half(sum: Cell | undefined): string {
 }
 
 export function checksumsQuery(rows: DigestRows, buckets: number): string {
-  const bits = (from: number): string => `('x' || substr(d.digest, ${String(from)}, 16))::bit(64)::int8`;
-  return `SELECT d.bucket, count(*), sum(${bits(1)}), sum(${bits(17)}) FROM (${digested(rows, bucketCount(buckets))}) AS d GROUP BY d.bucket`;
+  const { digest, bucket, from } = digested(rows, bucketCount(buckets));
+  const half = (first: number): string => `sum(substring(d.bits from ${String(first)} for 64)::int8)`;
+  return `SELECT d.bucket, count(*), ${half(1)}, ${half(65)} FROM (SELECT ('x' || ${digest})::bit(128) AS bits, ${bucket} AS bucket FROM ${from} OFFSET 0) AS d GROUP BY d.bucket`;
 }
 
 export function digestsQuery(rows: DigestRows, buckets: BucketChoice): string {
   const of = bucketCount(buckets.of);
   if (!buckets.which.every((bucket) => Number.isSafeInteger(bucket) && bucket >= 0 && bucket < of)) throw new RangeError(`buckets must be whole numbers below ${String(of)}`);
-  const keys = rows.mapping.key.map((_, i) => `k${String(i)}`);
-  return `SELECT d.digest, ${keys.map((k) => `d.${k}`).join(', ')} FROM (${digested(rows, of, { keys, which: buckets.which })}) AS d`;
+  const { digest, bucket, from, key } = digested(rows, of, 'nested');
+  // asked of the key alone: rows of other buckets are not digested
+  return `SELECT ${[digest, ...key].join(', ')} FROM ${from} WHERE ${bucket} = ANY ('{${buckets.which.join(',')}}'::int8[])`;
 }
 
 function bucketCount(buckets: number): number {
@@ -61,34 +63,59 @@ function bucketCount(buckets: number): number {
   return buckets;
 }
 
+interface Digested {
+  /** SQL of a row's digest, of the number of its bucket and of its key columns, over `from`. */
+  readonly digest: string;
+  readonly bucket: string;
+  readonly key: readonly string[];
+  readonly from: string;
+}
+
 /**
- * Per row its `digest`, its `bucket` and key columns. OFFSET 0 keeps the planner from pulling a level up, which would
- * compute texts and digests once for each place that uses them.
+ * Columns whose text is written twice, with its length before it, are printed once in a subquery; OFFSET 0 keeps the
+ * planner from pulling that up. Where there is none, the table is read as it is, unless `nested` is asked for.
  */
-function digested(rows: DigestRows, buckets: number, only?: { readonly keys: readonly string[]; readonly which: readonly number[] }): string {
-  const { mapping, side, from } = rows;
-  const keys = only?.keys ?? [];
-  const bytes = (text: string): string => (rows.utf8 ? text : `convert_to(${text}, 'UTF8')`);
-  const md5 = (texts: readonly string[]): string => `md5(${bytes(joined(texts, bytes))})`;
-  const texts = mapping.columns.map((column, i) => `${canonicalText(column, side)} AS c${String(i)}`);
-  const keyColumns = keys.map((name, i) => `${nameOf(columnAt(mapping, mapping.key[i] ?? -1), side)} AS ${name}`);
-  const key = mapping.key.map((index) => `c${String(index)}`);
-  const all = mapping.columns.map((_, i) => `c${String(i)}`);
-  const bucket = buckets === 1 ? '0' : `('x' || left(${md5(key)}, 8))::bit(32)::int8 % ${String(buckets)}`;
-  // asked of the key alone: rows of other buckets are not digested
-  const wanted = only === undefined ? '' : ` WHERE ${bucket} = ANY ('{${only.which.join(',')}}'::int8[])`;
-  return `SELECT ${[`${md5(all)} AS digest`, `${bucket} AS bucket`, ...keys].join(', ')} FROM (SELECT ${[...texts, ...keyColumns].join(', ')} FROM ${from} OFFSET 0) AS u${wanted} OFFSET 0`;
+function digested({ mapping, side, utf8, from }: DigestRows, buckets: number, how: 'nested' | 'flat' = 'flat'): Digested {
+  const bytes = (text: string): string => (utf8 ? text : `convert_to(${text}, 'UTF8')`);
+  const forms = mapping.columns.map((column) => cellForm(column, side));
+  const nested = how === 'nested' || forms.some(({ form, hidden }) => form === 'printed' && !hidden);
+  const refs = mapping.columns.map((column, i) => (nested ? `u.c${String(i)}` : nameOf(column, side)));
+  const cellsOfRow = (indices: readonly number[]): string[] => indices.flatMap((i) => cellParts(forms[i] ?? FREE, refs[i] ?? '', bytes));
+  const md5 = (indices: readonly number[]): string => `md5(${bytes(concatenation(cellsOfRow(indices)))})`;
+  return {
+    digest: md5(mapping.columns.map((_, i) => i)),
+    bucket: buckets === 1 ? '0' : `${keyNumber(mapping, refs, () => md5(mapping.key))} % ${String(buckets)}`,
+    key: mapping.key.map((index) => refs[index] ?? ''),
+    from: nested ? `(SELECT ${mapping.columns.map((column, i) => `${carried(column, side, forms[i] ?? FREE)} AS c${String(i)}`).join(', ')} FROM ${from} OFFSET 0) AS u` : from,
+  };
+}
+
+/** Modulus and multiplier of the smallest standard generator: a product fits 63 bits, so every product computes it alike. */
+const MODULUS = 2_147_483_647;
+const MULTIPLIER = 1_583_458_089;
+
+/** A number of the key that spreads over buckets: of one integer by arithmetic, else of the key's digest. */
+function keyNumber(mapping: TableMapping, refs: readonly string[], digest: () => string): string {
+  const [index = -1, ...others] = mapping.key;
+  const column = columnAt(mapping, index);
+  if (others.length > 0 || column.type.kind !== 'integer' || plainForm(column) === null) return `('x' || left(${digest()}, 8))::bit(32)::int8`;
+  const m = String(MODULUS);
+  return `((${refs[index] ?? ''}::int8 % ${m} + ${m}) % ${m} * ${String(MULTIPLIER)} % ${m})`;
+}
+
+/** What the subquery passes on: the column, or its text. */
+function carried(column: MappedColumn, side: DigestRows['side'], { form, hidden }: CellForm): string {
+  if (hidden) return 'NULL::text';
+  const name = nameOf(column, side);
+  // concat() calls the type's own output function, as COPY does; a cast spells booleans out and strips char(n). IS
+  // NULL would hold for a composite value of NULLs only.
+  return form === 'printed' ? `CASE WHEN ${name} IS DISTINCT FROM NULL THEN concat(${name}) END` : name;
 }
 
 function columnAt(mapping: TableMapping, index: number): MappedColumn {
   const column = mapping.columns[index];
   if (column === undefined) throw new RangeError(`key index ${String(index)} of ${mapping.id} is out of range`);
   return column;
-}
-
-/** Texts with their lengths in bytes before them, so that no two rows share one; concat() leaves NULLs out. */
-function joined(texts: readonly string[], bytes: (text: string) => string): string {
-  return concatenation(texts.flatMap((text) => [`coalesce('=' || octet_length(${bytes(text)}) || ':', '~')`, text]));
 }
 
 function concatenation(parts: readonly string[]): string {
@@ -100,59 +127,85 @@ function concatenation(parts: readonly string[]): string {
 
 const nameOf = (column: MappedColumn, side: DigestRows['side']): string => `t.${quoteName(side === 'source' ? column.source : column.target)}`;
 
+/** Ends a cell whose text cannot hold it: a control character. */
+const SEPARATOR = `E'\\x1f'`;
+
 /**
- * SQL of a cell's canonical text, NULL for NULL. Which form it takes is decided by the mapping alone and so the same on
- * both sides: the form of the kind if the warehouse column is of that kind as well, else the cell as the server prints it.
+ * Which form a cell takes is decided by the mapping alone and so the same on both sides: plain forms, ended by the
+ * separator, where the warehouse column is of the kind as well; else free texts with their length before them.
  */
-function canonicalText(column: MappedColumn, side: DigestRows['side']): string {
-  const { mask } = column;
-  if (mask?.kind === 'hash') throw new RangeError(`column ${column.source} is hashed outside the database; its table is compared row by row`);
-  // The warehouse's column is read all the same: a clear value left there is a difference.
-  if (mask?.kind === 'null' && side === 'source') return 'NULL::text';
-  const name = nameOf(column, side);
-  switch (formOf(column)) {
-    case 'float4':
-      return `CASE WHEN ${name}::float4 = 'NaN' THEN '7fc00000' ELSE encode(float4send(${name}::float4), 'hex') END`;
-    case 'float8':
-      return `CASE WHEN ${name}::float8 = 'NaN' THEN '7ff8000000000000' ELSE encode(float8send(${name}::float8), 'hex') END`;
-    case 'decimal':
-      return `trim_scale(${name}::numeric)::text`;
-    case 'binary':
-      return `encode(${name}::bytea, 'hex')`;
-    case 'text':
-      return `${name}::text`;
-    case 'printed':
-      // concat() calls the type's own output function, as COPY does; a cast spells booleans out and strips char(n). IS
-      // NULL would hold for a composite value of NULLs only.
-      return `CASE WHEN ${name} IS DISTINCT FROM NULL THEN concat(${name}) END`;
-  }
+type PlainForm = 'raw' | 'float4' | 'float8' | 'decimal';
+interface CellForm {
+  readonly form: PlainForm | 'text' | 'printed';
+  /** Masked to NULL at the source, and not read there. The warehouse's column is: a clear value left in it is a difference. */
+  readonly hidden: boolean;
 }
 
-type Form = 'float4' | 'float8' | 'decimal' | 'binary' | 'text' | 'printed';
+const FREE: CellForm = { form: 'printed', hidden: false };
 
-function formOf(column: MappedColumn): Form {
+function cellForm(column: MappedColumn, side: DigestRows['side']): CellForm {
+  const { mask, type } = column;
+  if (mask?.kind === 'hash') throw new RangeError(`column ${column.source} is hashed outside the database; its table is compared row by row`);
+  const form = plainForm(column) ?? (type.kind === 'text' && !type.padded && isOf(column, TEXTS) ? 'text' : 'printed');
+  return { form, hidden: mask?.kind === 'null' && side === 'source' };
+}
+
+/** Arguments of concat() that write a cell; it leaves NULLs out, and no plain text is empty. */
+function cellParts({ form, hidden }: CellForm, ref: string, bytes: (text: string) => string): string[] {
+  if (hidden) return form === 'text' || form === 'printed' ? [`':'`] : [SEPARATOR];
+  switch (form) {
+    case 'raw':
+      return [ref, SEPARATOR];
+    case 'float4':
+      return [`CASE WHEN ${ref}::float4 = 'NaN' THEN '7fc00000' ELSE encode(float4send(${ref}::float4), 'hex') END`, SEPARATOR];
+    case 'float8':
+      return [`CASE WHEN ${ref}::float8 = 'NaN' THEN '7ff8000000000000' ELSE encode(float8send(${ref}::float8), 'hex') END`, SEPARATOR];
+    case 'decimal':
+      return [`trim_scale(${ref}::numeric)`, SEPARATOR];
+    case 'text':
+      return [`octet_length(${bytes(`${ref}::text`)})`, `':'`, ref];
+    case 'printed':
+      return [`octet_length(${bytes(ref)})`, `':'`, ref];
+  }
+  form satisfies never;
+  return [];
+}
+
+const TEXTS = /^(text|varchar|character varying)(\s*\([^)]*\))?$/i;
+const NUMERICS = /^(numeric|decimal)(\s*\([^)]*\))?$/i;
+const TIMES = /^(time|timetz|timestamp|timestamptz)(\s*\(\d+\))?( with(out)? time zone)?$/i;
+
+const isOf = (column: MappedColumn, types: RegExp): boolean => types.test(column.targetType.trim().replace(/^pg_catalog\./i, ''));
+
+/** How a value is written whose text is never empty and never holds the separator; null: it is a free text. */
+function plainForm(column: MappedColumn): PlainForm | null {
   const { type: held } = column;
-  const target = column.targetType.trim().replace(/^pg_catalog\./i, '');
-  const ifTarget = (pattern: RegExp, form: Form): Form => (pattern.test(target) ? form : 'printed');
+  const ifTarget = <F extends PlainForm>(types: RegExp, form: F): F | null => (isOf(column, types) ? form : null);
   switch (held.kind) {
     case 'float':
       return held.bits === 32 ? ifTarget(/^(float4|real)$/i, 'float4') : ifTarget(/^(float8|double precision)$/i, 'float8');
     case 'decimal':
-      return ifTarget(/^(numeric|decimal)(\s*\([^)]*\))?$/i, 'decimal');
+      return ifTarget(NUMERICS, 'decimal');
     case 'binary':
-      return ifTarget(/^bytea$/i, 'binary');
-    case 'text':
-      return held.padded ? 'printed' : ifTarget(/^(text|varchar|character varying)(\s*\([^)]*\))?$/i, 'text');
+      return ifTarget(/^bytea$/i, 'raw');
     case 'boolean':
+      return ifTarget(/^bool(ean)?$/i, 'raw');
     case 'integer':
+      return ifTarget(/^(int2|int4|int8|smallint|integer|bigint)$/i, 'raw');
     case 'uuid':
+      return ifTarget(/^uuid$/i, 'raw');
     case 'date':
+      return ifTarget(/^date$/i, 'raw');
     case 'time':
     case 'timestamp':
+      return ifTarget(TIMES, 'raw');
     case 'json':
+      // control characters stand escaped in a JSON text
+      return ifTarget(/^jsonb?$/i, 'raw');
+    case 'text':
     case 'other':
-      return 'printed';
+      return null;
   }
   held satisfies never;
-  return 'printed';
+  return null;
 }

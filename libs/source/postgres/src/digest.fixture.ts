@@ -10,6 +10,7 @@ export interface Copied {
   readonly ofCopy: (buckets?: number) => Promise<readonly BucketChecksum[]>;
   readonly digestsOfSource: (buckets?: BucketChoice, range?: KeyRange) => Promise<readonly KeyDigest[]>;
   readonly digestsOfCopy: (buckets?: BucketChoice) => Promise<readonly KeyDigest[]>;
+  readonly with: (mapping: TableMapping) => Copied;
   /** The same of some columns alone. */
   readonly only: (columns: readonly string[]) => Copied;
   [Symbol.asyncDispose](): Promise<void>;
@@ -38,6 +39,7 @@ export async function openCopied(setup: string, table = 'public.t'): Promise<Cop
       ofCopy: (buckets = BUCKETS) => readChecksums(dataSource, rows, buckets, running()),
       digestsOfSource: (buckets = ONE_BUCKET, range = EVERYTHING) => context.source.digests(mapped, range, buckets, running()),
       digestsOfCopy: (buckets = ONE_BUCKET) => readDigests(dataSource, rows, buckets, running()),
+      with: over,
       only: (names) => {
         const kept = mapped.columns.filter((c) => names.includes(c.source));
         return over({ ...mapped, columns: kept, key: mapped.key.map((i) => kept.findIndex((c) => c === mapped.columns[i])) });

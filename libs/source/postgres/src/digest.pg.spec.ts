@@ -9,7 +9,9 @@ const DAMAGES: readonly (readonly [type: string, value: string, damaged: string]
   ['text', 'NULL', `''`],
   ['text', `''`, 'NULL'],
   ['text', `'~'`, 'NULL'],
-  ['text', `'=0:'`, `''`],
+  ['text', `'0:'`, `''`],
+  ['text', `E'\\x1f'`, `''`],
+  ['text', 'NULL', `':'`],
   ['text', `'a'`, `'a '`],
   ['text', `'a'`, `'A'`],
   ['text', `'é'`, `U&'e\\0301'`],
@@ -141,6 +143,36 @@ describe('checksums of a range', () => {
     expect(sortedKeys(parts.flat())).toEqual(sortedKeys(await copied.digestsOfCopy()));
   });
 
+  it('spread integer keys over buckets by arithmetic, all of int8 and multiples of anything', async () => {
+    await using copied = await openCopied(`CREATE TABLE t (id int8 PRIMARY KEY, v inet); INSERT INTO t SELECT i * 10000000::int8, '::1' FROM generate_series(-4000, 4000) i;
+      INSERT INTO t VALUES (9223372036854775807), (-9223372036854775808), (2147483647), (-1)`);
+    const found = await copied.ofSource(EVERYTHING, 1000);
+    expect(sorted(await copied.ofCopy(1000))).toEqual(sorted(found));
+    expect(found.length).toBeGreaterThan(950);
+    expect(Math.max(...found.map((sum) => sum.rows))).toBeLessThan(40);
+    expect(found.every((sum) => sum.bucket >= 0 && sum.bucket < 1000)).toBe(true);
+    // a bucket of a multiple lies in exactly one of the first
+    const [first] = found;
+    const bucket = first?.bucket ?? 0;
+    const parts = await copied.digestsOfSource({ of: 3000, which: [bucket, bucket + 1000, bucket + 2000] });
+    expect(sortedKeys(parts)).toEqual(sortedKeys(await copied.digestsOfCopy({ of: 1000, which: [bucket] })));
+    expect(parts).toHaveLength(first?.rows ?? -1);
+  });
+
+  it('take a column masked to NULL for NULL, and notice a clear value left in the warehouse', async () => {
+    await using copied = await openCopied(`CREATE TABLE t (id int PRIMARY KEY, a text, b uuid, c inet); INSERT INTO t VALUES (1, 'clear', '00000000-0000-0000-0000-000000000001', '::1')`);
+    const { mapping } = copied;
+    const masked = copied.with({ ...mapping, columns: mapping.columns.map((c, i) => (i === 0 ? c : { ...c, mask: { kind: 'null' } })) });
+    const sound = sorted(await masked.ofSource());
+    const { db } = copied.context;
+    for (const left of ['a', 'b', 'c']) {
+      await db.query(`UPDATE copy.t SET ${['a', 'b', 'c'].filter((c) => c !== left).map((c) => `${c} = NULL`).join(', ')}, ${left} = (SELECT ${left} FROM public.t)`);
+      expect(sorted(await masked.ofCopy())).not.toEqual(sound);
+    }
+    await db.query('UPDATE copy.t SET a = NULL, b = NULL, c = NULL');
+    expect(sorted(await masked.ofCopy())).toEqual(sound);
+  });
+
   it('never contain what a mask hides, and are refused where a mask needs its secret', async () => {
     await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'clear')`);
     const { db, source } = context;
@@ -189,12 +221,12 @@ describe('checksums of a range', () => {
 /** Rows of mixed types under a composite key, then one damage after another, each mended again. */
 describe('a single damage among random rows', () => {
   const ROWS = 200;
-  const text = (random: SeededRandom): string => (random.chance(0.2) ? 'NULL' : `'${Array.from({ length: random.int(0, 6) }, () => random.pick(['a', ' ', '~', '=', ':', '1', 'ü', '😀', "''"])).join('')}'`);
+  const text = (random: SeededRandom): string => (random.chance(0.2) ? 'NULL' : `'${Array.from({ length: random.int(0, 6) }, () => random.pick(['a', ' ', '\x1f', ':', '1', 'ü', '😀', "''"])).join('')}'`);
   const number = (random: SeededRandom): string => (random.chance(0.2) ? 'NULL' : (random.int(-1_000_000, 1_000_000) / 100).toFixed(2));
   const row = (random: SeededRandom, i: number): string => `(${i % 7}, 'k${i}', ${text(random)}, ${text(random)}, ${number(random)}, ${random.pick(['NULL', '0', "'-0'", '0.5', "'NaN'"])}, '2024-01-01'::timestamptz + ${random.int(0, 9_999_999)} * interval '1 microsecond')`;
   const damages: readonly string[] = [
     `a = coalesce(a || ' ', '')`, `a = CASE WHEN a IS NULL THEN '' END`, `n = coalesce(n, 0) + 0.01`, `f = CASE WHEN f IS NULL THEN 0 WHEN f = 0.5 THEN 0.5000000000000001 END`,
-    `at = at + interval '1 microsecond'`, `b = coalesce(b, '') || '~'`,
+    `at = at + interval '1 microsecond'`, `b = coalesce(b, '') || E'\\x1f'`,
   ];
 
   it('changes the checksum of its bucket alone, and digests name its key alone', async () => {
