@@ -2,6 +2,7 @@ import type { SchemaChangeRecord } from '@elstream/control';
 import { acceptSchemaChange, declineSchemaChange, resetPipeline } from '@elstream/replication';
 import { eventually } from '@elstream/testing';
 import { becomesEqual, createItems, ITEM, startPipeline, startWriter, twoDatabases, until, type Databases, type RunningPipeline } from './pipeline.fixture';
+import type { BoundRegistry } from './registry';
 
 jest.setTimeout(120_000);
 
@@ -151,6 +152,34 @@ describe('a changed schema', () => {
     expect(run).toMatchObject({ reason: 'tables-added', tables: ['public.fresh'] });
     expect(await stateOf(pipeline, 'public.item')).toMatchObject({ epoch: 1, phase: 'live' });
     expect(await stateOf(pipeline, 'public.other')).toMatchObject({ epoch: 1, phase: 'live' });
+  });
+
+  it('a table taken out of the pipeline file and one put in leave the others undisturbed', async () => {
+    await using databases = await twoTables(100);
+    await databases.source.query(`CREATE TABLE late (id int PRIMARY KEY, v text); INSERT INTO late VALUES (1, 'a')`);
+    await using pipeline = await preloaded(databases, ['public.item', 'public.other']);
+    const { runtime } = pipeline;
+    const [config] = runtime.configs;
+    if (config === undefined) throw new RangeError('no pipeline');
+    const include = async (...tables: readonly string[]): Promise<void> => (runtime.registry as BoundRegistry).apply([{ ...config, tables: { ...config.tables, include: [...tables] } }]);
+    await include('public.other');
+    await eventually(async () => expect(await stateOf(pipeline, 'public.item')).toBeUndefined(), { timeoutMs: 40_000, describe: pipeline.logger.text().slice(-3_000) });
+    expect([...(await runtime.registry.get(nameOf(pipeline)).mappings()).keys()]).toEqual(['public.other']);
+    expect(await databases.source.query('SELECT tablename FROM pg_publication_tables')).toEqual([{ tablename: 'other' }]);
+    expect(await databases.warehouse.query('SELECT count(*)::int AS n FROM item')).toEqual([{ n: 100 }]);
+    await databases.source.query(`UPDATE item SET name = 'while it was out'`);
+    await otherGoesOn(databases, 'one less');
+    await include('public.item', 'public.other', 'public.late');
+    await eventually(async () => {
+      expect(await stateOf(pipeline, 'public.late')).toMatchObject({ phase: 'live' });
+      expect(await stateOf(pipeline, 'public.item')).toMatchObject({ phase: 'live' });
+    }, { timeoutMs: 40_000, describe: pipeline.logger.text().slice(-3_000) });
+    await databases.source.query(`UPDATE late SET v = 'b'; UPDATE item SET name = name || id`);
+    await becomesEqual(databases, 'public.late', ['id', 'v']);
+    await becomesEqual(databases, 'public.item', ITEM);
+    await otherGoesOn(databases, 'two more');
+    expect(await stateOf(pipeline, 'public.other')).toMatchObject({ epoch: 1, phase: 'live' });
+    await streamIsWell(pipeline);
   });
 
   it('a reset loads everything again in place', async () => {
