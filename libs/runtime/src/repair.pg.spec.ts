@@ -75,7 +75,7 @@ describe('repair', () => {
     await until(async () => ((await uses(warehouse)).length === 0 ? true : null));
   });
 
-  it('of a row that changes, or goes, between its reads brings the newest, names keys that are none, and is refused once the table is stopped', async () => {
+  it('of a row that changes, or goes, between its reads brings the newest, as validation waits for it, names keys that are none, and is refused once the table is stopped', async () => {
     await using databases = await twoDatabases();
     const { source, warehouse } = databases;
     await createItems(source, 100);
@@ -85,6 +85,10 @@ describe('repair', () => {
       await source.query(sql);
       await until(async () => ((await warehouse.query<{ ok: boolean }>(`SELECT ${holds} AS ok`))[0]?.ok === true ? true : null));
     };
+    // In flight: the stream overwrites the damage while validation looks at it (R8).
+    await warehouse.query(`UPDATE item SET name = 'damaged' WHERE id = 8`);
+    once('validate:source-read', () => source.query(`UPDATE item SET name = 'changed since' WHERE id = 8`));
+    expect((await validate(pipeline)).differences.map((d) => d.key)).toEqual(['id=5', 'id=6']);
     once('repair:source-read', () => applied(`UPDATE item SET name = 'changed since' WHERE id = 5; DELETE FROM item WHERE id = 6`, 'NOT EXISTS (SELECT FROM item WHERE id = 6)'));
     expect(await repair(pipeline, { table: 'public.item', keys: [['5'], ['6'], ['7'], ['none']], of: 'row' })).toMatchObject({
       moved: 0,

@@ -40,7 +40,7 @@ export async function confirmDifferences(context: TaskContext, mapping: TableMap
     const ofSource = await sourceRows(context, source, { mapping, keys: open }, tally);
     await failpoint('validate:source-read');
     const b = await source.endOfLog();
-    if (ruleHolds('R8-wait') && !(await streamPasses(context, source, b))) {
+    if (!(await streamPasses(context, source, b))) {
       tally.stalled = true;
       break;
     }
