@@ -42,4 +42,11 @@ describe('settings while the process runs', () => {
     expect(kept).toEqual([{ setting, remedy: expect.stringContaining('DELETE') }]);
     expect(JSON.stringify(config)).toBe(JSON.stringify(load(FILE)));
   });
+
+  it('never read the standby of another source in place of the one that stays', () => {
+    const moved = FILE.replace("db/shop'", "elsewhere/shop', readUrl: 'postgres://u:a@standby-elsewhere/shop'");
+    expect(whileRunning(load(FILE), load(moved)).config.source.readUrl).toBeUndefined();
+    const added = load(FILE.replace("db/shop'", "db/shop', readUrl: 'postgres://u:a@standby/shop'"));
+    expect(whileRunning(load(FILE), added)).toEqual({ config: added, kept: [] });
+  });
 });

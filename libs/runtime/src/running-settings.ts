@@ -29,7 +29,8 @@ export function whileRunning(running: PipelineConfig, wanted: PipelineConfig): {
   if (otherPublication) kept.push({ setting: 'stream.publicationName', remedy: REMOVE });
   const config: PipelineConfig = {
     ...wanted,
-    source: moved ? { ...wanted.source, url: source.url } : wanted.source,
+    // The standby goes with its primary: one of another database must never be read in its place.
+    source: moved ? { ...wanted.source, url: source.url, readUrl: source.readUrl } : wanted.source,
     stream: { ...wanted.stream, ...(otherSlot ? { slotName: stream.slotName } : {}), ...(otherPublication ? { publicationName: stream.publicationName } : {}) },
     warehouse: {
       ...wanted.warehouse,
