@@ -1,7 +1,7 @@
 import type { EventCell, ParkedEvent, SchemaChange } from '@elstream/core';
 
 /** A parked event or row (R7). Written by the warehouse in the batch's transaction, read and decided here. */
-export interface DeadLetter extends Omit<ParkedEvent, 'position' | 'bytes' | 'committedAtUs'> {
+export interface DeadLetter extends Omit<ParkedEvent, 'position' | 'bytes' | 'committedAtUs' | 'dueHistory'> {
   readonly id: string;
   readonly pipeline: string;
   readonly state: 'parked' | 'replayed' | 'discarded';

@@ -23,6 +23,8 @@ export interface ParkedEvent {
   readonly position: LogPosition | null;
   /** Microseconds since 1970; null for a row of a chunk. */
   readonly committedAtUs: bigint | null;
+  /** The table's history is copied: the versions of these keys are due although the event is not applied. Absent: none. */
+  readonly dueHistory?: readonly (readonly string[])[];
 }
 
 /** A cell of a dead letter's row as JSON: `{"unknown":true}` where no event carried it, NULL is null. */

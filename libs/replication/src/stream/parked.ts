@@ -3,7 +3,8 @@ import { keysOf, type Culprit } from './bisect';
 
 /** An event that the warehouse cannot take, with its row as a codec line (an unknown cell is NULL there and unknown in `row`). */
 export function parkedEvent({ event, error }: Culprit, mapping: TableMapping): ParkedEvent {
-  const [key = null, oldKey = null] = keysOf(event, mapping);
+  const keys = keysOf(event, mapping);
+  const [key = null, oldKey = null] = keys;
   const row = event.op === 'insert' || event.op === 'update' ? event.row : null;
   return {
     table: event.table,
@@ -17,6 +18,7 @@ export function parkedEvent({ event, error }: Culprit, mapping: TableMapping): P
     reason: error instanceof Error ? error.message : String(error),
     position: event.tx.position,
     committedAtUs: event.tx.committedAtUs,
+    ...(mapping.history?.kind === 'copied' && event.op !== 'insert' ? { dueHistory: keys } : {}),
   };
 }
 

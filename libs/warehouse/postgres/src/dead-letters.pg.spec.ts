@@ -71,6 +71,11 @@ describe('dead letters (R7)', () => {
     expect(await fx.deadLetters()).toEqual([]);
   });
 
+  it('note versions of their keys that the source has all the same, where history is copied', async () => {
+    await fx.apply(items, [], new Map(), { parked: [letter('2', { dueHistory: [['2'], ['a\0b'], ['3']] })] });
+    expect((await fx.warehouse.dueHistory(WarehouseFixture.pipeline, 10)).map((due) => [due.table, due.key])).toEqual([[items.id, ['2']], [items.id, ['3']]]);
+  });
+
   it('keep delete markers while they are parked', async () => {
     await fx.apply(items, [], new Map(), { parked: [letter('2')] });
     await fx.apply(items, [event.delete(items, 40, '1')]);
