@@ -157,7 +157,7 @@ describe('a validation', () => {
     await warehouse.query(`INSERT INTO item_archive SELECT * FROM item_archive WHERE id = 9`);
     const { runId, differences } = await validate(pipeline);
     expect(differences.map((d) => `${d.of} ${d.kind} ${d.key}`)).toEqual(['history missing id=7', 'history missing id=200']);
-    expect(await repair(pipeline, { runId })).toMatchObject({ repaired: 2, unchanged: 0, failed: 0 });
+    expect(await repair(pipeline, { runId })).toMatchObject({ repaired: 3, unchanged: 0, failed: 0 });
     expect((await validate(pipeline)).differences).toEqual([]);
     expect(await warehouse.query('SELECT id FROM item_archive')).toHaveLength(602);
   });

@@ -115,21 +115,25 @@ describe('mending rows', () => {
 });
 
 describe('mending copied history', () => {
-  it('merges what the source has of each key, after the wait', async () => {
+  it('merges what the source has of the keys, after the wait, and key by key where a value is refused', async () => {
     const merged: string[] = [];
-    const read = (keys: readonly string[][]): Uint8Array[] => [Buffer.from(keys.join())];
+    const order: string[] = [];
     const context = taskContext({
       task: { kind: 'repair-rows', payload: { keys: [['1'], ['2'], ['3']], of: 'history' } },
-      source: { readHistory: async (_: unknown, { keys }: { keys: string[][] }) => ({ rows: each(read(keys)), count: () => 1 }) },
+      source: {
+        transactionsInProgress: async () => (order.push('wait'), []),
+        readHistory: async (_: unknown, { keys }: { keys: string[][] }) => (order.push('read'), { rows: each([Buffer.from(keys.join())]), count: () => 1 }),
+      },
       warehouse: {
         mergeHistory: async ({ rows: pieces }: { rows: AsyncIterable<Uint8Array> }) => {
           for await (const piece of pieces) merged.push(Buffer.from(piece).toString());
-          return merged.at(-1) === '3' ? refused() : merged.at(-1) === '1' ? 2 : 0;
+          return merged.at(-1)?.includes('3') === true ? refused() : merged.at(-1) === '1' ? 2 : 0;
         },
       },
     });
-    expect((await doneBy(repairRows(context))).result).toMatchObject({ repaired: 1, unchanged: 1, failed: 1, refused: [{ key: 'id=3' }] });
-    expect(merged).toEqual(['1', '2', '3']);
+    expect((await doneBy(repairRows(context))).result).toEqual({ repaired: 2, unchanged: 1, deleted: 0, moved: 0, failed: 1, refused: [{ key: 'id=3', reason: expect.stringContaining('cannot hold') }] });
+    expect(merged).toEqual(['1,2,3', '1', '2', '3']);
+    expect(order.slice(0, 2)).toEqual(['wait', 'read']);
   });
 });
 

@@ -10,6 +10,9 @@ import { mappingOf, type TaskContext, type TaskHandler } from './task-context';
 
 type Key = readonly string[];
 
+/** Keys whose versions are read and merged at once. */
+const HISTORY_KEYS = 100;
+
 /**
  * R9: mends some keys of a table, or replays dead letters. The use of the table is opened first and ends with the run, by
  * the planner: other tasks of it need the markers as well. May be repeated at any point.
@@ -43,31 +46,39 @@ async function repairKeys(context: TaskContext, mapping: TableMapping, keys: rea
   return summaryOf(mapping, unique, mended);
 }
 
-/** Copied history: the versions the source has of these keys are merged; what is there already stays as it is. */
+/**
+ * Copied history: the versions the source has of these keys are merged; what is there already stays as it is. `repaired`
+ * counts versions; keys of which none was added are unchanged, about, as several are merged at once.
+ */
 async function repairHistory(context: TaskContext, mapping: TableMapping, keys: readonly Key[]): Promise<Repaired> {
-  const { deps, pipeline } = context;
-  const source = await pipeline.source();
+  const source = await context.pipeline.source();
   await awaitReadable(waitOf(context, source));
-  const merge = async (some: readonly Key[]): Promise<number> => {
-    const read = await source.readHistory(mapping, { keys: some }, context.signal);
-    const added = await pipeline.warehouse.mergeHistory({ pipeline: pipeline.name, mapping, rows: historyRows(read.rows, context.moved), settles: [] });
+  const found: MergedHistory = { repaired: 0, unchanged: 0, refused: [] };
+  for (const piece of slices(keys, HISTORY_KEYS)) await mergeKeys(context, mapping, piece, found);
+  return { ...found, deleted: 0, moved: 0, failed: found.refused.length };
+}
+
+interface MergedHistory {
+  repaired: number;
+  unchanged: number;
+  readonly refused: { readonly key: string; readonly reason: string }[];
+}
+
+/** Where a value is refused, key by key, so that it keeps none of the others from being mended. */
+async function mergeKeys(context: TaskContext, mapping: TableMapping, keys: readonly Key[], found: MergedHistory): Promise<void> {
+  const { deps, pipeline, signal, moved } = context;
+  if (signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while mending history');
+  const source = await pipeline.source();
+  try {
+    const read = await source.readHistory(mapping, { keys }, signal);
+    const added = await pipeline.warehouse.mergeHistory({ pipeline: pipeline.name, mapping, rows: historyRows(read.rows, moved), settles: [] });
     deps.observer.historyMerged(pipeline.name, mapping.id, added);
-    return added;
-  };
-  let repaired = 0;
-  let unchanged = 0;
-  const refused: { key: string; reason: string }[] = [];
-  // Key by key, so that a value that is refused is named, and each key is counted for itself.
-  for (const key of keys) {
-    if (context.signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while mending history');
-    try {
-      const added = await merge([key]);
-      if (added > 0) repaired += 1;
-      else unchanged += 1;
-    } catch (error) {
-      if (recoveryOf(error) !== 'park') throw error;
-      refused.push({ key: describeKey(mapping, key), reason: describeError(error) });
-    }
+    found.repaired += added;
+    found.unchanged += Math.max(0, keys.length - added);
+  } catch (error) {
+    if (recoveryOf(error) !== 'park') throw error;
+    const [key, ...more] = keys;
+    if (key !== undefined && more.length === 0) found.refused.push({ key: describeKey(mapping, key), reason: describeError(error) });
+    else for (const one of keys) await mergeKeys(context, mapping, [one], found);
   }
-  return { repaired, deleted: 0, unchanged, moved: 0, failed: refused.length, refused };
 }
