@@ -55,6 +55,8 @@ export interface ChangeStream {
   /** The warehouse checkpoint is durable up to `offset`; only this is ever told to the source. Never goes back. */
   acknowledge(partition: number, offset: StreamOffset): void;
   status(): Promise<CaptureStatus>;
+  /** Ids of the tables whose changes capture takes up now. One that was dropped and made anew under its name is not among them. Null: capture itself is gone (`status`). */
+  captured(): Promise<ReadonlySet<string> | null>;
   /** Removes what we created at the source (slot, publication). Idempotent. */
   drop(): Promise<void>;
   close(): Promise<void>;

@@ -46,9 +46,9 @@ describe('a pipeline in one process', () => {
     expect(await overview.run(id)).toMatchObject({ differences: 3, unverified: 0 });
     const found = await overview.differences(id, 10);
     expect([...found].sort((a, b) => a.kind.localeCompare(b.kind))).toEqual([
-      { table: 'public.item', key: 'id=7000', kind: 'extra', columns: [] },
-      { table: 'public.item', key: 'id=250', kind: 'missing', columns: [] },
-      { table: 'public.item', key: 'id=5', kind: 'unequal', columns: ['name'] },
+      { table: 'public.item', key: 'id=7000', cells: ['7000'], of: 'row', kind: 'extra', columns: [] },
+      { table: 'public.item', key: 'id=250', cells: ['250'], of: 'row', kind: 'missing', columns: [] },
+      { table: 'public.item', key: 'id=5', cells: ['5'], of: 'row', kind: 'unequal', columns: ['name'] },
     ]);
     expect(pipeline.logger.text()).not.toContain('damaged');
   });
@@ -115,10 +115,10 @@ describe('a pipeline in one process', () => {
     expect((await second.runtime.overview.run(id)).differences).toBe(0);
   });
 
-  it('a row the warehouse cannot hold stops the stream, naming table, key and position, until the cause is gone', async () => {
+  it('a row the warehouse cannot hold stops the stream where the policy says so, naming table, key and position, until the cause is gone', async () => {
     await using databases = await twoDatabases();
     await createItems(databases.source, 100);
-    await using pipeline = await startPipeline(databases, ['public.item'], `  settings: [{ match: public.item, columns: { type: { name: varchar(30) } } }]`);
+    await using pipeline = await startPipeline(databases, ['public.item'], `  settings: [{ match: public.item, columns: { type: { name: varchar(30) } } }]\ndeadLetters: { policy: stop }`);
     await pipeline.runEnds((await pipeline.startRun()).id);
     await databases.source.query(`UPDATE item SET name = repeat('x', 40) WHERE id = 42`);
     const error = await until(() => streamError(pipeline));
@@ -134,7 +134,7 @@ describe('a pipeline in one process', () => {
   it('an error of the warehouse table itself names table and position, and a resume goes on once it is mended', async () => {
     await using databases = await twoDatabases();
     await createItems(databases.source, 100);
-    await using pipeline = await startPipeline(databases, ['public.item']);
+    await using pipeline = await startPipeline(databases, ['public.item'], 'deadLetters: { policy: stop }');
     await pipeline.runEnds((await pipeline.startRun()).id);
     await databases.warehouse.query(`ALTER TABLE item ADD CONSTRAINT short CHECK (length(name) < 30)`);
     await databases.source.query(`UPDATE item SET name = repeat('x', 40) WHERE id = 42`);

@@ -141,6 +141,22 @@ describe('a changed schema', () => {
     await becomesEqual(databases, 'public.item', ITEM);
   });
 
+  it('a table dropped and made anew between two looks is proposed too: its changes are not captured', async () => {
+    await using databases = await twoTables(50);
+    await using pipeline = await preloaded(databases, ['public.item', 'public.other']);
+    const client = await databases.source.client();
+    await client.query('BEGIN');
+    await client.query('DROP TABLE other');
+    await client.query('CREATE TABLE other (id int PRIMARY KEY, v text)');
+    await client.query('COMMIT');
+    const proposed = await change(pipeline, 'public.other', 'proposed');
+    expect(proposed.change.obstacles.join()).toMatch(/not captured any more/);
+    await pipeline.runEnds((await acceptSchemaChange(pipeline.runtime.deps, proposed.id)).id);
+    await databases.source.query(`INSERT INTO other VALUES (1, 'anew')`);
+    await becomesEqual(databases, 'public.other', ['id', 'v']);
+    expect(await stateOf(pipeline, 'public.item')).toMatchObject({ epoch: 1, phase: 'live' });
+  });
+
   it('a table that comes to match the pipeline is loaded by a run of its own, the others undisturbed', async () => {
     await using databases = await twoTables(100);
     await using pipeline = await preloaded(databases, ['public.*']);

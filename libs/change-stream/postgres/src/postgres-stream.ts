@@ -4,7 +4,7 @@ import { connectPostgres, DEFAULT_TIMEOUTS, readSourceIdentity, type PostgresCon
 import { type DataSource } from 'typeorm';
 import { readBatches, type BatchLimits } from './batch-reader';
 import { partitionCatalog } from './partition-catalog';
-import { alignPublication, dropPublication, hasPublication } from './publication';
+import { alignPublication, dropPublication, hasPublication, publishedTables } from './publication';
 import { RelationRouter } from './relation-router';
 import { createSlot, dropSlot, readSlot } from './slot';
 import { slotBusy } from './slot-errors';
@@ -135,6 +135,10 @@ export class PostgresStream implements ChangeStream {
     if (partition !== PARTITION) throw new ElstreamError('STREAM_PARTITION', 'refuse', `a direct stream has partition 0 only, not ${partition}`);
     // Without a reader nothing is lost: the next one starts by confirming its `from`.
     this.reader?.confirm(offset.splitDirect().position);
+  }
+
+  async captured(): Promise<ReadonlySet<string> | null> {
+    return publishedTables(this.dataSource, this.options.publicationName);
   }
 
   async status(): Promise<CaptureStatus> {

@@ -50,6 +50,17 @@ export async function hasPublication(dataSource: DataSource, name: string): Prom
   return rows.length > 0;
 }
 
+/** Ids of the tables the publication lists whole; null: there is none. */
+export async function publishedTables(dataSource: DataSource, name: string): Promise<ReadonlySet<string> | null> {
+  return onPostgres(dataSource, async (sql) => {
+    const version = await serverVersion(sql);
+    const found = await readPublication(sql, name, version);
+    if (found === null) return null;
+    const members = await readMembers(sql, found.oid, version);
+    return new Set(members.filter((member) => member.whole).map(tableId));
+  });
+}
+
 export async function dropPublication(dataSource: DataSource, name: string): Promise<void> {
   await inTransaction(dataSource, (sql) => sql.execute(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`));
 }

@@ -19,6 +19,8 @@ export type SchemaVerdict =
  * @param mapTables `PipelineHandle.mapTables`
  */
 export function judgeSchema(before: TableMapping, table: SourceTable, mapTables: (tables: readonly SourceTable[]) => MappedTables): SchemaVerdict {
+  // Dropped while the catalog was read, which takes several statements: the next look tells.
+  if (table.schema.columns.length === 0) return { do: 'nothing' };
   const mapped = mapTables([{ ...table, problems: [] }]);
   const now = mapped.mappings.find((m) => m.id === before.id);
   const problems = table.problems.length > 0 ? table.problems : mapped.problems.filter((p) => p.includes(before.id));
@@ -42,6 +44,11 @@ export function judgeSchema(before: TableMapping, table: SourceTable, mapTables:
 /** A table that is no longer there, renamed ones included. */
 export function goneAtSource(table: string): SchemaChange {
   return obstacle(`table ${table} is gone at the source: dropped, renamed, or no table that can be replicated any more`);
+}
+
+/** A table of that name is there, but its changes are lost. */
+export function notCaptured(table: string): SchemaChange {
+  return obstacle(`changes of table ${table} are not captured any more: it was dropped and made anew, or taken out of the publication`);
 }
 
 export function obstacle(...obstacles: readonly string[]): SchemaChange {

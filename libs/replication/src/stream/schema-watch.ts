@@ -7,7 +7,7 @@ import { awaitTransactions } from '../transaction-wait';
 import { describeExisting, isSelected } from './described';
 import { activeLoadRun, addedRunDue } from './load-run';
 import type { PipelineStream } from './pipeline-stream';
-import { goneAtSource, judgeSchema, obstacle, type SchemaVerdict } from './schema-verdict';
+import { goneAtSource, judgeSchema, notCaptured, obstacle, type SchemaVerdict } from './schema-verdict';
 
 /** The table at which the stream cannot go on as its mapping stands. */
 export interface StuckTable {
@@ -22,6 +22,12 @@ export interface StuckTable {
 
 /** `went-on`: the mapping is another one, the stream may begin again. `later`: so it will be. `no`: nothing was or will be done. */
 export type StuckAnswer = 'went-on' | 'later' | 'no';
+
+interface AtSource {
+  readonly found: readonly SourceTable[];
+  /** Null: nothing is captured, which the stream finds out. */
+  readonly captured: ReadonlySet<string> | null;
+}
 
 /** The first look comes soon: a process or a configuration that has just begun may have something to follow. */
 const FIRST_MS = 1_000;
@@ -111,8 +117,10 @@ export class SchemaWatch implements Service {
     if (load !== null && !load.prepared) return 'later';
     const source = await pipeline.source();
     if (stuck !== null) await this.settle();
+    // Before the catalog: a table that goes between the two is told as gone.
+    const captured = await (await pipeline.stream()).captured();
     const found = await describeExisting(source, pipeline.settings.selection);
-    const answer = await this.followTables(stored, found, stuck);
+    const answer = await this.followTables(stored, { found, captured }, stuck);
     if (stuck === null && load === null) {
       await this.letGo(stored);
       await this.takeIn(stored, found);
@@ -126,7 +134,7 @@ export class SchemaWatch implements Service {
     await awaitTransactions({ source: await pipeline.source(), logger: this.logger, clock: deps.clock, signal: this.stopping.signal, waitMs: pipeline.settings.transactionWaitMs });
   }
 
-  private async followTables(stored: ReadonlyMap<string, TableMapping>, found: readonly SourceTable[], stuck: StuckTable | null): Promise<StuckAnswer> {
+  private async followTables(stored: ReadonlyMap<string, TableMapping>, { found, captured }: AtSource, stuck: StuckTable | null): Promise<StuckAnswer> {
     const { pipeline } = this;
     const tables = new Map(found.map((table) => [idOf(table), table]));
     let answer: StuckAnswer = stuck === null || stored.has(stuck.table) ? 'no' : 'went-on';
@@ -134,11 +142,18 @@ export class SchemaWatch implements Service {
       const table = tables.get(before.id);
       const here = stuck?.table === before.id ? stuck : null;
       if (table === undefined && !isSelected(pipeline.settings.selection, before.source)) continue;
-      const verdict: SchemaVerdict = table === undefined ? { do: 'halt', change: goneAtSource(before.id) } : judgeSchema(before, table, (t) => pipeline.mapTables(t));
+      const verdict = this.judge(before, table, captured);
       const now = await this.act(before, verdict, here);
       if (here !== null) answer = now;
     }
     return answer;
+  }
+
+  private judge(before: TableMapping, table: SourceTable | undefined, captured: ReadonlySet<string> | null): SchemaVerdict {
+    if (table === undefined) return { do: 'halt', change: goneAtSource(before.id) };
+    // A halted table is no part of capture.
+    if (captured !== null && !captured.has(before.id) && before.halted === undefined) return { do: 'halt', change: notCaptured(before.id) };
+    return judgeSchema(before, table, (tables) => this.pipeline.mapTables(tables));
   }
 
   private async act(before: TableMapping, verdict: SchemaVerdict, stuck: StuckTable | null): Promise<StuckAnswer> {
