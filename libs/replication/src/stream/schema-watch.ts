@@ -24,6 +24,7 @@ export interface StuckTable {
 export type StuckAnswer = 'went-on' | 'later' | 'no';
 
 interface AtSource {
+  readonly tables: ReadonlyMap<string, SourceTable>;
   readonly found: readonly SourceTable[];
   /** Null: nothing is captured, which the stream finds out. */
   readonly captured: ReadonlySet<string> | null;
@@ -115,17 +116,22 @@ export class SchemaWatch implements Service {
     const load = await activeLoadRun(deps.store, pipeline.name);
     // It is about to store the mappings, and answers for them.
     if (load !== null && !load.prepared) return 'later';
-    const source = await pipeline.source();
     if (stuck !== null) await this.settle();
-    // Before the catalog: a table that goes between the two is told as gone.
-    const captured = await (await pipeline.stream()).captured();
-    const found = await describeExisting(source, pipeline.settings.selection);
-    const answer = await this.followTables(stored, { found, captured }, stuck);
+    const at = await this.atSource();
+    const answer = await this.followTables(stored, at, stuck);
     if (stuck === null && load === null) {
       await this.letGo(stored);
-      await this.takeIn(stored, found);
+      await this.takeIn(stored, at.found);
     }
     return answer;
+  }
+
+  private async atSource(): Promise<AtSource> {
+    const { pipeline } = this;
+    // Before the catalog: a table that goes between the two is told as gone.
+    const captured = await (await pipeline.stream()).captured();
+    const found = await describeExisting(await pipeline.source(), pipeline.settings.selection);
+    return { tables: new Map(found.map((table) => [idOf(table), table])), found, captured };
   }
 
   /** What the log says need not be visible yet: the transaction that changed the schema may still be ending. */
@@ -134,26 +140,35 @@ export class SchemaWatch implements Service {
     await awaitTransactions({ source: await pipeline.source(), logger: this.logger, clock: deps.clock, signal: this.stopping.signal, waitMs: pipeline.settings.transactionWaitMs });
   }
 
-  private async followTables(stored: ReadonlyMap<string, TableMapping>, { found, captured }: AtSource, stuck: StuckTable | null): Promise<StuckAnswer> {
-    const { pipeline } = this;
-    const tables = new Map(found.map((table) => [idOf(table), table]));
+  private async followTables(stored: ReadonlyMap<string, TableMapping>, at: AtSource, stuck: StuckTable | null): Promise<StuckAnswer> {
+    let again: AtSource | null = null;
     let answer: StuckAnswer = stuck === null || stored.has(stuck.table) ? 'no' : 'went-on';
     for (const before of stored.values()) {
-      const table = tables.get(before.id);
+      if (!at.tables.has(before.id) && !isSelected(this.pipeline.settings.selection, before.source)) continue;
       const here = stuck?.table === before.id ? stuck : null;
-      if (table === undefined && !isSelected(pipeline.settings.selection, before.source)) continue;
-      const verdict = this.judge(before, table, captured);
+      const verdict = this.judge(before, at);
+      if (verdict.do === 'halt' && before.halted === undefined) {
+        // The catalog is read by several statements: what they say together has to be said twice before a table is stopped.
+        again ??= await this.atSource();
+        const second = this.judge(before, again);
+        if (second.do !== 'halt' || !sameChange(told(second.change), told(verdict.change))) {
+          this.wake();
+          if (here !== null) answer = 'later';
+          continue;
+        }
+      }
       const now = await this.act(before, verdict, here);
       if (here !== null) answer = now;
     }
     return answer;
   }
 
-  private judge(before: TableMapping, table: SourceTable | undefined, captured: ReadonlySet<string> | null): SchemaVerdict {
+  private judge(before: TableMapping, { tables, captured }: AtSource): SchemaVerdict {
+    const table = tables.get(before.id);
     if (table === undefined) return { do: 'halt', change: goneAtSource(before.id) };
     // A halted table is no part of capture.
     if (captured !== null && !captured.has(before.id) && before.halted === undefined) return { do: 'halt', change: notCaptured(before.id) };
-    return judgeSchema(before, table, (tables) => this.pipeline.mapTables(tables));
+    return judgeSchema(before, table, (some) => this.pipeline.mapTables(some));
   }
 
   private async act(before: TableMapping, verdict: SchemaVerdict, stuck: StuckTable | null): Promise<StuckAnswer> {
