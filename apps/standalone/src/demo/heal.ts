@@ -41,7 +41,7 @@ const DAMAGES: readonly Omit<Damage, 'key'>[] = [
 const COLUMN = 'segment';
 const POISONED = 102;
 /** What the warehouse is told to refuse, in the way somebody might have done it. */
-const TOO_HEAVY = 1_000;
+const REFUSED = 'discontinued';
 const SCHEMA_WAIT_MS = 60_000;
 const LETTER_WAIT_MS = 30_000;
 
@@ -119,8 +119,8 @@ async function addColumn(rest: Rest, { source, warehouse }: Urls, { out, signal,
 async function poison(rest: Rest, { source, warehouse }: Urls, context: DemoContext): Promise<Pick<Healed, 'parked' | 'replayed'>> {
   const { out, signal } = context;
   const atWarehouse = (sql: string): Promise<void> => withClient(warehouse, async (client) => void (await client.query(sql)));
-  await atWarehouse(`ALTER TABLE inventory.products ADD CONSTRAINT not_too_heavy CHECK (weight < ${String(TOO_HEAVY)})`);
-  await withClient(source, async (client) => void (await client.query('UPDATE inventory.products SET weight = $1 WHERE id = $2', [TOO_HEAVY + 0.5, POISONED])));
+  await atWarehouse(`ALTER TABLE inventory.products ADD CONSTRAINT still_sold CHECK (name <> '${REFUSED}')`);
+  await withClient(source, async (client) => void (await client.query('UPDATE inventory.products SET name = $1 WHERE id = $2', [REFUSED, POISONED])));
   const until = performance.now() + LETTER_WAIT_MS;
   let letters = await rest.deadLetters(PIPELINE, 'parked');
   for (; letters.length === 0; letters = await rest.deadLetters(PIPELINE, 'parked')) {
@@ -131,7 +131,7 @@ async function poison(rest: Rest, { source, warehouse }: Urls, context: DemoCont
   const [letter] = letters;
   out.step(`an event that the warehouse refuses was parked: ${letter?.op ?? '?'} of ${letter?.table ?? '?'} ${letter?.key?.join() ?? '?'}: ${letter?.reason ?? '?'}`);
   await healthy(rest);
-  await atWarehouse('ALTER TABLE inventory.products DROP CONSTRAINT not_too_heavy');
+  await atWarehouse('ALTER TABLE inventory.products DROP CONSTRAINT still_sold');
   await endOfRun(rest, (await rest.replayAll(PIPELINE)).id, context);
   const replayed = (await rest.deadLetters(PIPELINE, 'replayed')).length;
   out.step(`the cause is removed and the event replayed`);
