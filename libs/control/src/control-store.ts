@@ -68,8 +68,8 @@ export interface ControlStore extends HealingStore {
   /** Adds tasks unless tasks of that (kind, table) exist in the run already; returns what was added. */
   addTasks(runId: string, tasks: readonly NewTask[]): Promise<readonly Task[]>;
   readTask(id: string): Promise<Task | null>;
-  /** In their order. `counted`: only those whose result has this number above zero; `skip`: so many are left out first. */
-  readTasks(runId: string, filter: { readonly kind?: Task['kind']; readonly state?: Task['state']; readonly counted?: string; readonly skip?: number; readonly limit: number }): Promise<readonly Task[]>;
+  /** In their order. `counted`: only those whose result has this number above zero; `without`: payloads and results lack these parts, which may be large; `skip`: so many are left out first. */
+  readTasks(runId: string, filter: { readonly kind?: Task['kind']; readonly state?: Task['state']; readonly counted?: string; readonly without?: readonly string[]; readonly skip?: number; readonly limit: number }): Promise<readonly Task[]>;
   summarize(runId: string): Promise<readonly TaskSummary[]>;
   /**
    * Pending tasks of running runs, what the reconciler enqueues: at most `limit` of each kind of a run, so that many

@@ -265,6 +265,15 @@ describe('the control store on PostgreSQL', () => {
       expect([await found({}), await found({ limit: 1 }), await found({ skip: 1 }), await found({ skip: 2 })]).toEqual([[1, 2], [1], [2], []]);
     });
 
+    it('leaves out of payloads and results what is not asked for', async () => {
+      const run = await runningRun();
+      await store.addTasks(run.id, [0, 1, 2].map((n) => ({ ...chunk('a', n), payload: { n, keys: [['1']] } })));
+      const [, ...others] = await store.readTasks(run.id, { kind: 'preload-chunk', limit: 10 });
+      for (const { id } of others) await store.complete((await store.claim(id, 'w'))!.claim, { found: 2, differences: ['many'] });
+      const small = await store.readTasks(run.id, { kind: 'preload-chunk', without: ['differences', 'keys'], limit: 10 });
+      expect(small.map(({ payload, result, state }) => [payload, result, state])).toEqual([[{ n: 0 }, null, 'pending'], [{ n: 1 }, { found: 2 }, 'done'], [{ n: 2 }, { found: 2 }, 'done']]);
+    });
+
     it('lets exactly one of twenty claims win', async () => {
       const run = await runningRun();
       const id = await addOne(run, chunk('a'));

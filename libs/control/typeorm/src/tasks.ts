@@ -9,6 +9,8 @@ const RUN = quoteTable({ schema: CONTROL_SCHEMA, name: 'run' });
 const TASK = quoteTable({ schema: CONTROL_SCHEMA, name: 'task' });
 /** Rows per INSERT: far below the protocol's 65,535 parameters. */
 const INSERT_ROWS = 1_000;
+/** All of a task but payload and result. */
+const SMALL = ['id', 'runId', 'pipeline', 'tableId', 'kind', 'state', 'attempt', 'epoch', 'ordinal', 'rows', 'error'] as const satisfies readonly (keyof TaskRow)[];
 
 export async function addTasks(db: DataSource, runId: string, tasks: readonly NewTask[]): Promise<readonly Task[]> {
   return inTransaction(db, async ({ runner: { manager } }) => {
@@ -70,12 +72,18 @@ export async function readTask(db: DataSource, id: string): Promise<Task | null>
 
 export async function readTasks(db: DataSource, runId: string, filter: Parameters<ControlStore['readTasks']>[1]): Promise<readonly Task[]> {
   return onPostgres(db, async ({ runner: { manager } }) => {
-    const { kind, state, counted, skip = 0, limit } = filter;
+    const { kind, state, counted, without, skip = 0, limit } = filter;
     const query = manager.createQueryBuilder(taskEntity, 't').where('t.run_id = :runId', { runId });
     if (kind !== undefined) query.andWhere('t.kind = :kind', { kind });
     if (state !== undefined) query.andWhere('t.state = :state', { state });
     if (counted !== undefined) query.andWhere("jsonb_typeof(t.result -> :counted) = 'number' AND CAST(t.result ->> :counted AS float8) > 0", { counted });
-    return (await query.orderBy('t.ordinal').offset(skip).limit(limit).getMany()).map(toTask);
+    query.orderBy('t.ordinal').offset(skip).limit(limit);
+    if (without === undefined) return (await query.getMany()).map(toTask);
+    // What is left out never leaves the database.
+    query.select(SMALL.map((column) => `t.${column}`)).setParameters({ without: [...without] });
+    query.addSelect('t.payload - CAST(:without AS text[])', 'payload').addSelect('t.result - CAST(:without AS text[])', 'result');
+    const { entities, raw } = await query.getRawAndEntities<Pick<TaskRow, 'payload' | 'result'>>();
+    return entities.map((row, i) => toTask({ ...row, payload: raw[i]?.payload ?? {}, result: raw[i]?.result ?? null }));
   });
 }
 

@@ -20,6 +20,10 @@ export interface OverviewDeps {
 }
 
 const ALL_TASKS = 100_000;
+/** Of a task; nobody waits for them at every look. */
+const LARGE_PARTS = ['differences', 'keys', 'deadLetters', 'refused'];
+/** Tasks whose differences are held at once. */
+const PAGE = 20;
 
 /** In the order in which they matter to people. */
 const LANES: readonly RunLane[] = ['load', 'validate', 'repair'];
@@ -41,7 +45,7 @@ export function createOverview(deps: OverviewDeps): Overview {
   return {
     pipeline: (name) => pipelineOverview(deps, name),
     run: (runId) => runOverview(deps, runId),
-    differences: async (runId, limit) => (await deps.store.readTasks(runId, { kind: 'validate-chunk', state: 'done', limit: ALL_TASKS })).flatMap(differencesOf).slice(0, limit),
+    differences: (runId, limit) => firstDifferences(deps.store, runId, limit),
   };
 }
 
@@ -103,7 +107,7 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
   const run = await store.readRun(runId);
   if (run === null) throw new ElstreamError('RUN_UNKNOWN', 'refuse', `there is no run ${runId}`);
   const summary = await store.summarize(runId);
-  const done = (kind: Task['kind']): Promise<readonly Task[]> => store.readTasks(runId, { kind, state: 'done', limit: ALL_TASKS });
+  const done = (kind: Task['kind']): Promise<readonly Task[]> => store.readTasks(runId, { kind, state: 'done', without: LARGE_PARTS, limit: ALL_TASKS });
   const [checked, finished, repairs] = await Promise.all([done('validate-chunk'), done('finish-validation'), done('repair-rows')]);
   const states = registry.has(run.pipeline) ? await registry.get(run.pipeline).warehouse.readTableStates(run.pipeline) : [];
   const [prepared] = await store.readTasks(runId, { kind: 'prepare', state: 'done', limit: 1 });
@@ -124,6 +128,16 @@ async function runOverview({ registry, store }: OverviewDeps, runId: string): Pr
     };
   });
   return { runId, tables, ...reportOf(checked) };
+}
+
+async function firstDifferences(store: Pick<ControlStore, 'readTasks'>, runId: string, limit: number): Promise<readonly Difference[]> {
+  const found: Difference[] = [];
+  for (let skip = 0, more = true; more && found.length < limit; skip += PAGE) {
+    const page = await store.readTasks(runId, { kind: 'validate-chunk', state: 'done', counted: 'differenceCount', without: ['keys'], skip, limit: PAGE });
+    for (const difference of page.flatMap(differencesOf)) found.push(difference);
+    more = page.length === PAGE;
+  }
+  return found.slice(0, limit);
 }
 
 function differencesOf(task: Task): readonly Difference[] {

@@ -75,7 +75,7 @@ export class OwnRuns {
   private async isRepaired(validation: Run): Promise<boolean> {
     const { store } = this.deps;
     for (const run of await store.readRuns({ pipeline: validation.pipeline, lane: 'repair', limit: RECENT })) {
-      const [task] = await store.readTasks(run.id, { kind: 'repair-rows', limit: 1 });
+      const [task] = await store.readTasks(run.id, { kind: 'repair-rows', without: ['keys', 'deadLetters'], limit: 1 });
       if (task?.payload['from'] === validation.id) return true;
     }
     return false;

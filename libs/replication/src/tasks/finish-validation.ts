@@ -38,8 +38,8 @@ async function tasksOf({ deps, task, moved }: TaskContext, kind: Task['kind']): 
   const found: Task[] = [];
   for (let skip = 0, more = true; more; skip += PAGE) {
     moved();
-    const page = await deps.store.readTasks(task.runId, { kind, state: 'done', skip, limit: PAGE });
-    found.push(...page.filter(({ table }) => table === task.table).map((one) => ({ ...one, result: { ...one.result, differences: [] } })));
+    const page = await deps.store.readTasks(task.runId, { kind, state: 'done', without: ['differences', 'keys'], skip, limit: PAGE });
+    found.push(...page.filter(({ table }) => table === task.table));
     more = page.length === PAGE;
   }
   return found;
