@@ -30,6 +30,11 @@ export interface RepairEntry {
 export interface RepairWrite {
   readonly pipeline: string;
   readonly mapping: TableMapping;
+  /**
+   * The run whose use the repair rests on. Once that is closed deletes leave no markers, and a key where nothing stood may
+   * be one that came and went: a worker that was asleep meanwhile must not write. Absent: the caller holds the use open.
+   */
+  readonly runId?: string;
   /** As `readStanding` gave it. */
   readonly epoch: number;
   readonly entries: readonly RepairEntry[];
@@ -61,7 +66,8 @@ export interface RepairableWarehouse {
   readStanding(mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<StandingRows>;
   /**
    * One transaction that excludes batches and fills of the table. Per entry, in their order; a value the warehouse cannot
-   * hold throws (`park`) and nothing is written: the caller tries the entries singly.
+   * hold throws (`park`) and nothing is written: the caller tries the entries singly. Throws `TASK_LOST` (lost) when the
+   * use of `runId` was closed.
    */
   repairRows(write: RepairWrite): Promise<readonly RepairOutcome[]>;
   /** Keys of rows (and markers) written by the stream above `since`, at most `limit` and one more. For validation of what has changed. */

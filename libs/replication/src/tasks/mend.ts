@@ -102,10 +102,10 @@ interface Write {
 }
 
 /** One write; where a value is refused, one per entry, so that it keeps none of the others from being mended. */
-async function write({ pipeline, moved }: TaskContext, mapping: TableMapping, { entries, ...rest }: Write): Promise<Mended[]> {
+async function write({ pipeline, task, moved }: TaskContext, mapping: TableMapping, { entries, ...rest }: Write): Promise<Mended[]> {
   const one = async (some: readonly RepairEntry[]): Promise<Mended[]> => {
     moved();
-    return (await pipeline.warehouse.repairRows({ pipeline: pipeline.name, mapping, ...rest, entries: some })).map((is) => ({ is }));
+    return (await pipeline.warehouse.repairRows({ pipeline: pipeline.name, mapping, runId: task.runId, ...rest, entries: some })).map((is) => ({ is }));
   };
   try {
     return await one(entries);

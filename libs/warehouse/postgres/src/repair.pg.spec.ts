@@ -125,6 +125,17 @@ describe('repairing rows (R9)', () => {
     });
   });
 
+  it('a worker that slept until its run had ended brings no row back that came and went unmarked', async () => {
+    const use = await fx.openUse(items);
+    const stands = await read('7');
+    await fx.warehouse.closeUse(use);
+    await fx.apply(items, [event.insert(items, 30, row('7', 'x'))]);
+    await fx.apply(items, [event.delete(items, 31, '7')]);
+    const late = fx.warehouse.repairRows({ pipeline: WarehouseFixture.pipeline, mapping: items, runId: use.runId, epoch, entries: entriesOf(stands, { 7: row('7', 'as read at the source before') }), readUntil: READ_UNTIL });
+    await expect(late).rejects.toMatchObject({ code: 'TASK_LOST', recovery: 'lost' });
+    expect(await standing('7')).toEqual({ standing: { is: 'nothing' }, row: null });
+  });
+
   it('a repair while the table preloads counts as a touch: no chunk fills over it, neither row nor absence', async () => {
     const again = await fx.beginPreload(items);
     await fx.openUse(items);

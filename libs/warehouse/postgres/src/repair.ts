@@ -94,6 +94,7 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
   if (state === null || state.phase === 'new' || state.phase === 'stopped') {
     throw new ElstreamError('TABLE_NOT_LIVE', 'refuse', `the table is ${state?.phase ?? 'not prepared'}: start a run to load it, rows are not repaired one by one before that`, { place: { pipeline, table: mapping.id } });
   }
+  await refuseWithoutUse(sql, write);
   const now = await readStandingRows(sql, pipeline, target, write.entries.map((e) => e.key));
   const seen = new Map<string, Judged>();
   const judged = write.entries.map((entry, index): Judged => {
@@ -118,6 +119,13 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
   await settleAll(sql, pipeline, judged);
   if (judged.some((j) => j.entry.settles !== undefined)) await dropUnneededMarkers(sql, pipeline, target);
   return judged.map((j) => j.outcome);
+}
+
+/** Under the table's locks, which who closes a use takes as well. */
+async function refuseWithoutUse(sql: Sql, { pipeline, mapping, runId }: RepairWrite): Promise<void> {
+  if (runId === undefined || !ruleHolds('R9-guard')) return;
+  const open = await sql.query('SELECT 1 FROM elstream.open_use WHERE pipeline = $1 AND table_id = $2 AND run_id = $3', [pipeline, mapping.id, runId]);
+  if (open.length === 0) throw new ElstreamError('TASK_LOST', 'lost', `the use of the table by run ${runId} was closed: deletes since then have left no markers`, { place: { pipeline, table: mapping.id } });
 }
 
 /** Dead letters all of whose entries have been repaired, or found right. */
