@@ -5,6 +5,7 @@ import { applyStaged, truncateTarget, type WriteCounts } from './bulk-writes';
 import { lockTables, moveCheckpoint, readLockedStates, requireState, type LockedState } from './control-state';
 import { locateCulprit } from './culprit';
 import { isActive, park } from './dead-letters';
+import { outdatedTables } from './evolution/outdated';
 import { deriveBatch, stagedBegins, type Begins, type DerivedState } from './history/derive';
 import { noteDueOfBatch } from './history/due';
 import { applySmall, isSmall } from './small-writes';
@@ -104,10 +105,11 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
   const states = await readLockedStates(sql, pipeline, tables);
   const total: WriteCounts = { written: 0, deleted: 0 };
   const reread = new Map<string, readonly (readonly string[])[]>();
-  for (const table of work) {
+  // A table whose preload has not begun, or that was stopped: its events are counted and passed over (R4, R7).
+  const active = work.filter((w) => { const state = states.get(w.target.mapping.id); return state === undefined || isActive(state); });
+  if (!write.trial) await refuseOutdated(sql, pipeline, { active, states });
+  for (const table of active) {
     const state = requireState(states, table.target.mapping.id);
-    // A table whose preload has not begun, or that was stopped: its events are counted and passed over (R4, R7).
-    if (!isActive(state)) continue;
     if (table.refused !== null) throw table.refused;
     const result = await writeTable(sql, write, table, state);
     if ('written' in result) {
@@ -125,6 +127,16 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
   if (!moved) throw new Abort({ kind: 'lost' });
   await failpoint('batch:before-commit');
   return { kind: 'moved', counts: total };
+}
+
+/** Decoded with mappings that are no longer those of their tables: `lost`, so that the stream begins again with those that are. */
+async function refuseOutdated(sql: Sql, pipeline: string, of: { readonly active: readonly TableWork[]; readonly states: ReadonlyMap<string, LockedState> }): Promise<void> {
+  const mappings = of.active.map((w) => w.target.mapping);
+  if ((await outdatedTables(sql, pipeline, mappings)).length > 0) throw new Abort({ kind: 'lost' });
+  const forgotten = mappings.filter((m) => !of.states.has(m.id)).map((m) => m.id);
+  if (forgotten.length === 0) return;
+  const mapped = await sql.query('SELECT 1 FROM elstream.pipeline_table WHERE pipeline = $1 AND table_id = ANY ($2::text[])', [pipeline, forgotten]);
+  if (mapped.length === 0) throw new Abort({ kind: 'lost' });
 }
 
 async function writeTable(sql: Sql, write: BatchWrite, table: TableWork, locked: LockedState): Promise<WriteCounts | readonly number[]> {

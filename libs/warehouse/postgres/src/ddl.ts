@@ -54,10 +54,12 @@ async function ensureMarkers(sql: Sql, pipeline: string, target: Target): Promis
 
 /** A table that stood before its state begins above the epochs of its rows: a fill never replaces rows of a newer epoch. */
 async function ensureState(sql: Sql, pipeline: string, target: Target): Promise<void> {
-  const [state] = await sql.query('SELECT 1 FROM elstream.table_state WHERE pipeline = $1 AND table_id = $2', [pipeline, target.mapping.id]);
+  // epoch 0: it was stopped before it was ever prepared
+  const [state] = await sql.query('SELECT 1 FROM elstream.table_state WHERE pipeline = $1 AND table_id = $2 AND epoch > 0', [pipeline, target.mapping.id]);
   if (state !== undefined) return;
   await sql.query(
-    `INSERT INTO elstream.table_state (pipeline, table_id, epoch) SELECT $1, $2, coalesce(max(${EPOCH_COLUMN}), 0) FROM ${target.sql} ON CONFLICT DO NOTHING`,
+    `INSERT INTO elstream.table_state AS s (pipeline, table_id, epoch) SELECT $1, $2, coalesce(max(${EPOCH_COLUMN}), 0) FROM ${target.sql}
+     ON CONFLICT (pipeline, table_id) DO UPDATE SET epoch = EXCLUDED.epoch WHERE s.epoch = 0`,
     [pipeline, target.mapping.id],
   );
 }

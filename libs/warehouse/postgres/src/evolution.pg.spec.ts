@@ -1,4 +1,4 @@
-import { compareMappings, type ColumnType, type TableMapping } from '@elstream/core';
+import { compareMappings, LogPosition, type ColumnType, type TableMapping } from '@elstream/core';
 import { bytesOf, event, mappingOf, WarehouseFixture } from './warehouse.fixture';
 
 const P = WarehouseFixture.pipeline;
@@ -61,6 +61,59 @@ describe('following and resetting a table that keeps history', () => {
     expect(await state()).toMatchObject({ stale: expect.stringContaining('more') });
     await load(longer, [['1', 'a2', 'x', null], ['2', 'b', 'y', null]]);
     expect(await state()).toMatchObject({ stale: null });
+  });
+
+  it('a column that is added and dropped again before a preload read it asks for none', async () => {
+    const [more, other] = ['more', 'other'].map((name) => withHistory(mappingOf('items', [['id', 'int4', int], ['name', 'text'], [name, 'text']])));
+    await fx.warehouse.evolveTable(P, more!, compareMappings(narrow, more!));
+    await fx.warehouse.evolveTable(P, other!, compareMappings(more!, other!));
+    await load(other!, [['1', 'a2', 'x']]);
+    expect(await state()).toMatchObject({ stale: null });
+    await fx.warehouse.evolveTable(P, more!, compareMappings(other!, more!));
+    await fx.warehouse.evolveTable(P, narrow, compareMappings(more!, narrow));
+    expect(await state()).toMatchObject({ stale: null });
+  });
+
+  describe('what was read with an earlier mapping than the stored one', () => {
+    const added = withHistory(mappingOf('items', [['id', 'int4', int], ['name', 'text'], ['more', 'text']]));
+    const followed = async (): Promise<void> => {
+      await fx.store.saveMappings(P, [narrow]);
+      await fx.apply(narrow, [event.insert(narrow, 6, ['3', 'c'])]);
+      await fx.warehouse.evolveTable(P, added, compareMappings(narrow, added));
+      await fx.store.replaceMapping(P, narrow, added);
+    };
+
+    it('is no touch of the epoch that the preload for it begins: the stream begins again', async () => {
+      await followed();
+      const { runId, epoch } = await fx.beginPreload(added);
+      expect(await fx.apply(narrow, [event.update(narrow, 20, ['1', 'a3'])])).toEqual({ outcome: 'lost' });
+      await fx.loadChunk(added, await fx.claimTask(runId, added, epoch), [['1', 'a3', 'x']]);
+      await fx.apply(added, [event.update(added, 20, ['1', 'a3', 'x'])]);
+      expect(await fx.rows(added)).toContainEqual(['1', 'a3', 'x']);
+    });
+
+    it('mends no row', async () => {
+      await followed();
+      await fx.openUse(narrow);
+      const stands = await fx.warehouse.readStanding(narrow, [['9']]);
+      const entry = { key: ['9'], expect: stands.at[0]!.standing, row: ['9', 'z'] };
+      await expect(fx.warehouse.repairRows({ pipeline: P, mapping: narrow, epoch: stands.epoch, entries: [entry], readUntil: LogPosition.ZERO })).rejects.toMatchObject({ code: 'MAPPING_OUTDATED', recovery: 'retry' });
+    });
+
+    it('halts no stream where the table was let go meanwhile', async () => {
+      await fx.warehouse.forgetTables(P, [narrow.id]);
+      expect(await fx.apply(narrow, [event.update(narrow, 20, ['1', 'a3'])])).toEqual({ outcome: 'lost' });
+      await fx.store.saveMappings(P, [narrow]);
+      await expect(fx.apply(narrow, [event.update(narrow, 20, ['1', 'a3'])])).rejects.toMatchObject({ code: 'TABLE_NOT_PREPARED' });
+    });
+  });
+
+  it('a table that was stopped before it was ever prepared begins above the epochs of the rows it finds', async () => {
+    await load(narrow, [['1', 'a2'], ['2', 'b']]);
+    await fx.warehouse.forgetTables(P, [narrow.id]);
+    await fx.warehouse.stopTable(P, narrow.id, 'stopped first');
+    await load(narrow, [['1', 'newer']]);
+    expect(await fx.rows(narrow)).toEqual([['1', 'newer']]);
   });
 
   it('a column dropped at the source stays and is no longer demanded; its return under another type casts what stands', async () => {
@@ -149,7 +202,8 @@ describe('following and resetting a table that keeps history', () => {
     await load(before, []);
     await merge(before, [[...a, 'f'], [...b, 'f']]);
     await fx.warehouse.evolveTable(P, now, compareMappings(before, now));
-    expect(await merge(before, [[...b, 'f']])).toBe(0);
+    const c = ['1', '2026-01-03 00:00:00+00', '2026-01-04 00:00:00+00'];
+    await expect(merge(before, [[...c, 'f']])).rejects.toMatchObject({ code: 'MAPPING_OUTDATED', recovery: 'retry' });
     expect(await merge(now, [[...b, '5', 'f']])).toBe(1);
     expect(await merge(now, [[...b, '5', 'f']])).toBe(0);
     expect(await archive('added, __elstream_approximate AS lacks', 'orders_archive')).toEqual([{ added: null, lacks: 't' }, { added: '5', lacks: 'f' }]);

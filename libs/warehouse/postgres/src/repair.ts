@@ -3,6 +3,7 @@ import { inTransaction, onPostgres, type Sql } from '@elstream/database';
 import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
 import { lockTables, readLockedStates, readPartitions, requireState, type LockedState } from './control-state';
 import { readReplayed, settle } from './dead-letters';
+import { requireCurrent } from './evolution/outdated';
 import { beginMissing, beginReplayed, recordReplay, type ReplayedRow } from './history/replay';
 import { deleteMarkers, deleteRows, insertMarkers, SMALL_VALUES, upsertRows, type Upsert } from './small-writes';
 import { readChangedKeys, readStandingRows } from './standing';
@@ -95,6 +96,7 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
     throw new ElstreamError('TABLE_NOT_LIVE', 'refuse', `the table is ${state?.phase ?? 'not prepared'}: start a run to load it, rows are not repaired one by one before that`, { place: { pipeline, table: mapping.id } });
   }
   await refuseWithoutUse(sql, write);
+  await requireCurrent(sql, pipeline, mapping);
   const now = await readStandingRows(sql, pipeline, target, write.entries.map((e) => e.key));
   const seen = new Map<string, Judged>();
   const judged = write.entries.map((entry, index): Judged => {

@@ -7,7 +7,7 @@ import type { WarehouseParts } from '../warehouse-parts';
 import { isWidening, planAlterations, type Alterations } from './alterations';
 import { orBlocked } from './blocked';
 import { exclusively, lockDdl, takeForDdl } from './exclusively';
-import { markStale } from './stale';
+import { forgetDropped, markStale } from './stale';
 import { readRelation, readWanted, type Relation, type WantedColumn } from './relation';
 import { dropViews, makeViews, saveViews } from './views';
 
@@ -24,6 +24,7 @@ export async function evolveTable(parts: WarehouseParts, pipeline: string, to: T
       await alter(sql, planned, target);
       await markIncomplete(sql, target, planned);
     });
+    await forgetDropped(sql, pipeline, to.id, change.dropped);
     await markStale(sql, pipeline, to, change.added);
   });
 }

@@ -18,6 +18,16 @@ export async function markStale(sql: Sql, pipeline: string, to: TableMapping, ad
   );
 }
 
+/** Added columns that are gone again, before a preload has read them, are waited for no more: no preload could answer them. */
+export async function forgetDropped(sql: Sql, pipeline: string, table: string, dropped: readonly string[]): Promise<void> {
+  if (dropped.length === 0) return;
+  await sql.execute(
+    `UPDATE elstream.table_state SET stale = $3 || nullif((substr(stale, length($3) + 1)::jsonb - $4::text[])::text, '[]'), updated_at = now()
+      WHERE pipeline = $1 AND table_id = $2 AND starts_with(stale, $3)`,
+    [pipeline, table, WORDS, [...dropped]],
+  );
+}
+
 /**
  * The preload that begins answers it, if it reads these columns: one that was planned with an earlier mapping does not,
  * and another has to follow.

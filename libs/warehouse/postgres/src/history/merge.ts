@@ -1,5 +1,6 @@
 import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
 import type { HistoryWrite } from '@elstream/warehouse';
+import { outdated, requireCurrent } from '../evolution/outdated';
 import { lacksColumns } from '../evolution/stale';
 import { stageVersions } from '../staging';
 import { textOf } from '../standing';
@@ -17,7 +18,8 @@ export async function mergeVersions(dataSource: EntityDataSource, write: History
     const stage = await stageVersions(runner, target, write.rows);
     return await inRunnerTransaction(runner, async (sql) => {
       await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`elstream.history.${archive.sql}`]);
-      if (stage.rows > 0 && !(await lacksColumns(sql, write.pipeline, target.mapping))) await sql.execute(incompleteVersions(target, archive, stage.sql));
+      if (stage.rows > 0) await refuseOutdated(sql, write.pipeline, target, archive);
+      if (stage.rows > 0) await sql.execute(incompleteVersions(target, archive, stage.sql));
       const added = stage.rows === 0 ? 0 : await sql.execute(missingVersions(target, archive, stage.sql));
       await settleDue(sql, write.pipeline, write.settles);
       return added;
@@ -27,6 +29,16 @@ export async function mergeVersions(dataSource: EntityDataSource, write: History
   } finally {
     await runner.release();
   }
+}
+
+/**
+ * Versions that were read without an added column would differ from those read with it, and stand beside them for ever. The
+ * lock comes first: who adds the column waits for it, or is seen.
+ */
+async function refuseOutdated(sql: Sql, pipeline: string, target: Target, archive: Archive): Promise<void> {
+  await sql.query(`LOCK TABLE ${archive.sql} IN ROW EXCLUSIVE MODE`);
+  await requireCurrent(sql, pipeline, target.mapping);
+  if (await lacksColumns(sql, pipeline, target.mapping)) throw outdated(pipeline, target.mapping);
 }
 
 function copiedArchive(target: Target): Archive {
