@@ -1,7 +1,7 @@
-import { backoffMs, describeError, failpoint, sleep, type Logger, type Service, type TableMapping } from '@elstream/core';
+import { backoffMs, describeError, sleep, type Logger, type Service, type TableMapping } from '@elstream/core';
 import type { DueHistory } from '@elstream/warehouse';
-import { slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
+import { describeRefused, mergeHistoryKeys, mergeHistoryRange, type MergedHistory } from '../merge-history';
 import type { PipelineHandle } from '../pipeline';
 import { awaitReadable } from '../transaction-wait';
 import type { PipelineStream } from './pipeline-stream';
@@ -16,8 +16,6 @@ export interface HistoryOptions {
 
 /** Every look waits for the source's transactions in progress once, so it takes as much as it can. */
 const DUE_AT_ONCE = 20_000;
-/** Keys whose versions are read and merged at once. */
-const KEYS_AT_ONCE = 2_000;
 
 /**
  * Copied history (R13): fetches the versions of keys that applied batches have touched, once their commits are visible at
@@ -29,7 +27,7 @@ export class HistoryCopier implements Service {
   private readonly logger: Logger;
   private waker = new AbortController();
   private ended: Promise<void> | null = null;
-  /** Due entries of tables that keep no copied history (any more); they must not hide the others. */
+  /** Due entries of tables that keep no copied history (any more), or are halted; they must not hide the others. */
   private foreign = 0;
 
   constructor(
@@ -77,7 +75,8 @@ export class HistoryCopier implements Service {
 
   /** Returns whether something was due. */
   private async copy(): Promise<boolean> {
-    const mappings = new Map([...(await this.pipeline.mappings())].filter(([, m]) => m.history?.kind === 'copied'));
+    // A halted table's history need no longer be readable as mapped; its next preload copies all of it.
+    const mappings = new Map([...(await this.pipeline.mappings())].filter(([, m]) => m.history?.kind === 'copied' && m.halted === undefined));
     if (mappings.size === 0) return false;
     const { warehouse, name } = this.pipeline;
     const found = await warehouse.dueHistory(name, DUE_AT_ONCE + this.foreign);
@@ -85,12 +84,25 @@ export class HistoryCopier implements Service {
     this.foreign = found.length - due.length;
     if (due.length === 0) return false;
     const byTable = new Map<string, DueHistory[]>();
-    for (const entry of due) byTable.set(entry.table, [...(byTable.get(entry.table) ?? []), entry]);
+    for (const entry of due) {
+      const known = byTable.get(entry.table);
+      if (known === undefined) byTable.set(entry.table, [entry]);
+      else known.push(entry);
+    }
     await this.awaitSource();
+    let failure: unknown = null;
     for (const [table, entries] of byTable) {
       const mapping = mappings.get(table);
-      if (mapping !== undefined) await this.copyTable(mapping, entries);
+      if (mapping === undefined) continue;
+      try {
+        await this.copyTable(mapping, entries);
+      } catch (error) {
+        // One table that cannot be read holds no other up.
+        failure ??= error;
+      }
+      if (this.stopping.signal.aborted) break;
     }
+    if (failure !== null) throw failure;
     return true;
   }
 
@@ -101,28 +113,22 @@ export class HistoryCopier implements Service {
   }
 
   private async copyTable(mapping: TableMapping, entries: readonly DueHistory[]): Promise<void> {
+    const { pipeline } = this;
     const { signal } = this.stopping;
-    const source = await this.pipeline.source();
+    const merge = { pipeline, mapping, signal };
     const settles = entries.map((entry) => entry.id);
-    let added = 0;
+    const merged: MergedHistory[] = [];
     if (entries.some((entry) => entry.key === null)) {
-      for await (const range of source.planHistory(mapping, signal)) added += await this.merge(mapping, await source.readHistory(mapping, { range }, signal), []);
-      added += await this.merge(mapping, { rows: none() }, settles);
+      // A truncate: every key.
+      for await (const range of (await pipeline.source()).planHistory(mapping, signal)) merged.push(await mergeHistoryRange(merge, range));
+      merged.push(await mergeHistoryKeys(merge, [], settles));
     } else {
       // A key may be due more than once; its versions are asked for once.
       const keys = [...new Map(entries.map((entry) => [JSON.stringify(entry.key), entry.key ?? []])).values()];
-      const pieces = slices(keys, KEYS_AT_ONCE);
-      for (const [n, piece] of pieces.entries()) added += await this.merge(mapping, await source.readHistory(mapping, { keys: piece }, signal), n === pieces.length - 1 ? settles : []);
+      merged.push(await mergeHistoryKeys(merge, keys, settles));
     }
-    this.deps.observer.historyMerged(this.pipeline.name, mapping.id, added);
+    this.deps.observer.historyMerged(pipeline.name, mapping.id, merged.reduce((sum, { added }) => sum + added, 0));
+    const refused = merged.flatMap((one) => one.refused);
+    if (refused.length > 0) this.logger.warn({ table: mapping.id, refused: refused.length, error: describeRefused(mapping, { refused }) }, 'versions of rows are left out of the history');
   }
-
-  private async merge(mapping: TableMapping, read: { readonly rows: AsyncIterable<Uint8Array> }, settles: readonly string[]): Promise<number> {
-    await failpoint('history:read-before-write');
-    return this.pipeline.warehouse.mergeHistory({ pipeline: this.pipeline.name, mapping, rows: read.rows, settles });
-  }
-}
-
-async function* none(): AsyncGenerator<Uint8Array> {
-  // A truncate has no rows of its own to answer it: they came range by range.
 }

@@ -1,29 +1,28 @@
-import { failpoint } from '@elstream/core';
+import { ElstreamError } from '@elstream/core';
+import { describeRefused, mergeHistoryRange, refusedOf } from '../merge-history';
 import { rangeOf } from './key-range';
 import { mappingOf, type TaskHandler } from './task-context';
 
 /**
  * R13: copies one range of the history the source keeps. Unfenced, as merging the same versions twice adds nothing; keys
- * that events touch meanwhile are noted by their batches and copied again by the stream's side.
+ * that events touch meanwhile are noted by their batches and copied again by the stream's side. Versions the warehouse
+ * cannot hold are left out and named: validation finds them missing until they fit.
+ *
+ * @throws ElstreamError `HISTORY_REFUSED` (stop) where there are some and the pipeline's policy is to stop (R7)
  */
 export const historyChunk: TaskHandler = async (context) => {
   const { deps, pipeline, signal, logger, task, moved } = context;
   const mapping = await mappingOf(context);
-  const source = await pipeline.source();
   const began = deps.clock();
-  const read = await source.readHistory(mapping, { range: rangeOf(task.payload) }, signal);
-  const added = await pipeline.warehouse.mergeHistory({ pipeline: pipeline.name, mapping, rows: historyRows(read.rows, moved), settles: [] });
+  const merged = await mergeHistoryRange({ pipeline, mapping, signal, moved }, rangeOf(task.payload));
+  const { read: rows, added, refused } = merged;
   deps.observer.historyMerged(pipeline.name, mapping.id, added);
   const ms = deps.clock() - began;
-  logger.debug({ rows: read.count(), added, ms }, 'history copied');
-  return { outcome: 'done', result: { rows: read.count(), added, ms } };
-};
-
-/** The failpoint stands where all versions have been read and none is merged. */
-export async function* historyRows(rows: AsyncIterable<Uint8Array>, moved: () => void): AsyncGenerator<Uint8Array> {
-  for await (const piece of rows) {
-    moved();
-    yield piece;
+  if (refused.length > 0) {
+    const error = describeRefused(mapping, merged);
+    if (pipeline.settings.deadLetters.policy === 'stop') throw new ElstreamError('HISTORY_REFUSED', 'stop', error, { place: { pipeline: pipeline.name, table: mapping.id } });
+    logger.warn({ rows, added, refused: refused.length, error }, 'versions of rows are left out of the history');
   }
-  await failpoint('history:read-before-write');
-}
+  logger.debug({ rows, added, ms }, 'history copied');
+  return { outcome: 'done', result: { rows, added, ms, ...refusedOf(merged) } };
+};

@@ -1,8 +1,8 @@
-import { ElstreamError, describeError, describeKey, keyIdentity, recoveryOf, type TableMapping } from '@elstream/core';
+import { ElstreamError, keyIdentity, type TableMapping } from '@elstream/core';
 import { slices } from '../compare/compare-rows';
 import { waitOf } from '../compare/confirm';
+import { KEPT_REFUSED, mergeHistoryKeys } from '../merge-history';
 import { awaitReadable } from '../transaction-wait';
-import { historyRows } from './history-chunk';
 import { keysOf } from './key-range';
 import { mend, summaryOf, type Mended, type Repaired } from './mend';
 import { replayDeadLetters } from './replay';
@@ -53,32 +53,15 @@ async function repairKeys(context: TaskContext, mapping: TableMapping, keys: rea
 async function repairHistory(context: TaskContext, mapping: TableMapping, keys: readonly Key[]): Promise<Repaired> {
   const source = await context.pipeline.source();
   await awaitReadable(waitOf(context, source));
-  const found: MergedHistory = { repaired: 0, unchanged: 0, refused: [] };
-  for (const piece of slices(keys, HISTORY_KEYS)) await mergeKeys(context, mapping, piece, found);
-  return { ...found, deleted: 0, moved: 0, failed: found.refused.length };
-}
-
-interface MergedHistory {
-  repaired: number;
-  unchanged: number;
-  readonly refused: { readonly key: string; readonly reason: string }[];
-}
-
-/** Where a value is refused, key by key, so that it keeps none of the others from being mended. */
-async function mergeKeys(context: TaskContext, mapping: TableMapping, keys: readonly Key[], found: MergedHistory): Promise<void> {
+  const found = { repaired: 0, unchanged: 0, refused: [] as { key: string; reason: string }[] };
   const { deps, pipeline, signal, moved } = context;
-  if (signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while mending history');
-  const source = await pipeline.source();
-  try {
-    const read = await source.readHistory(mapping, { keys }, signal);
-    const added = await pipeline.warehouse.mergeHistory({ pipeline: pipeline.name, mapping, rows: historyRows(read.rows, moved), settles: [] });
+  for (const piece of slices(keys, HISTORY_KEYS)) {
+    if (signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while mending history');
+    const { added, refused } = await mergeHistoryKeys({ pipeline, mapping, signal, moved }, piece);
     deps.observer.historyMerged(pipeline.name, mapping.id, added);
     found.repaired += added;
-    found.unchanged += Math.max(0, keys.length - added);
-  } catch (error) {
-    if (recoveryOf(error) !== 'park') throw error;
-    const [key, ...more] = keys;
-    if (key !== undefined && more.length === 0) found.refused.push({ key: describeKey(mapping, key), reason: describeError(error) });
-    else for (const one of keys) await mergeKeys(context, mapping, [one], found);
+    found.unchanged += Math.max(0, piece.length - added - new Set(refused.map(({ key }) => key)).size);
+    found.refused.push(...refused);
   }
+  return { ...found, refused: found.refused.slice(0, KEPT_REFUSED), deleted: 0, moved: 0, failed: found.refused.length };
 }
