@@ -29,9 +29,10 @@ function keysOf({ mapping }: RelationPlan, event: RowEvent): (readonly string[])
   return event.op === 'update' && event.oldKey !== null ? [event.oldKey, key] : [key];
 }
 
-/** The message's bytes are copied: the event outlives the frame it came in. */
-function poison({ mapping }: RelationPlan, tuples: Buffer, tx: TransactionInfo, what: Pick<PoisonEvent, 'key' | 'code' | 'reason'>): PoisonEvent {
-  return { op: 'poison', table: mapping.id, tx, bytes: Uint8Array.from(tuples), ...what };
+/** The message's bytes are copied: the event outlives the frame it came in. Of a table with masks they hold clear values, so none are kept (R10). */
+function poison({ mapping, masked }: RelationPlan, tuples: Buffer, tx: TransactionInfo, what: Pick<PoisonEvent, 'key' | 'code' | 'reason'>): PoisonEvent {
+  const kept = masked.length === 0;
+  return { op: 'poison', table: mapping.id, tx, ...what, bytes: kept ? Uint8Array.from(tuples) : new Uint8Array(), reason: kept ? what.reason : `${what.reason} (its bytes are not kept, since the table has masked columns)` };
 }
 
 /**

@@ -97,6 +97,12 @@ describe('offsets', () => {
     expect(events[2]).toMatchObject({ table: 'public.t', key: null, reason: expect.stringContaining('a tuple of 2 columns') as string, bytes: Uint8Array.from(insert(1, ['b', 'c']).subarray(5)) });
     expect(next).toBe(offset(10n, 4).hex);
   });
+
+  it('keep no bytes of poison of a table with masked columns, for they are clear', async () => {
+    const masked = mappingOf('t', ['id'], ['id', { name: 'ssn', mask: { kind: 'null' } }]);
+    const { events } = await assemble(wrap([begin(10n), relation(1, 't', ['id', 'ssn']), insert(1, [null, 'secret'])]), [1n, 0], { mapped: [masked] });
+    expect(events).toMatchObject([{ op: 'poison', code: 'STREAM_KEY_MISSING', bytes: new Uint8Array(), reason: expect.stringContaining('masked columns') as string }]);
+  });
 });
 
 describe('partitions', () => {
