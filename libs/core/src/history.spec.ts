@@ -42,6 +42,8 @@ const cases: readonly Case[] = [
   { what: 'an event below a truncate of the epoch too', events: [e.insert(5, ...A), e.remove(6, '1')], table: { truncated: { epoch: 2, position: at(7) } }, ended: [], begins: {} },
   { what: 'a preload row is exact once the table is live', stands: [row(A, { kind: 'preload' })], events: [e.remove(5, '1')], ended: ['1 a x ?→5 deleted'] },
   { what: 'before, it may be of any time, and leaves none', stands: [row(A, { kind: 'preload' })], events: [e.update(5, '1', 'b', undefined), e.update(6, '1', 'c', 'y')], table: { live: false }, ended: ['1 b x 5→6 approximate'], begins: { 1: 6 } },
+  { what: 'so may a row of the stream that took cells from one', stands: [row(A, { begin: 2 })], events: [e.update(5, '1', 'b', undefined), e.update(6, '1', 'c', 'y'), e.remove(7, '1')], table: { live: false, mixed: true }, ended: ['1 a x 2→5 approximate', '1 b x 5→6 approximate', '1 c y 6→7 deleted'] },
+  { what: 'but not any more once the table is live', stands: [row(A, { begin: 2 })], events: [e.remove(5, '1')], table: { mixed: true }, ended: ['1 a x 2→5 deleted'] },
   { what: 'a row of the stream is exact before that', stands: [row(A, { begin: 2 })], events: [e.remove(5, '1')], table: { live: false }, ended: ['1 a x 2→5 deleted'] },
   { what: 'while reads by key may lie ahead, versions are marked', stands: [row(A, { begin: 2 })], events: [e.update(5, '1', 'b', 'x'), e.remove(6, '1')], table: { rereadUntil: at(5) }, ended: ['1 a x 2→5 approximate', '1 b x 5→6 deleted'] },
   { what: 'a row of an older epoch that differs is marked', stands: [row(A, { epoch: 1, begin: 2 })], events: [e.update(5, '1', 'b', 'x')], ended: ['1 a x 2→5 approximate'], begins: { 1: 5 } },
@@ -55,7 +57,7 @@ const cases: readonly Case[] = [
 function derive(of: Case, mapped = mapping) {
   const changes = of.events.map(timed);
   const standing = new Map((of.stands ?? []).map((image, i) => [keyIdentity(mapped, [image.cells?.[0] ?? String(i + 1)]), image]));
-  return deriveHistory({ mapping: mapped, changes, epoch: 2, live: true, rereadUntil: null, truncated: null, standing, reread: new Map(), ...of.table });
+  return deriveHistory({ mapping: mapped, changes, epoch: 2, live: true, mixed: false, rereadUntil: null, truncated: null, standing, reread: new Map(), ...of.table });
 }
 
 describe('derived history', () => {

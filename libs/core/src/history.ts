@@ -25,6 +25,8 @@ export interface DeriveInput {
   readonly live: boolean;
   /** Until there rows may be newer than the events that still come: read again by key, or repaired. */
   readonly rereadUntil: LogPosition | null;
+  /** Not live, and `mixed` was told of an earlier batch of this epoch: rows of the stream may hold cells read later. */
+  readonly mixed: boolean;
   /** Of the table, before this batch. */
   readonly truncated: TruncateMemory;
   /** By `keyIdentity`, for every key of `touchedKeys`; absent: nothing stood there. */
@@ -50,6 +52,11 @@ export interface DerivedHistory {
   readonly ended: readonly EndedVersion[];
   /** By `keyIdentity`: since when the row that the batch leaves at the key is valid; null: unknown. */
   readonly begins: ReadonlyMap<string, bigint | null>;
+  /**
+   * A row that the batch leaves holds cells of a preload row that may have been read later than the event lies. The stream
+   * passes that read before the table is live, so it matters until then; which row it is, nothing tells afterwards.
+   */
+  readonly mixed: boolean;
 }
 
 /** Keys whose standing rows `deriveHistory` needs: of every insert, update (both keys) and delete. By identity. */
@@ -102,6 +109,7 @@ class Derivation {
   private readonly places = new Map<string, Place>();
   private readonly ended: EndedVersion[] = [];
   private truncatedAt: LogPosition | null = null;
+  private mixed = false;
 
   constructor(private readonly input: DeriveInput) {}
 
@@ -109,7 +117,7 @@ class Derivation {
     for (const event of this.input.changes) this.take(event);
     const begins = new Map<string, bigint | null>();
     for (const [id, place] of this.places) if (place.written && place.image !== null) begins.set(id, place.image.fromUs);
-    return { ended: this.ended, begins };
+    return { ended: this.ended, begins, mixed: this.mixed };
   }
 
   private take(event: RowEvent): void {
@@ -166,6 +174,7 @@ class Derivation {
     if (!row.includes(undefined)) return { cells: row, whole: true };
     const reread = this.input.reread.get(keyIdentity(this.input.mapping, key)) ?? null;
     const before = from === null || from.trust === 'older' ? null : from.cells;
+    if (from?.trust === 'none') this.mixed = true;
     const [first, second] = from?.trust === 'none' ? [reread, before] : [before, reread];
     const cells = row.map((cell, i) => (cell !== undefined ? cell : first?.[i] !== undefined ? first[i] : second?.[i]));
     return { cells, whole: from !== null && from.trust === 'exact' && !cells.includes(undefined) };
@@ -226,18 +235,19 @@ class Derivation {
   private imageOf(before: StandingImage | undefined, position: LogPosition): Image | null {
     if (before === undefined || before.cells === null || before.standing.is !== 'row') return null;
     const { version } = before.standing;
-    const { epoch, live, rereadUntil } = this.input;
+    const { epoch, live, mixed, rereadUntil } = this.input;
     // a truncate of this batch took it; its version was ended by the caller
     if (this.truncatedAt !== null && (version.epoch < epoch || version.kind === 'preload' || !this.truncatedAt.isBelow(version.position))) return null;
-    return { cells: before.cells, fromUs: before.beginUs, trust: trustOf(version, { epoch, live, rereadUntil }, position) };
+    return { cells: before.cells, fromUs: before.beginUs, trust: trustOf(version, { epoch, live, mixed, rereadUntil }, position) };
   }
 }
 
 /** A row read again by key, or repaired, is one of few: the others of its table stay versions, marked while such a read may lie ahead. */
-function trustOf(version: Version, table: Pick<DeriveInput, 'epoch' | 'live' | 'rereadUntil'>, position: LogPosition): Trust {
+function trustOf(version: Version, table: Pick<DeriveInput, 'epoch' | 'live' | 'mixed' | 'rereadUntil'>, position: LogPosition): Trust {
   if (version.epoch < table.epoch) return 'older';
   const known = table.live || version.kind === 'stream';
   if (!known) return 'none';
+  if (table.mixed && !table.live) return 'inexact';
   return mayCarry({ live: known, rereadUntil: table.rereadUntil }, position) ? 'exact' : 'inexact';
 }
 

@@ -152,8 +152,8 @@ async function writeTable(sql: Sql, write: BatchWrite, table: TableWork, locked:
   if (!('written' in result)) return result;
   await sql.execute(
     `UPDATE elstream.table_state SET events_applied = events_applied + $3::int8, truncate_epoch = $4, truncate_position = $5,
-            reread_until = greatest(reread_until, $6::text), updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
-    [pipeline, target.mapping.id, fold.events, state.truncated?.epoch ?? null, state.truncated?.position.hex ?? null, table.reread?.readUntil.hex ?? null],
+            reread_until = greatest(reread_until, $6::text), mixed_epoch = CASE WHEN $7 THEN epoch ELSE mixed_epoch END, updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
+    [pipeline, target.mapping.id, fold.events, state.truncated?.epoch ?? null, state.truncated?.position.hex ?? null, table.reread?.readUntil.hex ?? null, derived?.mixed ?? false],
   );
   return { written: result.written, deleted: result.deleted + deleted };
 }

@@ -12,6 +12,8 @@ export interface LockedState {
   readonly openUses: number;
   readonly truncated: TruncateMemory;
   readonly rereadUntil: LogPosition | null;
+  /** `DerivedHistory.mixed` was told of a batch of this epoch. */
+  readonly mixed: boolean;
 }
 
 /** What is locked: every listed table in every listed partition. */
@@ -56,6 +58,7 @@ interface StateRow {
   truncate_position: string | null;
   live_at: string | null;
   reread_until: string | null;
+  mixed_epoch: number | null;
   rows_preloaded: string;
   events_applied: string;
   open_uses: boolean;
@@ -64,7 +67,7 @@ interface StateRow {
 }
 
 /** Of `elstream.table_state AS s`. A use (R5) is an open validation or repair, or a dead letter that is parked. */
-const stateColumns = (): string => `table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, stale, error,
+const stateColumns = (): string => `table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, mixed_epoch, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, stale, error,
   (${ruleHolds('R9-markers') ? 'EXISTS (SELECT FROM elstream.open_use u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)' : 'false'}
    OR EXISTS (SELECT FROM elstream.dead_letter d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = 'parked')) AS open_uses`;
 
@@ -89,6 +92,7 @@ export async function readLockedStates(sql: Sql, pipeline: string, tables: reado
         openUses: row.open_uses ? 1 : 0,
         truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
         rereadUntil: row.reread_until === null ? null : LogPosition.parse(row.reread_until),
+        mixed: row.mixed_epoch === row.epoch,
       },
     ]),
   );

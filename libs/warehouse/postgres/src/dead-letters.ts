@@ -25,9 +25,12 @@ export interface Parking {
 export async function park(sql: Sql, { pipeline, parked, states, limit }: Parking): Promise<string[]> {
   const taken = parked.filter((letter) => isActive(states.get(letter.table)));
   for (let start = 0; start < taken.length; start += PER_STATEMENT) await insert(sql, pipeline, taken.slice(start, start + PER_STATEMENT), states);
-  for (const letter of taken) await noteDue(sql, pipeline, letter.table, (letter.dueHistory ?? []).filter((key) => keyJson(key) !== null));
   const stopped: string[] = [];
-  for (const table of new Set(taken.map((letter) => letter.table))) if ((await stopAboveLimit(sql, pipeline, table, limit)) !== null) stopped.push(table);
+  for (const table of new Set(taken.map((letter) => letter.table))) {
+    const due = taken.flatMap((letter) => (letter.table === table ? (letter.dueHistory ?? []) : []));
+    await noteDue(sql, pipeline, table, due.filter((key) => keyJson(key) !== null));
+    if ((await stopAboveLimit(sql, pipeline, table, limit)) !== null) stopped.push(table);
+  }
   return stopped;
 }
 

@@ -13,7 +13,7 @@ export class Healing implements MigrationInterface {
     for (const table of ['validation', 'schema_change', 'history_due', 'dead_letter', 'open_use']) await runner.query(`DROP TABLE ${S}.${table}`);
     await runner.query(`DROP INDEX ${S}.run_active`);
     await runner.query(`ALTER TABLE ${S}.run DROP COLUMN lane, DROP COLUMN scope`);
-    await runner.query(`ALTER TABLE ${S}.table_state DROP COLUMN stale, ADD COLUMN open_uses int NOT NULL DEFAULT 0`);
+    await runner.query(`ALTER TABLE ${S}.table_state DROP COLUMN stale, DROP COLUMN mixed_epoch, ADD COLUMN open_uses int NOT NULL DEFAULT 0`);
     await runner.query(`CREATE UNIQUE INDEX run_active ON ${S}.run (pipeline) WHERE state IN ('pending', 'running')`);
   }
 }
@@ -26,7 +26,7 @@ const statements = [
     run_id uuid NOT NULL,
     opened_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (pipeline, table_id, run_id))`,
-  `ALTER TABLE ${S}.table_state DROP COLUMN open_uses, ADD COLUMN stale text`,
+  `ALTER TABLE ${S}.table_state DROP COLUMN open_uses, ADD COLUMN stale text, ADD COLUMN mixed_epoch int`,
   `CREATE TABLE ${S}.dead_letter (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,

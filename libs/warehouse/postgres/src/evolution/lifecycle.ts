@@ -47,11 +47,12 @@ export async function resetTables(parts: WarehouseParts, pipeline: string, mappi
     );
     await discardParked(sql, pipeline, tables, 'reset');
     if (!options.dropData) return;
-    await sql.execute('DELETE FROM elstream.history_due WHERE pipeline = $1 AND table_id = ANY ($2::text[])', [pipeline, tables]);
     for (const target of targets) {
       if ((await readRelation(sql, target.markerTable)) !== null) await sql.execute(`DELETE FROM ${target.markerSql}`);
       await dropData(sql, target);
     }
+    // after the archives, as a merge of history takes them: otherwise each could wait for the other
+    await sql.execute('DELETE FROM elstream.history_due WHERE pipeline = $1 AND table_id = ANY ($2::text[])', [pipeline, tables]);
   });
 }
 

@@ -16,6 +16,8 @@ export type DerivedState = LockedState & { readonly derived?: Derived | null };
 /** What derived history makes of a batch of one table. */
 export interface Derived {
   readonly begins: Begins;
+  /** As `DerivedHistory` says it. */
+  readonly mixed: boolean;
   /** Those that are not what the staged begin comes to (`stagedBegins`): set apart after the bulk upsert. */
   readonly odd: readonly { readonly key: readonly string[]; readonly beginUs: bigint | null }[];
 }
@@ -35,15 +37,15 @@ export async function deriveBatch(sql: Sql, target: Target, batch: DerivedBatch)
   const keys = touchedKeys(mapping, changes);
   const standing = await readImages(sql, target, keys);
   if (truncate !== null) await archiveTruncated(sql, target, { ...batch, truncate });
-  const { epoch, phase, rereadUntil, truncated } = batch.state;
-  const { ended, begins } = deriveHistory({ mapping, changes, epoch, live: phase === 'live', rereadUntil, truncated, standing, reread: rereadByIdentity(mapping, batch.reread) });
+  const { epoch, phase, mixed, rereadUntil, truncated } = batch.state;
+  const { ended, begins, ...told } = deriveHistory({ mapping, changes, epoch, live: phase === 'live', mixed, rereadUntil, truncated, standing, reread: rereadByIdentity(mapping, batch.reread) });
   await writeEnded(sql, archive, ended);
   const staged = target.keepsBegin ? stagedBegins(mapping, changes) : new Map<string, bigint>();
   const odd = !target.keepsBegin ? [] : [...begins].flatMap(([id, beginUs]) => {
     const key = keys.get(id);
     return key === undefined || beginUs === greatest(staged.get(id) ?? null, standing.get(id)?.beginUs ?? null) ? [] : [{ key, beginUs }];
   });
-  return { begins, odd };
+  return { begins, odd, mixed: told.mixed };
 }
 
 /** The latest commit time of each key's events: with the greatest of it and of what stands, the begin of nearly every row is right. */
@@ -143,8 +145,8 @@ async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & 
   if (truncated !== null && truncated.epoch === state.epoch && truncate.isBelow(truncated.position)) return;
   const before = [...touchedKeys(mapping, fold.changes.slice(0, first)).values()];
   const keys = keysAsArrays(target, before, 4);
-  const reread = state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate);
-  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || reread ? 'true' : `(t.${EPOCH_COLUMN} < $1)`, position: '$2::bytea' };
+  const inexact = (state.mixed && state.phase !== 'live') || (state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate));
+  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || inexact ? 'true' : `(t.${EPOCH_COLUMN} < $1)`, position: '$2::bytea' };
   const trusted = state.phase === 'live' ? 'true' : `t.${POSITION_COLUMN} IS NOT NULL`;
   await sql.execute(
     `${archiveRows(target, archive, end)} FROM ${target.sql} AS t

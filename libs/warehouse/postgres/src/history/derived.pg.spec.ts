@@ -117,6 +117,19 @@ describe.each([
       await fx.finish(items, runId, epoch);
     });
 
+    it('a row that took cells from a preload row leaves versions that say so, until the table is live', async () => {
+      await fx.drop();
+      fx = await WarehouseFixture.create();
+      const { runId, epoch } = await preload(fx, items, [['1', 'one', 'read later']], true);
+      await apply(event.update(items, 10, ['1', 'a', undefined]));
+      await apply(event.update(items, 11, ['1', 'b', undefined]));
+      await apply(event.update(items, 12, ['1', 'c', 'read later']));
+      expect((await versions(fx)).map((v) => [...v.row, v.from, v.to, v.approximate])).toEqual([['1', 'a', 'read later', 10, 11, true], ['1', 'b', 'read later', 11, 12, true]]);
+      await fx.finish(items, runId, epoch);
+      await apply(event.update(items, 20, ['1', 'd', undefined]));
+      expect((await versions(fx)).at(-1)).toEqual({ row: ['1', 'c', 'read later'], from: 12, to: 20, deleted: false, approximate: false });
+    });
+
     it('a row the next preload finds unchanged goes on; a changed and a swept one leave an approximate version', async () => {
       await apply(event.update(items, 10, ['1', 'a', 'b1']), event.update(items, 10, ['2', 'b', 'b2']), event.update(items, 10, ['3', 'c', null]));
       await preload(fx, items, [['1', 'a', 'b1'], ['2', 'changed meanwhile', 'b2']]);
