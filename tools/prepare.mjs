@@ -14,6 +14,7 @@ const require = createRequire(import.meta.url);
  */
 const needs = [
   { name: 'Redis', suffix: 'redis', find: ({ findRedisServer }) => process.env.ELSTREAM_TEST_REDIS_URL ? 'ELSTREAM_TEST_REDIS_URL' : findRedisServer() },
+  { name: 'Kafka', suffix: 'kafka', find: async ({ findKafka }) => (await findKafka()).plugins },
   { name: 'docker-compose', find: ({ findDockerCompose }) => findDockerCompose() },
   { name: 'kustomize', find: ({ findKustomize }) => findKustomize() },
 ];

@@ -18,6 +18,6 @@ export function program(folder: string, name: string, script: string): string {
 }
 
 /** Waits until `condition` holds; @elstream/testing, which has more of this, is built on this project. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 30_000; !(await condition()); await sleep(25)) if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}`);
+export async function until(condition: () => boolean | Promise<boolean>, what: string, patienceMs = 30_000): Promise<void> {
+  for (const deadline = Date.now() + patienceMs; !(await condition()); await sleep(25)) if (Date.now() > deadline) throw new Error(`not within ${String(patienceMs / 1_000)} s: ${what}`);
 }

@@ -6,6 +6,10 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { failure } from '../failure';
 import { findRedisServer } from '../find-redis';
+import { describeConnect, startConnect } from '../kafka/connect-server';
+import { findKafka, kafkaVersions } from '../kafka/find-kafka';
+import { startKafkaServer } from '../kafka/kafka-server';
+import { describeKafka } from '../kafka/probe';
 import { startRedisServer } from '../redis-server';
 import { redisCommand } from '../resp';
 import { endRecorded, recordProcess } from './recorded-process';
@@ -17,6 +21,8 @@ export interface Place {
   /** What its variable was at the last start: its port is taken again if it is free. */
   readonly remembered: string | undefined;
   readonly logger: Logger;
+  /** The value of another server's variable, once that server is up or if it is given. Rejects when it cannot be started. */
+  readonly valueOf: (variable: string) => Promise<string>;
 }
 
 export interface StartedServer {
@@ -64,10 +70,55 @@ const redis: ServerKind = {
     return `Redis ${/redis_version:(\S+)/.exec(info)?.[1] ?? ''}`;
   },
   endAbandoned: endRecorded,
-  discard: (folder) => {
-    rmSync(folder, { recursive: true, force: true });
-    return Promise.resolve();
+  discard: (folder) => removeFolder(folder),
+};
+
+const findPrograms = async (): Promise<void> => {
+  await findKafka();
+};
+
+const removeFolder = (folder: string): Promise<void> => {
+  rmSync(folder, { recursive: true, force: true });
+  return Promise.resolve();
+};
+
+const kafka: ServerKind = {
+  name: 'kafka',
+  variable: 'KAFKA_BROKERS',
+  mayBeGiven: true,
+  find: findPrograms,
+  start: async ({ folder, remembered, logger }) => {
+    await endRecorded(folder);
+    const port = Number(remembered?.split(':').at(-1));
+    const server = await startKafkaServer({ dir: folder, ...(port ? { preferredPort: port } : {}) });
+    recordProcess(folder, server.pid);
+    logger.info({ port: server.port, dir: folder }, 'Kafka is up');
+    return { value: server.brokers, stop: () => server.stop() };
   },
+  check: async (value) => {
+    const { brokers } = await describeKafka(value);
+    return brokers === 1 ? 'Kafka, 1 broker' : `Kafka, ${String(brokers)} brokers`;
+  },
+  endAbandoned: endRecorded,
+  discard: removeFolder,
+};
+
+const connect: ServerKind = {
+  name: 'connect',
+  variable: 'CONNECT_URL',
+  mayBeGiven: true,
+  find: findPrograms,
+  start: async ({ folder, remembered, logger, valueOf }) => {
+    await endRecorded(folder);
+    const brokers = await valueOf(kafka.variable);
+    const server = await startConnect({ brokers, dir: folder, ...(remembered === undefined ? {} : { preferredPort: Number(new URL(remembered).port) }) });
+    recordProcess(folder, server.pid);
+    logger.info({ port: server.port, dir: folder, debezium: kafkaVersions.debezium }, 'Kafka Connect is up');
+    return { value: server.url, stop: () => server.stop() };
+  },
+  check: describeConnect,
+  endAbandoned: endRecorded,
+  discard: removeFolder,
 };
 
 /** A database server of its own per side, as in life: neither side's log holds the other's changes. */
@@ -96,7 +147,7 @@ const postgres = (name: 'source' | 'warehouse'): ServerKind => ({
 });
 
 /** In the order they are shown in. */
-export const serverKinds: readonly ServerKind[] = [redis, postgres('source'), postgres('warehouse')];
+export const serverKinds: readonly ServerKind[] = [redis, postgres('source'), postgres('warehouse'), kafka, connect];
 
 export function kindNamed(name: string): ServerKind {
   const kind = serverKinds.find((k) => k.name === name);

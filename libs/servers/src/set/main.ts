@@ -5,9 +5,12 @@ import { down, type ServerStatus, type SetOptions, status, up } from './server-s
 
 const USAGE = `usage: npm run servers -- up|down|status
 
-  up      starts Redis and two PostgreSQL servers (source and warehouse) that go on running, on free ports of 127.0.0.1,
-          and prints what a shell needs to use them: eval "$(npm run -s servers -- up)"
-          What runs already is left alone. With REDIS_URL set, that Redis is checked and used, and none is started.
+  up      starts Redis, two PostgreSQL servers (source and warehouse), Kafka, and Kafka Connect with Debezium's connectors,
+          on free ports of 127.0.0.1, where they go on running, and prints what a shell needs to use them:
+          eval "$(npm run -s servers -- up)"
+          What runs already is left alone. With REDIS_URL, KAFKA_BROKERS (host:port,host:port) or CONNECT_URL set, that
+          server is checked and used, and none is started. Kafka needs a Java of 17 or newer;
+          --without kafka,connect starts the rest without them
   status  says what runs; exit code 0 if all do, else 1
   down    stops them; their data is kept for the next up, unless --delete is given
 
@@ -20,33 +23,35 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 async function main(argv: readonly string[]): Promise<number> {
   let command: string;
   let discard: boolean;
+  let without: string[];
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: { delete: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } });
+    const { values, positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: { delete: { type: 'boolean', default: false }, without: { type: 'string', default: '' }, help: { type: 'boolean', short: 'h', default: false } } });
     if (values.help) {
       print(USAGE);
       return 0;
     }
     command = positionals[0] ?? '';
     discard = values.delete;
+    without = values.without.split(',').filter(Boolean);
     const known = ['up', 'down', 'status'].includes(command) && positionals.length === 1;
-    if (!known || (discard && command !== 'down')) throw new Error(`not understood: ${argv.join(' ') || 'nothing'}`);
+    if (!known || (discard && command !== 'down') || (without.length > 0 && command !== 'up')) throw new Error(`not understood: ${argv.join(' ') || 'nothing'}`);
   } catch (error) {
     say(`${describeError(error)}\n\n${USAGE}`);
     return 2;
   }
   const options: SetOptions = { varDir: process.env['VAR_DIR'] || './var', env: process.env };
   try {
-    return await carryOut(command, options, discard);
+    return await carryOut(command, { ...options, discard, without });
   } catch (error) {
     say(redactText(describeError(error)));
     return 1;
   }
 }
 
-async function carryOut(command: string, options: SetOptions, discard: boolean): Promise<number> {
+async function carryOut(command: string, { discard, without, ...options }: SetOptions & { discard: boolean; without: readonly string[] }): Promise<number> {
   switch (command) {
     case 'up': {
-      const servers = await up(options);
+      const servers = await up(options, without);
       for (const server of servers) say(line(server));
       for (const { kind, value } of servers) if (value !== undefined) print(`export ${kind.variable}=${quote(value)}`);
       return 0;
@@ -66,7 +71,8 @@ async function carryOut(command: string, options: SetOptions, discard: boolean):
 
 /** For people: where and what, never the password. */
 function line({ kind, up: isUp, said, given, value }: ServerStatus): string {
-  const where = value === undefined ? '' : new URL(value).host;
+  // Brokers are no address, and hold no password.
+  const where = value === undefined ? '' : value.includes('://') ? new URL(value).host : value;
   return `${kind.name.padEnd(9)} ${isUp ? 'up  ' : 'down'} ${[where, said, given ? `given by ${kind.variable}` : ''].filter(Boolean).join(', ')}`;
 }
 

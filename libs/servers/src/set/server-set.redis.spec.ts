@@ -4,17 +4,13 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { startRedisServer } from '../redis-server';
 import { redisCommand } from '../resp';
-import { type Ended, run } from '../run';
+import { run } from '../run';
 import { scratchFolder, until } from '../servers.fixture';
+import { servers, servingFolder } from './set.fixture';
 import { type SetState } from './state';
 
-const register = path.join(__dirname, '..', '..', '..', '..', 'tools', 'swc-register.cjs');
-
-/** The command as a person runs it, with VAR_DIR `folder`. */
-function servers(folder: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const { REDIS_URL: _redis, ...env } = process.env;
-  return run(process.execPath, ['-r', register, path.join(__dirname, 'main.ts'), ...args], { env: { ...env, VAR_DIR: folder, ...more } });
-}
+/** Kafka has a suite of its own. */
+const up = ['up', '--without', 'kafka,connect'];
 
 /** The variables that a shell has after `eval` of the output. */
 async function evaluated(output: string): Promise<Record<string, string>> {
@@ -37,23 +33,11 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 const stateOf = (folder: string): SetState => JSON.parse(readFileSync(path.join(folder, 'servers', 'servers.json'), 'utf8')) as SetState;
 const supervisorOf = (folder: string): ProcessIdentity => stateOf(folder).supervisor!;
 
-/** All servers of a folder go with it, whatever became of the test. */
-function servingFolder(): { path: string } & AsyncDisposable {
-  const folder = scratchFolder();
-  return {
-    path: folder.path,
-    [Symbol.asyncDispose]: async () => {
-      await servers(folder.path, ['down', '--delete']);
-      folder[Symbol.dispose]();
-    },
-  };
-}
-
 describe('npm run servers', () => {
   it('brings the set up for a shell, leaves a running one alone, and keeps data and addresses over down and up', async () => {
     await using folder = servingFolder();
     expect((await servers(folder.path, ['status'])).code).toBe(1);
-    const first = await servers(folder.path, ['up']);
+    const first = await servers(folder.path, up);
     expect(first).toMatchObject({ code: 0, stderr: expect.stringMatching(/redis +up .*Redis.*\n.*source +up .*PostgreSQL.*\n.*warehouse +up/) as string });
     const urls = await evaluated(first.stdout);
     await redisCommand(urls['REDIS_URL']!, ['SET', 'key', 'value']);
@@ -62,7 +46,7 @@ describe('npm run servers', () => {
     const supervisor = supervisorOf(folder.path);
 
     // In the shell that has evaluated the output, REDIS_URL names our Redis, not one of the user's.
-    expect(await servers(folder.path, ['up'], urls)).toMatchObject({ code: 0, stdout: first.stdout });
+    expect(await servers(folder.path, up, urls)).toMatchObject({ code: 0, stdout: first.stdout });
     expect(supervisorOf(folder.path)).toEqual(supervisor);
     const status = await servers(folder.path, ['status']);
     expect(status).toMatchObject({ code: 0, stderr: '' });
@@ -78,7 +62,7 @@ describe('npm run servers', () => {
     expect((await servers(folder.path, ['status'])).code).toBe(1);
     expect(await servers(folder.path, ['down'])).toMatchObject({ code: 0, stderr: 'nothing ran\n' });
 
-    expect(await servers(folder.path, ['up'], urls)).toMatchObject({ code: 0, stdout: first.stdout });
+    expect(await servers(folder.path, up, urls)).toMatchObject({ code: 0, stdout: first.stdout });
     expect(await redisCommand(urls['REDIS_URL']!, ['GET', 'key'])).toBe('value');
     expect(await query(urls['SOURCE_URL']!, 'SELECT count(*)::int FROM kept')).toEqual([0]);
     expect(await servers(folder.path, ['down', '--delete'])).toMatchObject({ code: 0, stderr: 'stopped, data deleted\n' });
@@ -87,7 +71,7 @@ describe('npm run servers', () => {
 
   it('brings back what a crash took, of one server or of the process that holds them', async () => {
     await using folder = servingFolder();
-    const [first, second] = await Promise.all([servers(folder.path, ['up']), servers(folder.path, ['up'])]);
+    const [first, second] = await Promise.all([servers(folder.path, up), servers(folder.path, up)]);
     expect(first).toMatchObject({ code: 0, stdout: second.stdout });
     const urls = await evaluated(first.stdout);
 
@@ -95,7 +79,7 @@ describe('npm run servers', () => {
     process.kill(redis.pid, 'SIGKILL');
     await until(() => !isAlive(redis), 'Redis is gone');
     expect(await servers(folder.path, ['status'])).toMatchObject({ code: 1, stdout: expect.stringMatching(/redis +down.*\nsource +up/) as string });
-    expect(await servers(folder.path, ['up'])).toMatchObject({ code: 0, stdout: first.stdout });
+    expect(await servers(folder.path, up)).toMatchObject({ code: 0, stdout: first.stdout });
 
     const postmaster = Number((await query(urls['SOURCE_URL']!, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)"))[0]);
     const left = identify(postmaster)!;
@@ -105,26 +89,26 @@ describe('npm run servers', () => {
     expect(isAlive(left)).toBe(true);
     expect((await servers(folder.path, ['down'])).code).toBe(0);
     expect(isAlive(left)).toBe(false);
-    expect(await servers(folder.path, ['up'])).toMatchObject({ code: 0, stdout: first.stdout });
+    expect(await servers(folder.path, up)).toMatchObject({ code: 0, stdout: first.stdout });
   });
 
   it('uses the Redis that is named in REDIS_URL, and says so when nothing answers there', async () => {
     await using folder = servingFolder();
     await using theirs = await startRedisServer({ password: 'theirs' });
     const env = { REDIS_URL: theirs.url };
-    const first = await servers(folder.path, ['up'], env);
+    const first = await servers(folder.path, up, env);
     expect(first).toMatchObject({ code: 0, stderr: expect.stringMatching(/redis +up .*given by REDIS_URL/) as string });
     expect((await evaluated(first.stdout))['REDIS_URL']).toBe(theirs.url);
     expect(existsSync(path.join(folder.path, 'servers', 'redis'))).toBe(false);
     await servers(folder.path, ['down']);
     expect(await redisCommand(theirs.url, ['PING'])).toBe('PONG');
     await theirs.kill();
-    const refused = await servers(folder.path, ['up'], env);
+    const refused = await servers(folder.path, up, env);
     expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('REDIS_URL is set, but nothing answers there') as string });
     expect(refused.stderr).not.toContain('theirs');
   });
 
-  it.each([[[]], [['sideways']], [['up', 'down']], [['up', '--delete']], [['status', '--loud']]])('refuses the arguments %j with the usage', async (args) => {
+  it.each([[[]], [['sideways']], [['up', 'down']], [['up', '--delete']], [['down', '--without', 'kafka']], [['status', '--loud']]])('refuses the arguments %j with the usage', async (args) => {
     using folder = scratchFolder();
     expect(await servers(folder.path, args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('usage: npm run servers') as string });
   });

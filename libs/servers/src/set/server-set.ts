@@ -6,7 +6,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from
 import path from 'node:path';
 import { failure } from '../failure';
 import { withLock } from '../lock';
-import { type ServerKind, serverKinds } from './kinds';
+import { kindNamed, type ServerKind, serverKinds } from './kinds';
 import { endProcess } from './recorded-process';
 import { readSetState, type SetFiles, setFiles, type SetState, writeSetState } from './state';
 import { type Orders } from './supervisor';
@@ -33,33 +33,35 @@ export interface ServerStatus {
   readonly value: string | undefined;
 }
 
-/** Starts what does not run; what runs and answers is left alone. @throws ElstreamError when one cannot be had */
-export async function up({ varDir, env }: SetOptions): Promise<ServerStatus[]> {
+/** Starts what does not run, except the servers named in `without`; what runs and answers is left alone. @throws ElstreamError when one cannot be had */
+export async function up({ varDir, env }: SetOptions, without: readonly string[] = []): Promise<ServerStatus[]> {
   const files = setFiles(varDir);
   mkdirSync(files.folder, { recursive: true });
   return withLock(files.lock, LOCK_TIMEOUT_MS, async () => {
     const state = readSetState(files);
     const given = givenValues(env, state);
-    const first = await look(state, given);
+    for (const name of without) kindNamed(name);
+    const kinds = serverKinds.filter(({ name }) => !without.includes(name));
+    const first = await look(kinds, state, given);
     const bad = first.find((s) => s.given && !s.up);
     if (bad) throw failure(`${bad.kind.variable} is set, but nothing answers there (${bad.said}); correct it, or unset it to have a server started`);
-    const wanted = serverKinds.filter((kind) => given[kind.variable] === undefined).map((kind) => kind.name);
+    const wanted = kinds.filter((kind) => given[kind.variable] === undefined).map((kind) => kind.name);
     const same = state.started.join() === wanted.join();
     if (same && first.every((s) => s.up)) return first;
     await end(files, state);
-    writeSetState(files, { ...readSetState(files), given });
+    writeSetState(files, { ...readSetState(files), given, without });
     await startSupervisor(files, { varDir: path.resolve(varDir), start: wanted });
-    const now = await look(readSetState(files), given);
+    const now = await look(kinds, readSetState(files), given);
     const dead = now.find((s) => !s.up);
     if (dead) throw failure(`${dead.kind.name} was started but does not answer (${dead.said}); see ${files.log}`);
     return now;
   });
 }
 
-/** Every server of the table. Changes nothing. */
+/** Every server of the set. Changes nothing. */
 export function status({ varDir, env }: SetOptions): Promise<ServerStatus[]> {
   const state = readSetState(setFiles(varDir));
-  return look(state, { ...(running(state) ? state.given : {}), ...givenValues(env, state) });
+  return look(serverKinds.filter(({ name }) => !state.without.includes(name)), state, { ...(running(state) ? state.given : {}), ...givenValues(env, state) });
 }
 
 /** Ends our servers, also those that a crash left. `discard`: their data goes too. Resolves to whether anything ran. */
@@ -90,9 +92,9 @@ function givenValues(env: NodeJS.ProcessEnv, { values }: SetState): Record<strin
   return given;
 }
 
-function look(state: SetState, given: Readonly<Record<string, string>>): Promise<ServerStatus[]> {
+function look(kinds: readonly ServerKind[], state: SetState, given: Readonly<Record<string, string>>): Promise<ServerStatus[]> {
   return Promise.all(
-    serverKinds.map(async (kind) => {
+    kinds.map(async (kind) => {
       const theirs = given[kind.variable];
       const value = theirs ?? (running(state) && state.started.includes(kind.name) ? state.values[kind.variable] : undefined);
       const about = { kind, value, given: theirs !== undefined };

@@ -15,9 +15,11 @@ export interface SetState {
   readonly values: Readonly<Record<string, string>>;
   /** Variables of servers that were given when the set was started. */
   readonly given: Readonly<Record<string, string>>;
+  /** Names of the servers that the set was started without. */
+  readonly without: readonly string[];
 }
 
-const nothing: SetState = { ready: false, started: [], values: {}, given: {} };
+const nothing: SetState = { ready: false, started: [], values: {}, given: {}, without: [] };
 
 /** Where a set keeps its things: `${VAR_DIR}/servers`. */
 export interface SetFiles {

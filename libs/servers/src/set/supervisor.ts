@@ -1,7 +1,8 @@
 import { describeError, type Logger } from '@elstream/core';
 import { identify } from '@elstream/embedded-postgres';
 import { createLogger } from '@elstream/observability';
-import { kindNamed, type StartedServer } from './kinds';
+import { failure } from '../failure';
+import { kindNamed, type ServerKind, type StartedServer } from './kinds';
 import { readSetState, type SetFiles, setFiles, writeSetState } from './state';
 
 /** What the supervisor is told on its command line, as one JSON text; given values come by the environment of a shell, and are in the state. */
@@ -38,24 +39,37 @@ async function main({ varDir, start }: Orders): Promise<void> {
   }
 }
 
-/** What fails stops what had started. */
+/** All at once; one that needs another waits for it. What fails stops what had started. */
 async function startAll(files: SetFiles, names: readonly string[], logger: Logger): Promise<Map<string, StartedServer>> {
-  const { values } = readSetState(files);
-  const results = await Promise.allSettled(
-    names.map(async (name) => {
-      const kind = kindNamed(name);
-      await kind.find();
-      return [name, await kind.start({ folder: files.of(name), remembered: values[kind.variable], logger: logger.child({ server: name }) })] as const;
-    }),
-  );
-  const started = new Map(results.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : [])));
+  const { values, given } = readSetState(files);
+  const starting = new Map<string, Promise<StartedServer>>();
+  const valueOf = async (variable: string): Promise<string> => {
+    const started = starting.get(variable);
+    const value = started ? (await started).value : given[variable];
+    if (value === undefined) throw failure(`${variable} is needed, but no such server is started; name one in ${variable}`);
+    return value;
+  };
+  const startOne = async (kind: ServerKind): Promise<StartedServer> => {
+    await kind.find();
+    return kind.start({ folder: files.of(kind.name), remembered: values[kind.variable], logger: logger.child({ server: kind.name }), valueOf });
+  };
+  for (const kind of names.map(kindNamed)) starting.set(kind.variable, startOne(kind));
+  const results = await Promise.allSettled(names.map(async (name) => [name, await starting.get(kindNamed(name).variable)] as const));
+  const started = new Map(results.flatMap((r) => (r.status === 'fulfilled' && r.value[1] ? [[r.value[0], r.value[1]] as const] : [])));
   const failed = results.find((r) => r.status === 'rejected');
   if (!failed) return started;
   await stopAll(started, logger);
   throw failed.reason;
 }
 
+/** Connect before its Kafka, which it would else miss for as long as it is stopping. */
 async function stopAll(servers: ReadonlyMap<string, StartedServer>, logger: Logger): Promise<void> {
+  const connect = servers.get('connect');
+  if (connect) await stopThese(new Map([['connect', connect]]), logger);
+  await stopThese(new Map([...servers].filter(([name]) => name !== 'connect')), logger);
+}
+
+async function stopThese(servers: ReadonlyMap<string, StartedServer>, logger: Logger): Promise<void> {
   await Promise.all(
     [...servers].map(async ([server, { stop }]) => {
       try {

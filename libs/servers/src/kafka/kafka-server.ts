@@ -1,0 +1,147 @@
+import { freePort } from '@elstream/embedded-postgres';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { failure } from '../failure';
+import { type Command, lastLines, type OwnServer, PortServer } from '../port-server';
+import { run } from '../run';
+import { findKafka, type KafkaPrograms } from './find-kafka';
+import { javaCommand, writeProperties } from './java-server';
+import { describeKafka } from './probe';
+
+export interface KafkaServerOptions {
+  /** Folder of its files; made when absent, left alone afterwards. Default: one of its own, deleted with the server. */
+  readonly dir?: string;
+  /** TCP port on 127.0.0.1. 0 (default): any free one. */
+  readonly port?: number;
+  /** As `port: 0`, but this one if it is free. */
+  readonly preferredPort?: number;
+  /** The broker's settings on top of ours, such as `log.retention.check.interval.ms`. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly logLevel?: 'warn' | 'info';
+  /** How long a start may take, the recovery of kept data included. Default 90,000 ms. */
+  readonly startTimeoutMs?: number;
+}
+
+/**
+ * A Kafka of one broker, its own controller, on 127.0.0.1. It keeps its data over `kill` and `restart`, and ends with this
+ * process, however that ends. Topics are not made by being named.
+ */
+export interface KafkaServer extends OwnServer {
+  /** `127.0.0.1:port` */
+  readonly brokers: string;
+}
+
+/** What a record may have at most: a change event of 10 MB, and the rest of its batch. */
+const MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Starts a Kafka and waits until it serves.
+ *
+ * @throws ElstreamError `SERVERS` with the end of the server's log, or as `findKafka`
+ */
+export async function startKafkaServer(options: KafkaServerOptions = {}): Promise<KafkaServer> {
+  const programs = await findKafka();
+  const own = options.dir === undefined;
+  const dir = options.dir === undefined ? mkdtempSync(path.join(os.tmpdir(), 'elstream-kafka-')) : path.resolve(options.dir);
+  mkdirSync(dir, { recursive: true });
+  return new Server(options, { programs, dir, own }).begin();
+}
+
+class Server extends PortServer implements KafkaServer {
+  #clusterId: string | undefined;
+
+  constructor(
+    private readonly options: KafkaServerOptions,
+    private readonly place: { readonly programs: KafkaPrograms; readonly dir: string; readonly own: boolean },
+  ) {
+    super(
+      { what: 'Kafka', dir: place.dir, own: place.own, logFile: path.join(place.dir, 'kafka.log'), stopPatienceMs: 10_000 },
+      { port: options.port, preferredPort: options.preferredPort, startTimeoutMs: options.startTimeoutMs ?? 90_000 },
+    );
+  }
+
+  get brokers(): string {
+    return `127.0.0.1:${String(this.port)}`;
+  }
+
+  protected override async command(): Promise<Command> {
+    const { dir, programs } = this.place;
+    const settings = path.join(dir, 'server.properties');
+    writeProperties(settings, { ...brokerSettings(dir, this.port, await portBeside(this.port)), ...this.options.config });
+    this.#clusterId = clusterIdOf(dir) ?? (await this.format(settings));
+    return this.java('kafka.Kafka', [settings], programs);
+  }
+
+  /** The cluster's id is asked for: on a port that was drawn at the same time another server may answer. */
+  protected override async isReady(): Promise<boolean> {
+    const { clusterId, brokers } = await describeKafka(this.brokers, 1_000);
+    return clusterId === this.#clusterId && brokers > 0;
+  }
+
+  /** Makes the folder of the data, once in its life. */
+  private async format(settings: string): Promise<string> {
+    rmSync(dataDir(this.place.dir), { recursive: true, force: true });
+    // As Kafka writes them: 16 bytes, base64url, no dash at the beginning.
+    const id = `E${randomBytes(16).toString('base64url').slice(1, 21)}A`;
+    const { program, args, env } = this.java('kafka.tools.StorageTool', ['format', '-t', id, '-c', settings], this.place.programs);
+    const { code, stdout, stderr } = await run(program, args, { env: { ...process.env, ...env } });
+    const formatted = clusterIdOf(this.place.dir);
+    if (code !== 0 || formatted === undefined) throw failure(`Kafka's folder ${this.place.dir} cannot be prepared: ${lastLines(stdout + stderr)}`);
+    return formatted;
+  }
+
+  private java(mainClass: string, args: readonly string[], { java, brokerClasses: classes }: KafkaPrograms): Command {
+    const { logLevel } = this.options;
+    return javaCommand({ java, classes, mainClass, args, heap: '384m', dir: this.place.dir, ...(logLevel ? { logLevel } : {}) });
+  }
+}
+
+const dataDir = (dir: string): string => path.join(dir, 'data');
+
+/** As the formatted folder says; undefined when it is not formatted. */
+function clusterIdOf(dir: string): string | undefined {
+  const file = path.join(dataDir(dir), 'meta.properties');
+  return existsSync(file) ? /^cluster\.id=(.+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
+}
+
+async function portBeside(port: number): Promise<number> {
+  for (;;) {
+    const other = await freePort();
+    if (other !== port) return other;
+  }
+}
+
+function brokerSettings(dir: string, port: number, controllerPort: number): Record<string, string> {
+  const [broker, controller] = [`PLAINTEXT://127.0.0.1:${String(port)}`, `CONTROLLER://127.0.0.1:${String(controllerPort)}`];
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    // Its own only voter: the port may be another at each start.
+    'controller.quorum.voters': `1@127.0.0.1:${String(controllerPort)}`,
+    'controller.listener.names': 'CONTROLLER',
+    listeners: `${broker},${controller}`,
+    'advertised.listeners': broker,
+    'log.dirs': dataDir(dir),
+    // A misspelt topic is to be an error, as it is where operators have switched this off.
+    'auto.create.topics.enable': 'false',
+    'message.max.bytes': String(MESSAGE_BYTES),
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '4',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'share.coordinator.state.topic.num.partitions': '1',
+    // A broker that was killed and comes back is let in again after this time.
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
+    // No other member is about to join.
+    'group.initial.rebalance.delay.ms': '0',
+    'num.network.threads': '2',
+    'num.io.threads': '3',
+    'log.cleaner.dedupe.buffer.size': '2097152',
+  };
+}
