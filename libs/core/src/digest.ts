@@ -3,7 +3,7 @@
  * summed is the MD5 of each row's canonical text (docs/canonical-text.md).
  */
 export interface BucketChecksum {
-  /** From 0: the first 32 bits of the MD5 of the key's canonical text, modulo the number of buckets. */
+  /** From 0: the key's number, as docs/canonical-text.md has it, modulo the number of buckets. */
   readonly bucket: number;
   /** Rows in the bucket, at least 1: buckets without rows are not told. */
   readonly rows: number;

@@ -21,9 +21,11 @@ const EVERYTHING = { from: null, to: null };
 const running = (): AbortSignal => new AbortController().signal;
 const md5 = (text: string): string => createHash('md5').update(text, 'utf8').digest('hex');
 
-/** docs/canonical-text.md, said once more: texts with their lengths, NULL a tilde. */
-const line = (texts: readonly Cell[]): string => texts.map((text) => (text === null ? '~' : `=${Buffer.byteLength(text)}:${text}`)).join('');
-const bucketOf = (key: readonly string[]): number => Number.parseInt(md5(line(key)).slice(0, 8), 16) % BUCKETS;
+/** docs/canonical-text.md, said once more: plain texts end with a separator, the free one has its length before it. */
+const plain = (text: Cell): string => `${text ?? ''}\u001f`;
+const free = (text: Cell): string => (text === null ? ':' : `${Buffer.byteLength(text)}:${text}`);
+const line = ([name = null, ...others]: readonly Cell[]): string => free(name) + others.map(plain).join('');
+const bucketOf = ([id = null, name = null]: readonly Cell[]): number => Number.parseInt(md5(plain(id) + free(name)).slice(0, 8), 16) % BUCKETS;
 
 /** Rows as they travel, and the canonical text of those cells whose text is another. */
 const ROWS: readonly (readonly [row: readonly Cell[], canonical: readonly Cell[]])[] = Array.from({ length: 40 }, (_, i) => {
@@ -31,8 +33,8 @@ const ROWS: readonly (readonly [row: readonly Cell[], canonical: readonly Cell[]
   const at = i % 3 === 0 ? null : `2024-01-01 00:00:0${i % 10}.5+00`;
   const id = String(i - 20);
   return i % 2 === 0
-    ? [[name, at, id, '1.50', 't', '\\x00ff', '-0'], [name, at, id, '1.5', 't', '00ff', '8000000000000000']]
-    : [[name, at, id, null, 'f', '\\x', 'NaN'], [name, at, id, null, 'f', '', '7ff8000000000000']];
+    ? [[name, at, id, '1.50', 't', '\\x00ff', '-0'], [name, at, id, '1.5', 't', '\\x00ff', '8000000000000000']]
+    : [[name, at, id, null, 'f', '\\x', 'NaN'], [name, at, id, null, 'f', '\\x', '7ff8000000000000']];
 });
 
 describe('digests in the warehouse', () => {

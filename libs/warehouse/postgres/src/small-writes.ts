@@ -98,7 +98,7 @@ interface StandingRow {
 }
 
 /** What stands at each key, in the order of `keys`. */
-export async function readStanding(sql: Sql, target: Target, keys: readonly (readonly string[])[]): Promise<Standing[]> {
+async function readStanding(sql: Sql, target: Target, keys: readonly (readonly string[])[]): Promise<Standing[]> {
   const standing: Standing[] = keys.map(() => ({ is: 'nothing' }));
   if (keys.length === 0) return standing;
   const arrays = target.key.map((_, i) => keys.map((key) => key[i] ?? null));
