@@ -29,6 +29,18 @@ describe('validation by schedule', () => {
     expect(p.ticks.map((t) => [t.name, t.everyMs])).toEqual([['validation-schedule', 30_000], ['validation-schedule', 1_000]]);
   });
 
+  it('follows a period that becomes shorter while it runs, and says that it is alive', async () => {
+    const alive = jest.fn();
+    const service = createValidationSchedule({ ...p.deps, observer: { ...p.deps.observer, alive } }, { lookMs: 1 });
+    const ended = service.run();
+    p.settings.validateEveryMs = 2_000;
+    while (p.ticks.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    await service.stop();
+    await ended;
+    expect(p.ticks.map((t) => t.everyMs)).toEqual([30_000, 2_000]);
+    expect(alive).toHaveBeenCalledWith('validation-schedule');
+  });
+
   it.each<[string, () => void]>([
     ['the last run ended less than the period ago', () => p.add('load', 'succeeded', { finishedAt: minutes(29) })],
     ['a validation failed less than the period ago', () => p.add('validate', 'failed', { finishedAt: minutes(1) })],

@@ -1,11 +1,14 @@
 import type { PipelineRecord, Run, RunLane, ValidationScope } from '@elstream/control';
-import { ElstreamError, describeError, type Service } from '@elstream/core';
+import { ElstreamError, describeError, sleep, type Service } from '@elstream/core';
 import type { JobWorker } from '@elstream/jobs';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle, PipelineSettings } from '../pipeline';
 import { tell } from '../tell';
 
-const LOOK_MS = 30_000;
+/** Longest time between ticks, milliseconds. */
+const TICK_MS = 30_000;
+/** Between looks whether the ticks are still what the pipelines want. */
+const LOOK_MS = 5_000;
 /** More runs than a schedule makes in a day. */
 const RUNS_OF_A_DAY = 200;
 
@@ -40,30 +43,53 @@ export function scheduledScope({ runs, settings, now }: Pick<ScheduleView, 'runs
 }
 
 /** Starts validations by themselves (`validate.every`), in one process at a time. To run beside the planner. */
-export function createValidationSchedule(deps: ReplicationDeps): Service {
-  return new ValidationSchedule(deps);
+export function createValidationSchedule(deps: ReplicationDeps, { lookMs = LOOK_MS }: { readonly lookMs?: number } = {}): Service {
+  return new ValidationSchedule(deps, lookMs);
 }
 
 class ValidationSchedule implements Service {
-  private worker: JobWorker | null = null;
-  private stopped = false;
-  private end: () => void = () => undefined;
-  private readonly ended = new Promise<void>((resolve) => (this.end = resolve));
+  private worker: { readonly everyMs: number; readonly ticks: JobWorker } | null = null;
+  private readonly stopping = new AbortController();
+  private ended: Promise<void> | null = null;
 
-  constructor(private readonly deps: ReplicationDeps) {}
+  constructor(
+    private readonly deps: ReplicationDeps,
+    private readonly lookMs: number,
+  ) {}
 
-  async run(): Promise<void> {
-    if (this.stopped) return;
-    const { registry, queue } = this.deps;
-    const shortest = registry.names().map((name) => registry.get(name).settings.validateEveryMs ?? LOOK_MS);
-    this.worker ??= queue.repeat('validation-schedule', Math.min(LOOK_MS, ...shortest), (signal) => this.tick(signal));
-    await this.ended;
+  run(): Promise<void> {
+    return (this.ended ??= this.loop());
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    await this.worker?.close();
-    this.end();
+    this.stopping.abort();
+    await this.ended;
+    await this.worker?.ticks.close();
+  }
+
+  /** The ticks are worked in one of several processes; each says for itself that it would take them. */
+  private async loop(): Promise<void> {
+    const { observer, logger } = this.deps;
+    for (; !this.stopping.signal.aborted; await sleep(this.lookMs, this.stopping.signal)) {
+      try {
+        await this.follow();
+      } catch (error) {
+        logger.warn({ error: describeError(error) }, 'the schedule of validations could not follow the pipelines; tried again');
+      }
+      if (this.worker?.ticks.healthy() === true) observer.alive('validation-schedule');
+    }
+  }
+
+  /** As often as the shortest period asks for, also of pipelines added or configured anew meanwhile. */
+  private async follow(): Promise<void> {
+    const { registry, queue } = this.deps;
+    const periods = registry.names().map((name) => (registry.has(name) ? registry.get(name).settings.validateEveryMs : null) ?? TICK_MS);
+    const everyMs = Math.min(TICK_MS, ...periods);
+    if (this.worker?.everyMs === everyMs) return;
+    const before = this.worker;
+    this.worker = null;
+    if (before !== null) await before.ticks.close();
+    if (!this.stopping.signal.aborted) this.worker = { everyMs, ticks: queue.repeat('validation-schedule', everyMs, (signal) => this.tick(signal)) };
   }
 
   private async tick(signal: AbortSignal): Promise<void> {
