@@ -39,13 +39,16 @@ export async function compareHistory(context: TaskContext, mapping: TableMapping
   tally.bucketsNarrowed = differing.length;
   const differences: Difference[] = [];
   let unverified = 0;
+  let stuck = false;
   for (const slice of digestSlices(of, differing, pipeline.settings.compareRows)) {
     stopIfTold(context);
     const missing = await missingIn(context, history, { range, slice }, tally);
     if (missing.size === 0) continue;
-    const settled = await copiesSettle(context, mapping, keysOf(mapping, missing), tally);
+    // Copies that did not settle within the bound are not waited for again with every slice.
+    const settled = !stuck && (await copiesSettle(context, mapping, keysOf(mapping, missing), tally));
     stopIfTold(context);
     if (!settled) {
+      stuck = true;
       unverified += keysOf(mapping, missing).length;
       continue;
     }

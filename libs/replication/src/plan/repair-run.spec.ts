@@ -16,9 +16,11 @@ describe('a run that repairs', () => {
     p.addTask(run.id, { result: { differenceCount: 1_202, differences: [...keys(0, 1_200), ['7']].map((k) => difference(k)) } });
     p.addTask(run.id, { result: { differenceCount: 1, differences: [difference(['3'], 'history')] } });
     p.addTask(run.id, { table: 'b', result: { differenceCount: 2, differences: [difference(['1', '2'], 'row', 'b'), difference(['1'], 'row', 'gone')] } });
+    // Found when the key of b was another one.
+    p.addTask(run.id, { table: 'b', result: { differenceCount: 1, differences: [difference(['9'], 'row', 'b')] } });
     p.addTask(run.id, { result: { differenceCount: 0, differences: [] } });
     const planned = await createRepairRun(p.deps, { pipeline: 'p', reason: 'repair', from: { runId: run.id } });
-    expect({ keys: planned.keys, leftOut: planned.leftOut }).toEqual({ keys: 1_202, leftOut: 2 });
+    expect({ keys: planned.keys, leftOut: planned.leftOut }).toEqual({ keys: 1_202, leftOut: 3 });
     const [repair] = p.repairs;
     expect(repair).toMatchObject({ reason: 'repair', tables: ['a', 'b'] });
     expect(repair!.tasks.map((t) => [t['of'], (t['keys'] as unknown[]).length, t['from']])).toEqual([

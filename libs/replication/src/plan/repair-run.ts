@@ -112,7 +112,8 @@ class RepairKeys {
 
   add({ table, of, cells }: Pick<Difference, 'table' | 'of' | 'cells'>): void {
     const mapping = this.mappings.get(table);
-    if (mapping === undefined || this.count >= RUN_KEYS) {
+    // Found before the table took another key: there is no such row any more.
+    if (mapping === undefined || cells.length !== mapping.key.length || this.count >= RUN_KEYS) {
       this.leftOut += 1;
       return;
     }

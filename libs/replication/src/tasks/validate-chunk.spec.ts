@@ -103,6 +103,14 @@ describe('comparing', () => {
     if (expected === 'retry') await expect(validateChunk(context)).rejects.toMatchObject({ recovery: 'retry' });
     else expect(await validateChunk(context)).toMatchObject({ outcome: 'done', result: { rowsCompared: 0, unverified: 5_000_000, note: expect.stringContaining('timeout') } });
   });
+
+  it('a range given up counts as unverified also where statistics know of no row: it is no good validation', async () => {
+    const source = new Side(rows(10));
+    jest.spyOn(source, 'checksums').mockRejectedValue(new ElstreamError('DB_TIMEOUT', 'retry', 'a statement took longer than its timeout'));
+    const payload = { ...WHOLE, rows: 0 };
+    const context = contextOf({ source, warehouse: new Side(rows(0)), payload, compareRows: 10, more: { task: { kind: 'validate-chunk', table: TABLE.id, payload, attempt: 3 } as unknown as Task } });
+    expect(await validateChunk(context)).toMatchObject({ result: { unverified: 1 } });
+  });
 });
 
 describe('a rate of rows', () => {
