@@ -1,0 +1,203 @@
+import { describeError, ElstreamError, type Logger, silentLogger } from '@elstream/core';
+import { type Admin, CompressionTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs';
+import { type ConnectionOptions } from 'node:tls';
+import { registerCodecs } from './codecs';
+import { type ConsumeOptions, type KafkaConsumer, startConsumer } from './consumer';
+
+// This file and consumer.ts are all that knows kafkajs: what they export names none of its types.
+
+export interface KafkaSettings {
+  /** `host:port` of some brokers; the rest are learned from them. */
+  readonly brokers: readonly string[];
+  /** As brokers show it in their logs and quotas. */
+  readonly clientId: string;
+  /** Default: no TLS. */
+  readonly tls?: ConnectionOptions | true;
+  readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string };
+  /** How long a broker may take to answer a request. Default 30,000 ms. */
+  readonly requestTimeoutMs?: number;
+  readonly logger?: Logger;
+}
+
+export interface NewTopic {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Default: the brokers' own. */
+  readonly replicas?: number;
+  /** As in `retention.ms`. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Offsets of a partition: `first` is the log's start, `end` the next to be written. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
+export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+
+export interface NewRecord {
+  readonly key: Buffer | string | null;
+  readonly value: Buffer | string | null;
+  /** Default: by the key, as Java's clients choose it. */
+  readonly partition?: number;
+}
+
+export interface KafkaProducer {
+  /** Resolves when all replicas in sync have the records. */
+  send(topic: string, records: readonly NewRecord[], codec?: Codec): Promise<void>;
+  /** Sends in one transaction; `abort` leaves records in the log that readers of committed ones never see. The producer needs a `transactionalId`. */
+  transaction(topic: string, records: readonly NewRecord[], end: 'commit' | 'abort'): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A Kafka cluster. Errors of its calls: `KAFKA` (retry). */
+export interface KafkaClient {
+  /** Creates what is not there; a topic that is there is left as it is. Resolves once its partitions can be asked for. */
+  createTopics(topics: readonly NewTopic[]): Promise<void>;
+  deleteTopics(topics: readonly string[]): Promise<void>;
+  /** Removes the records below `before`, as retention does. */
+  deleteRecords(topic: string, partition: number, before: bigint): Promise<void>;
+  listTopics(): Promise<readonly string[]>;
+  offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /** What a group has committed; null where nothing. For lag tools only, never our truth (R2). */
+  committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint | null>>;
+  consume(options: ConsumeOptions): Promise<KafkaConsumer>;
+  producer(options?: { readonly transactionalId?: string }): Promise<KafkaProducer>;
+  close(): Promise<void>;
+}
+
+const codecs: Record<Codec, CompressionTypes> = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD };
+
+/** What a caller makes of an error of kafkajs: connections, elections and timeouts pass. */
+const failed = (what: string, cause: unknown): ElstreamError => (cause instanceof ElstreamError ? cause : new ElstreamError('KAFKA', 'retry', `Kafka: ${what}: ${describeError(cause)}`, { cause }));
+
+async function during<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw failed(what, error);
+  }
+}
+
+/** Connects. @throws ElstreamError `KAFKA` (retry) when no broker is reached */
+export async function openKafka(settings: KafkaSettings): Promise<KafkaClient> {
+  registerCodecs();
+  const kafka = new Kafka(configOf(settings));
+  const admin = kafka.admin();
+  await during(`connect to ${settings.brokers.join(',')}`, () => admin.connect());
+  return new Client(kafka, admin, settings.logger ?? silentLogger);
+}
+
+function configOf({ brokers, clientId, tls, sasl, requestTimeoutMs = 30_000, logger = silentLogger }: KafkaSettings): KafkaConfig {
+  return {
+    brokers: [...brokers],
+    clientId,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: 5_000,
+    ...(tls === undefined ? {} : { ssl: tls }),
+    // Its type wants the mechanism known when it compiles.
+    ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
+    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 8 },
+    logLevel: logLevel.WARN,
+    // Its words for the passing troubles of a cluster are strong, and it tries again by itself: none is an error of ours.
+    logCreator: () => ({ log, level }) => logger[level <= logLevel.WARN ? 'warn' : 'debug']({ ...(typeof log['groupId'] === 'string' ? { group: log['groupId'] } : {}) }, `Kafka: ${log.message}`),
+  };
+}
+
+class Client implements KafkaClient {
+  readonly #open = new Set<{ close(): Promise<void> }>();
+
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly admin: Admin,
+    private readonly logger: Logger,
+  ) {}
+
+  createTopics(topics: readonly NewTopic[]): Promise<void> {
+    return during('create topics', async () => {
+      await this.admin.createTopics({
+        waitForLeaders: true,
+        topics: topics.map(({ topic, partitions, replicas = -1, config = {} }) => ({
+          topic,
+          numPartitions: partitions,
+          replicationFactor: replicas,
+          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+        })),
+      });
+    });
+  }
+
+  deleteTopics(topics: readonly string[]): Promise<void> {
+    return during('delete topics', () => this.admin.deleteTopics({ topics: [...topics] }));
+  }
+
+  deleteRecords(topic: string, partition: number, before: bigint): Promise<void> {
+    return during(`delete records of ${topic}`, async () => {
+      // kafkajs looks for the leader among the topics it has asked for before.
+      await this.admin.fetchTopicOffsets(topic);
+      await this.admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
+    });
+  }
+
+  listTopics(): Promise<readonly string[]> {
+    return during('list topics', () => this.admin.listTopics());
+  }
+
+  offsets(topic: string): Promise<readonly PartitionOffsets[]> {
+    return during(`offsets of ${topic}`, async () => {
+      const found = await this.admin.fetchTopicOffsets(topic);
+      return found.map(({ partition, low, high }) => ({ partition, first: BigInt(low), end: BigInt(high) })).sort((a, b) => a.partition - b.partition);
+    });
+  }
+
+  committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint | null>> {
+    return during(`offsets of the group ${groupId}`, async () => {
+      const [found] = await this.admin.fetchOffsets({ groupId, topics: [topic] });
+      return new Map((found?.partitions ?? []).map(({ partition, offset }) => [partition, offset === '-1' ? null : BigInt(offset)]));
+    });
+  }
+
+  async consume(options: ConsumeOptions): Promise<KafkaConsumer> {
+    const logStart = async (topic: string, partition: number): Promise<bigint> => {
+      const found = (await this.offsets(topic)).find((p) => p.partition === partition);
+      if (!found) throw new ElstreamError('KAFKA', 'retry', `the topic ${topic} has no partition ${String(partition)} now`);
+      return found.first;
+    };
+    const consumer = await during(`join the group ${options.groupId}`, () => startConsumer(this.kafka, options, { logStart, logger: this.logger }));
+    this.#open.add(consumer);
+    return consumer;
+  }
+
+  async producer({ transactionalId }: { readonly transactionalId?: string } = {}): Promise<KafkaProducer> {
+    const own: ProducerConfig = { createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false, ...(transactionalId === undefined ? {} : { transactionalId, idempotent: true, maxInFlightRequests: 1 }) };
+    const producer = this.kafka.producer(own);
+    await during('connect a producer', () => producer.connect());
+    const ours = producerOf(producer);
+    this.#open.add(ours);
+    return ours;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((one) => one.close()));
+    this.#open.clear();
+    await this.admin.disconnect();
+  }
+}
+
+function producerOf(producer: Producer): KafkaProducer {
+  return {
+    send: (topic, records, codec = 'none') =>
+      during(`send to ${topic}`, async () => {
+        await producer.send({ topic, acks: -1, compression: codecs[codec], messages: records.map((record) => ({ ...record })) });
+      }),
+    transaction: (topic, records, end) =>
+      during(`send to ${topic}`, async () => {
+        const transaction = await producer.transaction();
+        await transaction.send({ topic, acks: -1, messages: records.map((record) => ({ ...record })) });
+        await transaction[end]();
+      }),
+    close: () => producer.disconnect(),
+  };
+}
