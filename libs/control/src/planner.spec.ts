@@ -63,6 +63,8 @@ const cases: readonly [behaviour: string, view: RunView, actions: readonly PlanA
   ['waits for the summing up', view([...compared, 'finish-validation a done', 'finish-validation b running'], live), []],
   ['succeeds when every table is live and validated', view([...compared, 'finish-validation a done', 'finish-validation b done'], live), ended()],
   ['fails over a table stopped in this run, for its reason', view(copied, { a: phase('preloading'), b: stopped('1,000 parked') }), ended('table b is stopped: 1,000 parked')],
+  ['fails over a table that was reset beneath it', view(copied, { a: phase('new', 3, null), b: phase('preloading') }), ended('table a was reset meanwhile; start a run of all stages for it')],
+  ['fails over a table that another run has opened since', view(copied, { a: phase('preloading'), b: phase('preloading', 4, 'r2') }), ended('table b was reset meanwhile; start a run of all stages for it')],
   ['opens a table that was stopped before', view(['prepare - done', 'open-table b running'], { a: stopped('1,000 parked', 'r0') }), [{ do: 'add-tasks', tasks: [add('open-table', 'a')] }]],
   ['compares live tables of an earlier run, for their epoch, when validation is the only stage', view([], { a: phase('live', 3, 'r0'), b: phase('live', 4, 'r0') }, comparing), [{ do: 'add-tasks', tasks: [add('plan-validation', 'a', 3), add('plan-validation', 'b', 4)] }]],
   ['waits, when validation is the only stage, for a table that an earlier run left catching up', view(['plan-validation b running'], { a: phase('catching-up', 3, 'r0'), b: phase('live', 4, 'r0') }, comparing), []],

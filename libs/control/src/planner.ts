@@ -60,6 +60,10 @@ function planLoad(view: RunView): readonly PlanAction[] {
   // Stopped by an earlier run's work it is only until this run opens it.
   const stopped = run.tables.find((table) => view.phases.get(table)?.phase === 'stopped' && view.phases.get(table)?.runId === run.id);
   if (stopped !== undefined) return failed(whyStopped(view, stopped));
+  // A reset or another run has begun the table anew since: what this one copies is given up as lost, so it would never end.
+  const taken = run.tables.find((table) => stage(view, table, 'open-table') === 'done' && (view.phases.get(table)?.runId ?? run.id) !== run.id);
+  const reset = run.tables.find((table) => stage(view, table, 'open-table') === 'done' && view.phases.get(table)?.phase === 'new');
+  if (taken !== undefined || reset !== undefined) return failed(`table ${taken ?? reset ?? ''} was reset meanwhile; start a run of all stages for it`);
   return proceed(run.tables.map((table) => nextOfLoad(view, table)));
 }
 

@@ -63,6 +63,15 @@ describe('a key that looked unequal', () => {
     expect([found.differences.map((d) => d.kind), found.unverified]).toEqual([kinds, unverified]);
   });
 
+  it('is unverified where a transaction of the source stays open beyond the bound: the validation ends', async () => {
+    const { context, reads } = looking({ source: [now], warehouse: [nothing] });
+    const stuck = { ...(await context.pipeline.source()), transactionsInProgress: async () => [{ id: '7', holder: 'session 7' }], stillInProgress: async () => [{ id: '7', holder: 'session 7' }] };
+    const pipeline = { ...context.pipeline, settings: { ...context.pipeline.settings, transactionWaitMs: 0 }, source: async () => stuck } as unknown as TaskContext['pipeline'];
+    const tally = newTally();
+    expect(await confirmDifferences({ ...context, pipeline }, TABLE, [['1']], tally)).toEqual({ differences: [], unverified: 1 });
+    expect([tally.stalled, reads()]).toEqual([true, 0]);
+  });
+
   it('is read no more often than it may be', async () => {
     const world = looking({ source: [old], warehouse: [stream(now, 60)] }, { rounds: 2 });
     await confirm(world);
