@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { describeError } from '@elstream/core';
 import { createBench, type Bench } from './bench';
+import { benchDecode } from './decode';
 import { benchLatency } from './latency';
 import { ratio, table, type Measurement } from './measurement';
 import { benchMemory } from './memory';
@@ -10,7 +11,8 @@ import { describeServer, startServers } from './servers';
 import { benchStream } from './stream';
 import { benchValidation } from './validation';
 
-const RUN: Readonly<Record<Part, (bench: Bench) => Promise<Measurement[]>>> = { preload: benchPreload, stream: benchStream, latency: benchLatency, memory: benchMemory, validation: benchValidation };
+/** Parts that work with servers. */
+const RUN: Readonly<Record<Exclude<Part, 'decode'>, (bench: Bench) => Promise<Measurement[]>>> = { preload: benchPreload, stream: benchStream, latency: benchLatency, memory: benchMemory, validation: benchValidation };
 
 /** Measures and prints, asserts nothing: a readable table, and one line of JSON as the last of stdout. */
 async function main(args: readonly string[]): Promise<number> {
@@ -21,18 +23,18 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${describeError(error)}\n\n${USAGE}`);
     return 2;
   }
-  await using servers = await startServers(process.env['VAR_DIR'] ?? './var');
-  const bench = createBench(servers, options, (line) => void process.stderr.write(`${line}\n`));
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const [cpu] = os.cpus();
   const machine = { cores: os.cpus().length, cpu: cpu?.model ?? '', memoryGiB: Math.round(os.totalmem() / 2 ** 30), node: process.version, loadBefore: os.loadavg()[0] ?? 0 };
-  const postgres = await describeServer(servers.warehouse);
-  const measured: Measurement[] = [];
-  for (const part of options.parts) measured.push(...(await RUN[part](bench)));
+  // first: a server that stands by would take its share of the cores
+  const decoded = options.parts.includes('decode') ? benchDecode(say) : [];
+  const { postgres, measured: others } = await withServers(options, say);
+  const measured = [...decoded, ...others];
   const loadAfter = os.loadavg()[0] ?? 0;
   const lines = [
     '',
     `machine    ${String(machine.cores)} cores (${machine.cpu}), ${String(machine.memoryGiB)} GiB, Node ${machine.node}; load ${machine.loadBefore.toFixed(1)} before, ${loadAfter.toFixed(1)} after`,
-    `servers    PostgreSQL ${postgres.version}, two: ${Object.entries(postgres.settings).map(([name, value]) => `${name} ${value}`).join(', ')}`,
+    postgres === null ? 'servers    none' : `servers    PostgreSQL ${postgres.version}, two: ${Object.entries(postgres.settings).map(([name, value]) => `${name} ${value}`).join(', ')}`,
     '',
     table(measured),
     '',
@@ -40,6 +42,18 @@ async function main(args: readonly string[]): Promise<number> {
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
+}
+
+/** Runs the parts that need servers, if any is asked for. */
+async function withServers(options: BenchOptions, say: (line: string) => void): Promise<{ readonly postgres: Awaited<ReturnType<typeof describeServer>> | null; readonly measured: Measurement[] }> {
+  const parts = options.parts.filter((part) => part !== 'decode');
+  const measured: Measurement[] = [];
+  if (parts.length === 0) return { postgres: null, measured };
+  await using servers = await startServers(process.env['VAR_DIR'] ?? './var');
+  const bench = createBench(servers, options, say);
+  const postgres = await describeServer(servers.warehouse);
+  for (const part of parts) measured.push(...(await RUN[part](bench)));
+  return { postgres, measured };
 }
 
 main(process.argv.slice(2)).then(

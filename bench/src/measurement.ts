@@ -3,7 +3,7 @@ export interface Measurement {
   readonly part: string;
   readonly what: string;
   readonly value: number;
-  readonly unit: 'rows/s' | 'changes/s' | 'ms' | 'MiB';
+  readonly unit: 'rows/s' | 'changes/s' | 'events/s' | 'ms' | 'MiB';
   readonly peer?: { readonly name: string; readonly value: number };
   readonly note?: string;
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['preload', 'stream', 'latency', 'memory', 'validation'] as const;
+export const PARTS = ['preload', 'stream', 'latency', 'memory', 'validation', 'decode'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -29,7 +29,7 @@ export interface BenchOptions {
   readonly pipeline: string;
 }
 
-export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory] [validation]     default: preload stream latency validation
+export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory] [validation] [decode]     default: preload stream latency validation
   --rows N          rows of the preloaded table (1000000)
   --changes N       changes streamed per transaction size (200000)
   --transaction-rows 1,10,1000

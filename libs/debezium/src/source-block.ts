@@ -36,7 +36,9 @@ export type SourceBlock = SqlServerSource | PostgresSource;
 
 const FIELDS = ['connector', 'schema', 'table', 'snapshot', 'ts_ms', 'ts_us', 'ts_ns', 'sequence', 'commit_lsn', 'change_lsn', 'event_serial_no', 'lsn', 'txId', 'xmin'] as const;
 type Field = (typeof FIELDS)[number];
-const INTEGERS: ReadonlySet<Field> = new Set<Field>(['ts_ms', 'ts_us', 'ts_ns', 'event_serial_no', 'lsn', 'txId', 'xmin']);
+const INTEGER_FIELDS: readonly string[] = ['ts_ms', 'ts_us', 'ts_ns', 'event_serial_no', 'lsn', 'txId', 'xmin'] satisfies Field[];
+const AT = Object.fromEntries(FIELDS.map((field, i) => [field, i])) as Readonly<Record<Field, number>>;
+const IS_INTEGER = FIELDS.map((field) => INTEGER_FIELDS.includes(field));
 const MARKS: ReadonlySet<string> = new Set<SnapshotMark>(['false', 'true', 'first', 'first_in_data_collection', 'last_in_data_collection', 'last', 'incremental']);
 const SQL_SERVER_LSN = /^[0-9a-f]{8}:[0-9a-f]{8}:[0-9a-f]{4}$/;
 const SEQUENCE = /^\[\s*(?:"(\d{1,20})"|null)\s*,\s*(?:"(\d{1,20})"|null)\s*\]$/;
@@ -60,7 +62,7 @@ export class SourceReader {
     scanner.enter();
     for (let i = 0, slot; (slot = this.shape.next(scanner, i)) !== END; i++) {
       if (slot < 0) scanner.skip();
-      else texts[slot] = fieldText(scanner, FIELDS[slot] as Field);
+      else texts[slot] = fieldText(scanner, slot);
     }
     if (this.text('connector') !== this.connector) throw new FieldError('DEBEZIUM_VALUE', `source.connector is not ${this.connector}; the topic belongs to another connector`);
     return this.connector === 'sqlserver' ? this.sqlServer() : this.postgres();
@@ -102,7 +104,7 @@ export class SourceReader {
   }
 
   private text(field: Field): string | null {
-    return this.texts[FIELDS.indexOf(field)] ?? null;
+    return this.texts[AT[field]] ?? null;
   }
 
   private integer(field: Field): bigint | null {
@@ -127,13 +129,14 @@ export class SourceReader {
   }
 }
 
-function fieldText(scanner: JsonScanner, field: Field): string | null {
+function fieldText(scanner: JsonScanner, slot: number): string | null {
   const token = scanner.value();
   if (token === Token.Null) return null;
   const whole = token === Token.Number && scanner.whole;
   // `snapshot` was a boolean once
-  if (field === 'snapshot' && (token === Token.True || token === Token.False)) return token === Token.True ? 'true' : 'false';
-  if (INTEGERS.has(field) ? !whole : token !== Token.String) throw new FieldError('DEBEZIUM_TYPE', `source.${field} is not ${INTEGERS.has(field) ? 'an integer' : 'a text'}`);
+  if (slot === AT.snapshot && (token === Token.True || token === Token.False)) return token === Token.True ? 'true' : 'false';
+  const integer = IS_INTEGER[slot] === true;
+  if (integer ? !whole : token !== Token.String) throw new FieldError('DEBEZIUM_TYPE', `source.${FIELDS[slot] ?? ''} is not ${integer ? 'an integer' : 'a text'}`);
   return scanner.text();
 }
 

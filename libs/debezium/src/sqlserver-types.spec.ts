@@ -93,6 +93,10 @@ describe('decimals', () => {
     expect(cellOf(column, `"${base64}"`)).toBe(expected);
   });
 
+  it('a decimal schema without a scale is refused, not guessed at', () => {
+    expect(cellOf({ native: 'decimal(19,4)', type: decimal(19, 4) }, '"APb+"', { schema: { type: 'bytes', name: 'org.apache.kafka.connect.data.Decimal' } })).toMatch(/^DEBEZIUM_TYPE: column v of dbo\.item has a decimal schema without a scale/);
+  });
+
   it('the schema, not the column, tells the scale where there is one', () => {
     expect(cellOf({ native: 'decimal(19,4)', type: decimal(19, 4) }, '"APb+"', { schema: connectDecimal(2, 19) })).toBe('632.30');
   });

@@ -58,8 +58,8 @@ export function wireOfSchema(schema: SchemaField, type: ColumnType, { handling, 
   if (semantic !== undefined) return semantic;
   if (name.startsWith('io.debezium.time.Structured')) return { as: 'refused', why: 'is a structured time; set time.precision.mode=isostring' };
   if (name === 'org.apache.kafka.connect.data.Decimal') {
-    const scale = Number(schema.parameters?.['scale'] ?? '0');
-    return Number.isInteger(scale) ? { as: 'decimal', scale } : { as: 'refused', why: 'has a decimal schema without a scale' };
+    const scale = schema.parameters?.['scale'];
+    return scale !== undefined && /^-?\d+$/.test(scale) ? { as: 'decimal', scale: Number(scale) } : { as: 'refused', why: 'has a decimal schema without a scale' };
   }
   if (name === 'io.debezium.data.Bits') return { as: 'bits', length: bitLength(schema.parameters?.['length'] ?? native) };
   if (schema.type === 'array') return { as: 'array', items: schema.items === undefined ? { as: 'plain' } : wireOfSchema(schema.items, type, { handling, native }) };

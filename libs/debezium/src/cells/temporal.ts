@@ -93,6 +93,8 @@ export function timestampFromIso(text: string, zone: boolean): string {
 
 const LAST_SECOND = 253_402_300_799;
 const FIRST_SECOND = -62_135_596_800;
+const WRAPPED_PERIOD_END = '-4852116231933722724';
+const PERIOD_END = '253402300799999999900';
 const NINES: Readonly<Record<UnitDigits, string>> = { 3: '.999', 6: '.999999', 9: '.999999999' };
 
 /**
@@ -103,6 +105,8 @@ const NINES: Readonly<Record<UnitDigits, string>> = { 3: '.999', 6: '.999999', 9
  */
 function unwrapped(text: string): string {
   if (text.endsWith('00') || text === '0') return text;
+  // every current row of a temporal table has it
+  if (text === WRAPPED_PERIOD_END) return PERIOD_END;
   if (!INTEGER.test(text) || text.length > 20) return text;
   const value = BigInt(text);
   for (let turns = -4n; turns <= 14n; turns++) {
