@@ -109,7 +109,6 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     try {
       switch (slot) {
         case BEFORE:
-          // a failure here counts only where the cells are asked for: then the key is missing
           parts.before = this.rows.read(scanner, readers, 'key', (error, column) => this.fail(parts, error, column));
           return;
         case AFTER:

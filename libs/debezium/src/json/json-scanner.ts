@@ -94,11 +94,6 @@ export class JsonScanner {
     return this.escaped ? this.unescape(text) : text;
   }
 
-  /** True if the last token is this string. `expected` has no character that JSON escapes or UTF-8 needs bytes for. */
-  is(expected: string): boolean {
-    return this.kind === Token.String && this.stop - this.start === expected.length && !this.escaped && this.cut(this.start, this.stop) === expected;
-  }
-
   /** Passes the opening bracket of the object or array just found. */
   enter(): void {
     this.pos++;
