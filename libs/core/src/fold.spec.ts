@@ -103,7 +103,7 @@ describe('a fold', () => {
   });
 
   it('of nothing is nothing, and keeps the highest', () => {
-    expect(foldBatch([], new Map(), at(7))).toEqual({ tables: [], highest: at(7), events: 0, skipped: 0, counter: null });
+    expect(foldBatch([], new Map(), at(7))).toEqual({ tables: [], highest: at(7), events: 0, skipped: 0, counter: null, poison: [] });
   });
 
   it('raises the highest also by counters and passed-over tables', () => {

@@ -33,6 +33,8 @@ export interface TableStateRow {
   liveAt: string | null;
   /** Log position noted after the last re-read by key of this epoch (R6). */
   rereadUntil: string | null;
+  /** The epoch in which rows took cells from a preload row that may be newer than their event (history). */
+  mixedEpoch: number | null;
   rowsPreloaded: string;
   eventsApplied: string;
   /** Columns were added since the last preload, in words: rows that stand lack their values. */
@@ -100,6 +102,7 @@ export const tableStateEntity = new EntitySchema<TableStateRow>({
     truncatePosition: { ...nullableText, name: 'truncate_position' },
     liveAt: { ...nullableText, name: 'live_at' },
     rereadUntil: { ...nullableText, name: 'reread_until' },
+    mixedEpoch: { type: 'int', nullable: true, name: 'mixed_epoch' },
     rowsPreloaded: { ...counter, name: 'rows_preloaded' },
     eventsApplied: { ...counter, name: 'events_applied' },
     stale: nullableText,

@@ -211,10 +211,15 @@ class PlannerService implements Service {
     }
   }
 
-  private async view(pipeline: PipelineHandle, run: Run): Promise<RunView> {
+  /**
+   * Tasks first: what a task that is done has brought about (the run's tables, by `prepare`; the table's epoch, by
+   * `open-table`) is then in what is read after them. The other way round a run could end before its tables were known.
+   */
+  private async view(pipeline: PipelineHandle, known: Run): Promise<RunView> {
     const { store } = this.deps;
+    const tasks = await store.summarize(known.id);
     const states: readonly TableState[] = await pipeline.warehouse.readTableStates(pipeline.name);
-    const tasks = await store.summarize(run.id);
+    const run = (await store.readRun(known.id)) ?? known;
     const failed = tasks.some((t) => t.state === 'failed' && t.tasks > 0);
     const firstFailed = failed ? await store.readTasks(run.id, { state: 'failed', limit: 1 }) : [];
     return { run, tasks, phases: new Map(states.map((s) => [s.table, s])), firstError: firstFailed[0]?.error ?? null };

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { decodeRows, type TableMapping } from '@elstream/core';
 import { type SourceDatabase } from '@elstream/source';
-import { startOwnServer, startOwnStandby, type OwnServer, type TestDatabase } from '@elstream/testing';
+import { eventually, startOwnServer, startOwnStandby, type OwnServer, type TestDatabase } from '@elstream/testing';
 import { createPostgresSource } from './postgres-source';
 import { collect, describeOne, EVERYTHING, mappingOf, readCells, running } from './source-fixture.fixture';
 
@@ -35,6 +35,19 @@ async function openReplicated(): Promise<Context> {
   const db = await primary.createDatabase('replica');
   await db.query(`CREATE TABLE t (id int PRIMARY KEY, a timestamptz, b timestamptz); CREATE TABLE t_archive (LIKE t); INSERT INTO t SELECT i FROM generate_series(1, 100) i;
     INSERT INTO t_archive VALUES (1, '2024-01-01', '2024-01-02')`);
+  await eventually(async () => {
+    const client = new Client({ connectionString: standby.urlOf(db.name) });
+    try {
+      await client.connect();
+      return (await client.query(`SELECT 1 FROM pg_class WHERE relname = 't_archive'`)).rows.length === 1;
+    } catch (error) {
+      // 3D000: the standby has not applied CREATE DATABASE yet
+      if ((error as { code?: string }).code !== '3D000') throw error;
+      return false;
+    } finally {
+      await client.end();
+    }
+  }, { timeoutMs: 30_000, describe: 'the database on the standby' });
   const source = await createPostgresSource({ url: db.url, readUrl: standby.urlOf(db.name), counterPrefix: 'elstream:test', maxConnections: 3 });
   const client = new Client({ connectionString: standby.url });
   await client.connect();

@@ -79,7 +79,9 @@ export async function createAsOf(sql: Sql, target: Target): Promise<void> {
   // a row whose begin is unknown is there since the end of what is known before it, or since ever
   const unknown = `t.${begin} IS NULL AND NOT EXISTS (SELECT FROM ${archive.sql} AS h WHERE ${same} AND h.${archive.to.quoted} > ${at})`;
   // $1: a parameter's name would give way to a column of that name
-  const body = `SELECT ${current.map((name) => `t.${quoteName(name)}`).join(', ')} FROM ${target.sql} AS t WHERE t.${begin} <= ${at} OR (${unknown})
+  // Copied versions are fetched apart from the rows: where they are ahead, the row still standing is a version that has ended.
+  const overtaken = archive.kind === 'copied' ? ` AND NOT EXISTS (SELECT FROM ${archive.sql} AS h WHERE ${same} AND h.${archive.from.quoted} >= t.${begin} AND h.${archive.to.quoted} > ${asPeriod(archive.to, '$1')})` : '';
+  const body = `SELECT ${current.map((name) => `t.${quoteName(name)}`).join(', ')} FROM ${target.sql} AS t WHERE (t.${begin} <= ${at}${overtaken}) OR (${unknown})
     UNION ALL SELECT ${pasts.join(', ')} FROM ${archive.sql} AS h WHERE (h.${archive.from.quoted} IS NULL OR h.${archive.from.quoted} <= ${at}) AND h.${archive.to.quoted} > ${asPeriod(archive.to, '$1')}`;
   const tag = dollarTag(body);
   await sql.query(`CREATE OR REPLACE FUNCTION ${archive.asOf}(at timestamptz) RETURNS SETOF ${target.sql} LANGUAGE sql STABLE AS ${tag}${body}${tag}`);
