@@ -98,7 +98,11 @@ function slowTimestamp(sent: bigint): string {
   if (sent % 100n !== 0n) for (let k = -4n; k <= 14n; k++) if ((sent + k * 2n ** 64n) % 100n === 0n) ns = sent + k * 2n ** 64n;
   const fraction = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   const date = new Date(Number((ns - fraction) / 1_000_000n));
-  return `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction === 0n ? '' : `.${String(fraction).padStart(9, '0').replace(/0+$/, '')}`}`;
+  // the year before 1 is 1 BC, as PostgreSQL spells it
+  const iso = date.toISOString();
+  const year = date.getUTCFullYear();
+  const text = `${String(year > 0 ? year : 1 - year).padStart(4, '0')}${iso.slice(iso.indexOf('-', 1), -5).replace('T', ' ')}`;
+  return `${text}${fraction === 0n ? '' : `.${String(fraction).padStart(9, '0').replace(/0+$/, '')}`}${year > 0 ? '' : ' BC'}`;
 }
 
 interface Slow {
