@@ -53,7 +53,8 @@ describe('random workloads against a plain model, through the real warehouse', (
         expect(await stage.rows()).toEqual(expected);
         expect(await stage.eventsApplied()).toBe(world.expectedEvents());
       }),
-      { numRuns: RUNS, seed: SEED, endOnFailure: process.env['ELSTREAM_SABOTAGE'] !== undefined, interruptAfterTimeLimit: 280_000, markInterruptAsFailure: false },
+      // not shrunk: actors that a failed history left behind go on writing into the next one, so a smaller example would prove nothing
+      { numRuns: RUNS, seed: SEED, endOnFailure: true, interruptAfterTimeLimit: 280_000, markInterruptAsFailure: false },
     );
   }, 300_000);
 });

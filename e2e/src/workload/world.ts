@@ -53,7 +53,8 @@ export class Stage {
   static async open(): Promise<Stage> {
     const db = await createTestDatabase('workload');
     const dataSource = await connectPostgres(
-      { url: db.url, applicationName: 'workload', maxConnections: 12, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger },
+      // every overtaker may wait for a lock that a stopped actor holds, each on a connection of its own
+      { url: db.url, applicationName: 'workload', maxConnections: 60, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger },
       [...controlEntities],
       controlDataSourceOptions,
     );
