@@ -69,7 +69,8 @@ describe('the server of a PostgreSQL source', () => {
     const writer = await db.client();
     await writer.query('BEGIN; INSERT INTO t VALUES (1)');
     const [newest] = (await writer.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id')).rows;
-    expect((await source.transactionsInProgress()).map((t) => t.id)).toEqual([newest?.id]);
+    // not alone: one of another database that ends while the list is made stays in it, as an unknown holder
+    expect((await source.transactionsInProgress()).map((t) => t.id)).toContain(newest?.id);
   });
 
   it('puts the counter into the log, below the end of the log and above what was there', async () => {
