@@ -10,7 +10,7 @@ import { type DemoOptions, parseOptions, USAGE } from './options';
 import { Output } from './output';
 import { isEqualAndHealed, resultLine, summary } from './summary';
 
-/** A demonstration that hangs is a failed one, and still has to clean up within the promised three minutes; with many processes to start, five. */
+/** A demonstration that hangs is a failed one; on a busy machine it takes some minutes, with many processes to start more. */
 const LIMIT_MS = { standalone: 290_000, services: 400_000 };
 
 const SETTLE_MS = 5_000;
