@@ -1,4 +1,4 @@
-import { compareVersions, type Standing } from '@elstream/core';
+import { repairPosition, sameStanding, type Standing } from '@elstream/core';
 import { markerStanding, rowStanding, standingAt } from './decisions';
 import { at, bump, KEYS, KEY_NAMES, PRELOAD, STREAM } from './layout';
 import { clearRow, deleteRow, setMarker, setRow } from './warehouse';
@@ -97,11 +97,11 @@ function mayRepair(w: World, k: number): boolean {
   const samePosition = standing.is === 'row' && at(s, f.rowPosition + k) === at(s, f.repairSawPosition);
   switch (config.repairCondition) {
     case 'epoch, row and marker':
-      return at(s, f.epoch) === at(s, f.repairSawTableEpoch) && isUnchanged(standing, saw);
+      return at(s, f.epoch) === at(s, f.repairSawTableEpoch) && sameStanding(standing, saw);
     case 'row position':
       return saw.is === 'row' ? samePosition : standing.is !== 'row';
     case 'present row':
-      return saw.is === 'row' && isUnchanged(standing, saw);
+      return saw.is === 'row' && sameStanding(standing, saw);
     case 'checkpoint':
       return at(s, f.epoch) === at(s, f.repairSawTableEpoch) && at(s, f.nextOffset + w.partitionOf(k)) === at(s, f.repairSawOffset);
     case 'lock':
@@ -113,11 +113,6 @@ function sawStanding(w: World): Standing {
   const { s, f } = w;
   if (at(s, f.repairSawRow) !== 0) return rowStanding(at(s, f.repairSawEpoch), at(s, f.repairSawKind), at(s, f.repairSawPosition));
   return at(s, f.repairSawMarkerEpoch) === 0 ? { is: 'nothing' } : markerStanding(at(s, f.repairSawMarkerEpoch), at(s, f.repairSawMarkerPosition));
-}
-
-function isUnchanged(a: Standing, b: Standing): boolean {
-  if (a.is === 'nothing' || b.is === 'nothing') return a.is === b.is;
-  return a.is === b.is && compareVersions(a.version, b.version) === 0;
 }
 
 interface SourceRow {
@@ -138,9 +133,7 @@ export function repairNow(w: World, k: number): void {
 /** R9: a touch of the current epoch; keeps the version of a row or marker of that epoch, else the lowest of kind stream. */
 function touch(w: World, k: number, { value, extra }: SourceRow): void {
   const epoch = at(w.c, w.f.epoch);
-  const standing = standingAt(w, k);
-  const keeps = standing.is !== 'nothing' && standing.version.epoch === epoch && standing.version.kind === 'stream';
-  const position = keeps ? Number(standing.version.position.toBigInt()) : 0;
+  const position = Number(repairPosition(standingAt(w, k), epoch).toBigInt());
   if (value !== 0) setRow(w, k, { value, extra, position, epoch, kind: STREAM });
   else deleteRow(w, k, epoch, position);
 }

@@ -1,9 +1,9 @@
 import type { ChangeEvent, PoisonEvent, RowEvent, UpdateEvent } from './change-event';
 import type { EventCell } from './column-type';
 import { ruleHolds } from './failpoint';
-import { LogPosition } from './position';
+import type { LogPosition } from './position';
 import { keyIdentity, keyOfRow, type TableMapping } from './table';
-import { isReemission } from './version';
+import { RunningHighest } from './version';
 
 /** What a batch comes to for one key. */
 export type FoldedRow =
@@ -56,18 +56,16 @@ export interface FoldedBatch {
  */
 export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<string, TableMapping>, highest: LogPosition | null): FoldedBatch {
   const folds = new Map<string, TableFold>();
-  let running = highest;
+  const running = new RunningHighest(highest);
   let folded = 0;
   let skipped = 0;
   let counter: bigint | null = null;
   const poison: PoisonEvent[] = [];
   for (const event of events) {
-    const { position } = event.tx;
-    if (ruleHolds('R3-reemission-skip') && isReemission(position, running)) {
+    if (!running.accepts(event.tx.position)) {
       skipped += 1;
       continue;
     }
-    running = running === null ? position : LogPosition.max(running, position);
     if (event.op === 'counter') {
       counter = event.value;
       continue;
@@ -86,7 +84,7 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
     fold.add(event);
     folded += 1;
   }
-  return { tables: [...folds.values()].map((f) => f.result()), highest: running, events: folded, skipped, counter, poison };
+  return { tables: [...folds.values()].map((f) => f.result()), highest: running.position, events: folded, skipped, counter, poison };
 }
 
 class TableFold {

@@ -20,6 +20,21 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Naps that somebody may cut short, because there is something to look at now. */
+export class Waker {
+  private next = new AbortController();
+
+  wake(): void {
+    this.next.abort();
+    this.next = new AbortController();
+  }
+
+  /** Resolves after `ms`, at the next `wake`, or when one of the signals aborts. */
+  nap(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
+    return sleep(ms, AbortSignal.any([this.next.signal, ...signals]));
+  }
+}
+
 /** Exponential back-off with full jitter on the upper half: never below half the step, never above `maxMs`. */
 export function backoffMs(failures: number, limits: { readonly minMs: number; readonly maxMs: number }, random: () => number = Math.random): number {
   const step = Math.min(limits.maxMs, limits.minMs * 2 ** Math.min(failures - 1, 30));

@@ -1,4 +1,5 @@
-import { type LogPosition } from './position';
+import { ruleHolds } from './failpoint';
+import { LogPosition } from './position';
 
 /**
  * The decisions of R3–R5 as pure functions. Small writes call them; the set-based SQL of a warehouse adapter states
@@ -75,7 +76,43 @@ export function leavesMarker(table: { readonly preloading: boolean; readonly ope
   return table.preloading || table.openUses > 0;
 }
 
+/** What stands is what was read (R9): same row or marker, of the same version. */
+export function sameStanding(a: Standing, b: Standing): boolean {
+  if (a.is === 'nothing' || b.is === 'nothing') return a.is === b.is;
+  return a.is === b.is && compareVersions(a.version, b.version) === 0;
+}
+
+/**
+ * R9: the position a repair is written at, of kind stream: that of a row or marker which the stream wrote in this epoch,
+ * else the lowest, so that every event which has not been applied yet is applied over it.
+ */
+export function repairPosition(standing: Standing, epoch: number): LogPosition {
+  return standing.is !== 'nothing' && standing.version.epoch === epoch && standing.version.kind === 'stream' ? standing.version.position : LogPosition.ZERO;
+}
+
+/** Events of a table count (R4, R7): its preload has begun, and it was not stopped. */
+export function takesEvents(table: { readonly epoch: number; readonly phase: string }): boolean {
+  return table.epoch > 0 && table.phase !== 'new' && table.phase !== 'stopped';
+}
+
 /** R3: strictly below the partition's highest position is a re-emission. `highest` null: nothing applied since a reset. */
 export function isReemission(position: LogPosition, highest: LogPosition | null): boolean {
   return highest !== null && position.isBelow(highest);
+}
+
+/** R3: a partition's highest position, raised event by event as a batch is gone through. */
+export class RunningHighest {
+  /** @param at null: nothing applied since a reset */
+  constructor(private at: LogPosition | null) {}
+
+  get position(): LogPosition | null {
+    return this.at;
+  }
+
+  /** False for a re-emission; any other event raises the highest. */
+  accepts(position: LogPosition): boolean {
+    if (ruleHolds('R3-reemission-skip') && isReemission(position, this.at)) return false;
+    this.at = this.at === null ? position : LogPosition.max(this.at, position);
+    return true;
+  }
 }

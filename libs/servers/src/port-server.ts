@@ -1,8 +1,10 @@
 import { sleep } from '@elstream/core';
 import { freePort } from '@elstream/embedded-postgres';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { failure, messageOf } from './failure';
 
 /** A server process of our own on a port of 127.0.0.1. It ends with this process, however that ends. */
@@ -24,6 +26,30 @@ export interface OwnServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Where a server of our own is. */
+export interface PlaceOptions {
+  /** Folder of its files; made when absent, left alone afterwards. Default: one of its own, deleted with the server. */
+  readonly dir?: string;
+  /** TCP port on 127.0.0.1. 0 (default): any free one. */
+  readonly port?: number;
+  /** As `port: 0`, but this one if it is free. */
+  readonly preferredPort?: number;
+}
+
+/** The folder of a server; `own`: made for it, to be deleted with it. */
+export interface ServerFolder {
+  readonly dir: string;
+  readonly own: boolean;
+}
+
+/** @param name of the kind of server, for the folder's own name */
+export function serverFolder(given: string | undefined, name: string): ServerFolder {
+  if (given === undefined) return { dir: mkdtempSync(path.join(os.tmpdir(), `elstream-${name}-`)), own: true };
+  const dir = path.resolve(given);
+  mkdirSync(dir, { recursive: true });
+  return { dir, own: false };
+}
+
 /** What is run; the process itself must become the server, since it is what signals go to. */
 export interface Command {
   readonly program: string;
@@ -32,12 +58,9 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-interface About {
+interface About extends ServerFolder {
   /** For messages: `redis-server`. */
   readonly what: string;
-  /** Folder it runs in; `own`: ours, deleted with it. */
-  readonly dir: string;
-  readonly own: boolean;
   /** Gets stdout and stderr; begins anew at each start. */
   readonly logFile: string;
   /** How long a stop waits after SIGTERM before SIGKILL. Default 5,000 ms. */

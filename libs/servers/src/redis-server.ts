@@ -1,17 +1,10 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { findRedisServer } from './find-redis';
-import { type Command, type OwnServer, PortServer } from './port-server';
+import { type Command, type OwnServer, type PlaceOptions, PortServer, serverFolder, type ServerFolder } from './port-server';
 import { redisCommand } from './resp';
 
-export interface RedisServerOptions {
-  /** Folder of its files; made when absent, left alone afterwards. Default: one of its own, deleted with the server. */
-  readonly dir?: string;
-  /** TCP port on 127.0.0.1. 0 (default): any free one. */
-  readonly port?: number;
-  /** As `port: 0`, but this one if it is free. */
-  readonly preferredPort?: number;
+export interface RedisServerOptions extends PlaceOptions {
   /** Password of the user `default`. Default: none is asked for. */
   readonly password?: string;
   /** Lines of redis.conf on top of ours, such as `appendonly yes`. */
@@ -37,16 +30,13 @@ export interface RedisServer extends OwnServer {
  */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await findRedisServer();
-  const own = options.dir === undefined;
-  const dir = options.dir === undefined ? mkdtempSync(path.join(os.tmpdir(), 'elstream-redis-')) : path.resolve(options.dir);
-  mkdirSync(dir, { recursive: true });
-  return new Server(options, { binary, dir, own }).begin();
+  return new Server(options, { binary, ...serverFolder(options.dir, 'redis') }).begin();
 }
 
 class Server extends PortServer implements RedisServer {
   constructor(
     private readonly options: RedisServerOptions,
-    private readonly place: { readonly binary: string; readonly dir: string; readonly own: boolean },
+    private readonly place: ServerFolder & { readonly binary: string },
   ) {
     super({ what: 'redis-server', dir: place.dir, own: place.own, logFile: path.join(place.dir, 'redis.log') }, { port: options.port, preferredPort: options.preferredPort, startTimeoutMs: options.startTimeoutMs ?? 30_000 });
   }

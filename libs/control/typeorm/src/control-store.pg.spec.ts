@@ -1,8 +1,7 @@
-import { silentLogger, type TableMapping } from '@elstream/core';
+import { type TableMapping } from '@elstream/core';
 import type { ControlStore, NewTask, Run } from '@elstream/control';
-import { createTestDatabase, type TestDatabase } from '@elstream/testing';
-import { createControlStore } from './index';
-import { connectionTo } from './test-connection.fixture';
+import { type TestDatabase } from '@elstream/testing';
+import { withStore } from './store.fixture';
 
 const chunk = (table: string, n = 1): NewTask => ({ kind: 'preload-chunk', table, epoch: 1, payload: { n } });
 const openTable = (table: string): NewTask => ({ kind: 'open-table', table, epoch: null, payload: {} });
@@ -10,23 +9,8 @@ const openTable = (table: string): NewTask => ({ kind: 'open-table', table, epoc
 describe('the control store on PostgreSQL', () => {
   let db: TestDatabase;
   let store: ControlStore;
-  let pipelines = 0;
   let pipeline: string;
-
-  beforeAll(async () => {
-    db = await createTestDatabase('control');
-    store = await createControlStore({ connection: connectionTo(db), logger: silentLogger });
-    await store.migrate();
-  });
-  afterAll(async () => {
-    await store?.close();
-    await db?.drop();
-  });
-  beforeEach(async () => {
-    pipelines += 1;
-    pipeline = `p ${String(pipelines)}`;
-    await store.registerPipeline(pipeline);
-  });
+  withStore('control', (fixture) => ({ db, store, pipeline } = fixture));
 
   async function runningRun(tables = ['public.a', 'public.b']): Promise<Run> {
     const run = await store.createRun({ pipeline, reason: 'initial', tables });

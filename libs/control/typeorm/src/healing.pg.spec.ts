@@ -1,29 +1,13 @@
-import { encodeDeadLetterRow, silentLogger, type EventCell, type TableMapping } from '@elstream/core';
+import { encodeDeadLetterRow, type EventCell, type TableMapping } from '@elstream/core';
 import type { ControlStore, SchemaChangeRecord, ValidationRecord } from '@elstream/control';
-import { createTestDatabase, type TestDatabase } from '@elstream/testing';
-import { createControlStore } from './index';
-import { connectionTo } from './test-connection.fixture';
+import { type TestDatabase } from '@elstream/testing';
+import { withStore } from './store.fixture';
 
 describe('what proving and healing keep', () => {
   let db: TestDatabase;
   let store: ControlStore;
-  let pipelines = 0;
   let pipeline: string;
-
-  beforeAll(async () => {
-    db = await createTestDatabase('healing');
-    store = await createControlStore({ connection: connectionTo(db), logger: silentLogger });
-    await store.migrate();
-  });
-  afterAll(async () => {
-    await store?.close();
-    await db?.drop();
-  });
-  beforeEach(async () => {
-    pipelines += 1;
-    pipeline = `p ${String(pipelines)}`;
-    await store.registerPipeline(pipeline);
-  });
+  withStore('healing', (fixture) => ({ db, store, pipeline } = fixture));
 
   async function park(table = 't', code = 'VALUE_REFUSED', row: readonly EventCell[] | null = ['1', null, undefined]): Promise<string> {
     const [letter] = await db.query<{ id: string }>(

@@ -1,31 +1,12 @@
-import { silentLogger } from '@elstream/core';
 import { laneOf, RUN_STAGES, type ControlStore, type NewTask, type Run, type RunStage } from '@elstream/control';
-import { createTestDatabase, type TestDatabase } from '@elstream/testing';
-import { createControlStore } from './index';
-import { connectionTo } from './test-connection.fixture';
+import { withStore } from './store.fixture';
 
 const STAGES: Readonly<Record<string, readonly RunStage[]>> = { load: RUN_STAGES, validate: ['validate'], repair: ['repair'] };
 
 describe('lanes of runs', () => {
-  let db: TestDatabase;
   let store: ControlStore;
-  let pipelines = 0;
   let pipeline: string;
-
-  beforeAll(async () => {
-    db = await createTestDatabase('lanes');
-    store = await createControlStore({ connection: connectionTo(db), logger: silentLogger });
-    await store.migrate();
-  });
-  afterAll(async () => {
-    await store?.close();
-    await db?.drop();
-  });
-  beforeEach(async () => {
-    pipelines += 1;
-    pipeline = `p ${String(pipelines)}`;
-    await store.registerPipeline(pipeline);
-  });
+  withStore('lanes', (fixture) => ({ store, pipeline } = fixture));
 
   const create = (lane: string): Promise<Run> => store.createRun({ pipeline, reason: 'manual', tables: ['t'], stages: STAGES[lane]! });
 

@@ -1,4 +1,4 @@
-import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, ruleHolds, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type ParkedEvent, type RowEvent, type TableMapping } from '@elstream/core';
+import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, ruleHolds, takesEvents, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type ParkedEvent, type RowEvent, type TableMapping } from '@elstream/core';
 import type { SourceDatabase } from '@elstream/source';
 import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
@@ -117,7 +117,7 @@ function refused({ pipeline }: ApplyContext, { batch }: TakenBatch, error: unkno
  */
 async function poisonOf({ pipeline }: ApplyContext, { mappings }: TakenBatch, { poison }: FoldedBatch): Promise<ParkedEvent[]> {
   if (poison.length > 0 && pipeline.settings.deadLetters.policy === 'stop') {
-    const active = new Set((await pipeline.warehouse.readTableStates(pipeline.name)).filter((s) => s.epoch > 0 && s.phase !== 'new' && s.phase !== 'stopped').map((s) => s.table));
+    const active = new Set((await pipeline.warehouse.readTableStates(pipeline.name)).filter(takesEvents).map((s) => s.table));
     const event = poison.find((p) => active.has(p.table));
     const mapping = mappings.get(event?.table ?? '');
     if (event !== undefined && mapping !== undefined) throw stopAt({ pipeline: pipeline.name, event, error: new Error(event.reason) }, mapping);

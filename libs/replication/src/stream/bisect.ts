@@ -1,4 +1,4 @@
-import { isReemission, keyIdentity, keyOfRow, LogPosition, recoveryOf, ruleHolds, type ChangeEvent, type RowEvent, type TableMapping } from '@elstream/core';
+import { keyIdentity, keyOfRow, recoveryOf, RunningHighest, type ChangeEvent, type LogPosition, type RowEvent, type TableMapping } from '@elstream/core';
 
 /** An event and why the warehouse cannot take it. */
 export interface Culprit {
@@ -16,11 +16,9 @@ export type Trial = (events: readonly RowEvent[]) => Promise<unknown>;
  */
 export function acceptedEvents(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<string, TableMapping>, highest: LogPosition | null): RowEvent[] {
   const accepted: RowEvent[] = [];
-  let running = highest;
+  const running = new RunningHighest(highest);
   for (const event of events) {
-    const { position } = event.tx;
-    if (ruleHolds('R3-reemission-skip') && isReemission(position, running)) continue;
-    running = running === null ? position : LogPosition.max(running, position);
+    if (!running.accepts(event.tx.position)) continue;
     if (event.op !== 'counter' && event.op !== 'poison' && mappings.has(event.table)) accepted.push(event);
   }
   return accepted;

@@ -1,4 +1,4 @@
-import { backoffMs, describeError, sleep, type Logger, type Service, type TableMapping } from '@elstream/core';
+import { backoffMs, describeError, sleep, Waker, type Logger, type Service, type TableMapping } from '@elstream/core';
 import type { DueHistory } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import { describeRefused, mergeHistoryKeys, mergeHistoryRange, type MergedHistory } from '../merge-history';
@@ -25,7 +25,7 @@ const DUE_AT_ONCE = 20_000;
 export class HistoryCopier implements Service {
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
-  private waker = new AbortController();
+  private readonly waker = new Waker();
   private ended: Promise<void> | null = null;
   /** Due entries of tables that keep no copied history (any more), or are halted; they must not hide the others. */
   private foreign = 0;
@@ -50,8 +50,7 @@ export class HistoryCopier implements Service {
 
   /** A batch has touched keys of a table with copied history: looks now. */
   wake(): void {
-    this.waker.abort();
-    this.waker = new AbortController();
+    this.waker.wake();
   }
 
   private async loop(): Promise<void> {
@@ -59,7 +58,7 @@ export class HistoryCopier implements Service {
     let ms = historyIdleMs;
     for (let failures = 0; ; ) {
       // A wake cuts short only the idle nap: entries that come one by one are fetched together.
-      await sleep(ms, ms === historyIdleMs ? AbortSignal.any([this.stopping.signal, this.waker.signal]) : this.stopping.signal);
+      await (ms === historyIdleMs ? this.waker.nap(ms, this.stopping.signal) : sleep(ms, this.stopping.signal));
       if (this.stopping.signal.aborted) return;
       try {
         ms = this.stream.reading && (await this.copy()) ? historyMs : historyIdleMs;

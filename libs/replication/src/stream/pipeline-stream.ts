@@ -1,4 +1,4 @@
-import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, type Checkpoint, type EventBatch, type Logger, type Service, type TableMapping } from '@elstream/core';
+import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, Waker, type Checkpoint, type EventBatch, type Logger, type Service, type TableMapping } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { withRetries } from '../retry';
@@ -62,7 +62,7 @@ export class PipelineStream implements Service {
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
   private session: AbortController | null = null;
-  private waker = new AbortController();
+  private readonly waker = new Waker();
   private ended: Promise<void> | null = null;
   private failures = 0;
   private fresh: boolean;
@@ -99,8 +99,7 @@ export class PipelineStream implements Service {
 
   /** Something changed in the control tables: looks now instead of at the next poll. */
   wake(): void {
-    this.waker.abort();
-    this.waker = new AbortController();
+    this.waker.wake();
   }
 
   /** Ends the reading in hand; the loop looks at the control tables again. */
@@ -340,8 +339,7 @@ export class PipelineStream implements Service {
   }
 
   private nap(ms: number, also?: AbortSignal): Promise<void> {
-    const signals = [this.waker.signal, this.stopping.signal, ...(also === undefined ? [] : [also])];
-    return sleep(ms, AbortSignal.any(signals));
+    return this.waker.nap(ms, this.stopping.signal, ...(also === undefined ? [] : [also]));
   }
 }
 

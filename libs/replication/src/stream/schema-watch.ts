@@ -1,4 +1,4 @@
-import { describeError, ElstreamError, sleep, tableId, type Logger, type SchemaChange, type Service, type TableMapping } from '@elstream/core';
+import { describeError, ElstreamError, tableId, Waker, type Logger, type SchemaChange, type Service, type TableMapping } from '@elstream/core';
 import type { SourceTable } from '@elstream/source';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
@@ -46,7 +46,7 @@ const RUNS_LOOKED_AT = 20;
 export class SchemaWatch implements Service {
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
-  private waker = new AbortController();
+  private readonly waker = new Waker();
   private woken = false;
   private ended: Promise<void> | null = null;
   /** Looks are taken one after the other. */
@@ -74,8 +74,7 @@ export class SchemaWatch implements Service {
   /** Looks now instead of at the next time. */
   wake(): void {
     this.woken = true;
-    this.waker.abort();
-    this.waker = new AbortController();
+    this.waker.wake();
   }
 
   /** The stream met a schema that its mapping does not fit. Throws what keeps it from finding out. */
@@ -87,7 +86,7 @@ export class SchemaWatch implements Service {
     const { schemaIntervalMs } = this.pipeline.settings;
     for (let ms = Math.min(FIRST_MS, schemaIntervalMs); ; ms = schemaIntervalMs) {
       // Woken during the look before: it may have looked too early.
-      if (!this.woken) await sleep(ms, AbortSignal.any([this.stopping.signal, this.waker.signal]));
+      if (!this.woken) await this.waker.nap(ms, this.stopping.signal);
       this.woken = false;
       if (this.stopping.signal.aborted) return;
       // Another process reads the stream, and looks.

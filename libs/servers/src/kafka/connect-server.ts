@@ -1,20 +1,12 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { failure } from '../failure';
-import { type Command, type OwnServer, PortServer } from '../port-server';
+import { type Command, type OwnServer, type PlaceOptions, PortServer, serverFolder, type ServerFolder } from '../port-server';
 import { findKafka, type KafkaPrograms } from './find-kafka';
 import { javaCommand, writeProperties } from './java-server';
 
-export interface ConnectOptions {
+export interface ConnectOptions extends PlaceOptions {
   /** Brokers of the Kafka it works for, `host:port,host:port`; no TLS, no password. */
   readonly brokers: string;
-  /** Folder of its files; made when absent, left alone afterwards. Its state is in Kafka. Default: one of its own, deleted with the worker. */
-  readonly dir?: string;
-  /** TCP port of its REST interface on 127.0.0.1. 0 (default): any free one. */
-  readonly port?: number;
-  /** As `port: 0`, but this one if it is free. */
-  readonly preferredPort?: number;
   /** Workers of one group share connectors; also the beginning of the names of its three topics in Kafka. Default `connect`. */
   readonly groupId?: string;
   /** The worker's settings on top of ours. */
@@ -24,7 +16,7 @@ export interface ConnectOptions {
   readonly startTimeoutMs?: number;
 }
 
-/** A Kafka Connect worker with Debezium's connectors for PostgreSQL and SQL Server. It ends with this process, however that ends. */
+/** A Kafka Connect worker with Debezium's connectors for PostgreSQL and SQL Server; its state is in Kafka, not in its folder. It ends with this process, however that ends. */
 export interface ConnectServer extends OwnServer {
   /** Of its REST interface, without a slash at the end. */
   readonly url: string;
@@ -37,16 +29,13 @@ export interface ConnectServer extends OwnServer {
  */
 export async function startConnect(options: ConnectOptions): Promise<ConnectServer> {
   const programs = await findKafka();
-  const own = options.dir === undefined;
-  const dir = options.dir === undefined ? mkdtempSync(path.join(os.tmpdir(), 'elstream-connect-')) : path.resolve(options.dir);
-  mkdirSync(dir, { recursive: true });
-  return new Server(options, { programs, dir, own }).begin();
+  return new Server(options, { programs, ...serverFolder(options.dir, 'connect') }).begin();
 }
 
 class Server extends PortServer implements ConnectServer {
   constructor(
     private readonly options: ConnectOptions,
-    private readonly place: { readonly programs: KafkaPrograms; readonly dir: string; readonly own: boolean },
+    private readonly place: ServerFolder & { readonly programs: KafkaPrograms },
   ) {
     super(
       { what: 'Kafka Connect', dir: place.dir, own: place.own, logFile: path.join(place.dir, 'connect.log'), stopPatienceMs: 10_000 },

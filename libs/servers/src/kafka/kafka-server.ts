@@ -1,22 +1,15 @@
 import { freePort } from '@elstream/embedded-postgres';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { failure } from '../failure';
-import { type Command, lastLines, type OwnServer, PortServer } from '../port-server';
+import { type Command, lastLines, type OwnServer, type PlaceOptions, PortServer, serverFolder, type ServerFolder } from '../port-server';
 import { run } from '../run';
 import { findKafka, type KafkaPrograms } from './find-kafka';
 import { javaCommand, writeProperties } from './java-server';
 import { describeKafka } from './probe';
 
-export interface KafkaServerOptions {
-  /** Folder of its files; made when absent, left alone afterwards. Default: one of its own, deleted with the server. */
-  readonly dir?: string;
-  /** TCP port on 127.0.0.1. 0 (default): any free one. */
-  readonly port?: number;
-  /** As `port: 0`, but this one if it is free. */
-  readonly preferredPort?: number;
+export interface KafkaServerOptions extends PlaceOptions {
   /** The broker's settings on top of ours, such as `log.retention.check.interval.ms`. */
   readonly config?: Readonly<Record<string, string>>;
   readonly logLevel?: 'warn' | 'info';
@@ -43,10 +36,7 @@ const MESSAGE_BYTES = 16 * 1024 * 1024;
  */
 export async function startKafkaServer(options: KafkaServerOptions = {}): Promise<KafkaServer> {
   const programs = await findKafka();
-  const own = options.dir === undefined;
-  const dir = options.dir === undefined ? mkdtempSync(path.join(os.tmpdir(), 'elstream-kafka-')) : path.resolve(options.dir);
-  mkdirSync(dir, { recursive: true });
-  return new Server(options, { programs, dir, own }).begin();
+  return new Server(options, { programs, ...serverFolder(options.dir, 'kafka') }).begin();
 }
 
 class Server extends PortServer implements KafkaServer {
@@ -54,7 +44,7 @@ class Server extends PortServer implements KafkaServer {
 
   constructor(
     private readonly options: KafkaServerOptions,
-    private readonly place: { readonly programs: KafkaPrograms; readonly dir: string; readonly own: boolean },
+    private readonly place: ServerFolder & { readonly programs: KafkaPrograms },
   ) {
     super(
       { what: 'Kafka', dir: place.dir, own: place.own, logFile: path.join(place.dir, 'kafka.log'), stopPatienceMs: 10_000 },

@@ -1,4 +1,4 @@
-import { encodeDeadLetterRow, type EventCell, type ParkedEvent } from '@elstream/core';
+import { encodeDeadLetterRow, takesEvents, type EventCell, type ParkedEvent } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { RepairOutcome } from '@elstream/warehouse';
 import type { LockedState } from './control-state';
@@ -7,9 +7,8 @@ import { noteDue } from './history/due';
 /** Rows of one INSERT. */
 const PER_STATEMENT = 500;
 
-/** A table takes events: its preload has begun and it was not stopped (R4, R7). */
 export function isActive(state: LockedState | undefined): state is LockedState {
-  return state !== undefined && state.epoch > 0 && state.phase !== 'new' && state.phase !== 'stopped';
+  return state !== undefined && takesEvents(state);
 }
 
 export interface Parking {

@@ -1,4 +1,4 @@
-import { ElstreamError, keyIdentity, LogPosition, ruleHolds, type Cell, type FoldedRow, type Standing } from '@elstream/core';
+import { ElstreamError, keyIdentity, repairPosition, ruleHolds, sameStanding, type Cell, type FoldedRow, type LogPosition } from '@elstream/core';
 import { inTransaction, onPostgres, type Sql } from '@elstream/database';
 import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
 import { lockTables, readLockedStates, readPartitions, requireState, type LockedState } from './control-state';
@@ -106,7 +106,7 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
     if (earlier !== undefined) return { ...earlier, entry, outcome: earlier.outcome !== 'moved' && sameRow(earlier.entry.row, entry.row) ? 'unchanged' : 'moved' };
     const moved = ruleHolds('R9-guard') && (now.epoch !== write.epoch || !sameStanding(at.standing, entry.expect));
     const outcome = moved ? 'moved' : sameRow(at.row, entry.row) ? 'unchanged' : entry.row === null ? 'deleted' : 'written';
-    const found: Judged = { entry, outcome, position: positionKept(at.standing, state.epoch) };
+    const found: Judged = { entry, outcome, position: repairPosition(at.standing, state.epoch) };
     seen.set(id, found);
     return found;
   });
@@ -163,16 +163,6 @@ async function writeJudged(sql: Sql, target: Target, state: LockedState, judged:
   await insertMarkers(sql, target, deletes, state.epoch);
   for (let start = 0; start < upserts.length; start += perStatement) await upsertRows(sql, target, upserts.slice(start, start + perStatement), state.epoch);
   await deleteMarkers(sql, target, upserts.map((u) => u.row.key));
-}
-
-function positionKept(standing: Standing, epoch: number): LogPosition {
-  return standing.is !== 'nothing' && standing.version.epoch === epoch && standing.version.kind === 'stream' ? standing.version.position : LogPosition.ZERO;
-}
-
-function sameStanding(a: Standing, b: Standing): boolean {
-  if (a.is === 'nothing' || b.is === 'nothing') return a.is === b.is;
-  if (a.is !== b.is || a.version.epoch !== b.version.epoch || a.version.kind !== b.version.kind) return false;
-  return a.version.kind === 'preload' || a.version.position.equals(b.version.position);
 }
 
 /** Exactly: text forms are canonical (R1), so two spellings are two values. */

@@ -14,6 +14,7 @@ import type { Sql } from '@elstream/database';
 import type { WriteCounts } from './bulk-writes';
 import type { DerivedState } from './history/derive';
 import { BEGIN_COLUMN } from './history/archive';
+import { keysAsArrays } from './keys-as-arrays';
 import { textOf, versionOf } from './standing';
 import { BEGIN_PROPERTY, EPOCH_COLUMN, EPOCH_PROPERTY, POSITION_COLUMN, POSITION_PROPERTY, type EntityRow, type Target } from './target';
 
@@ -101,14 +102,10 @@ interface StandingRow {
 async function readStanding(sql: Sql, target: Target, keys: readonly (readonly string[])[]): Promise<Standing[]> {
   const standing: Standing[] = keys.map(() => ({ is: 'nothing' }));
   if (keys.length === 0) return standing;
-  const arrays = target.key.map((_, i) => keys.map((key) => key[i] ?? null));
-  const unnest = target.key.map((_, i) => `$${i + 1}::text[]`).join(', ');
-  const names = target.key.map((_, i) => `k${i}`).join(', ');
-  const same = (alias: string): string => target.key.map((c, i) => `${alias}.${c.quoted} = u.k${i}::${c.type}`).join(' AND ');
-  const from = (table: string): string =>
-    `SELECT u.ord::text AS ord, x.${EPOCH_COLUMN} AS epoch, x.${POSITION_COLUMN} AS position FROM unnest(${unnest}) WITH ORDINALITY AS u(${names}, ord) JOIN ${table} AS x ON ${same('x')}`;
-  for (const marker of await sql.query<StandingRow>(from(target.markerSql), arrays)) standing[Number(marker.ord) - 1] = { is: 'marker', version: versionOf(marker) };
-  for (const row of await sql.query<StandingRow>(from(target.sql), arrays)) standing[Number(row.ord) - 1] = { is: 'row', version: versionOf(row) };
+  const arrays = keysAsArrays(target, keys, 1);
+  const from = (table: string): string => `SELECT u.ord::text AS ord, x.${EPOCH_COLUMN} AS epoch, x.${POSITION_COLUMN} AS position FROM ${arrays.from} JOIN ${table} AS x ON ${arrays.same('x')}`;
+  for (const marker of await sql.query<StandingRow>(from(target.markerSql), arrays.values)) standing[Number(marker.ord) - 1] = { is: 'marker', version: versionOf(marker) };
+  for (const row of await sql.query<StandingRow>(from(target.sql), arrays.values)) standing[Number(row.ord) - 1] = { is: 'row', version: versionOf(row) };
   return standing;
 }
 

@@ -1,6 +1,7 @@
 import { ElstreamError, LogPosition, type Cell, type Standing, type Version } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { StandingRows, TableState } from '@elstream/warehouse';
+import { keysAsArrays } from './keys-as-arrays';
 import { EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
 /**
@@ -34,17 +35,15 @@ type StandingRow = {
  * @throws ElstreamError `TABLE_NOT_PREPARED` (stop); `park` if a key is no value of its column
  */
 export async function readStandingRows(sql: Sql, pipeline: string, target: Target, keys: readonly (readonly string[])[]): Promise<StandingRows> {
-  const arrays = target.key.map((_, i) => keys.map((key) => key[i] ?? null));
-  const unnest = target.key.map((_, i) => `$${i + 3}::text[]`).join(', ');
-  const same = (alias: string): string => target.key.map((c, i) => `${alias}.${c.quoted} = u.k${i}::${c.type}`).join(' AND ');
+  const { from, values, same } = keysAsArrays(target, keys, 3);
   const rows = await sql.query<StandingRow>(
     `SELECT s.epoch, s.phase, u.ord::int AS ord, t.${EPOCH_COLUMN} AS row_epoch, t.${POSITION_COLUMN} AS row_position,
             m.${EPOCH_COLUMN} AS marker_epoch, m.${POSITION_COLUMN} AS marker_position, ${target.columns.map((c, i) => `${textOf('t', c)} AS v${i}`).join(', ')}
        FROM elstream.table_state AS s
-       LEFT JOIN unnest(${unnest}) WITH ORDINALITY AS u(${target.key.map((_, i) => `k${i}`).join(', ')}, ord) ON true
+       LEFT JOIN ${from} ON true
        LEFT JOIN ${target.sql} AS t ON ${same('t')} LEFT JOIN ${target.markerSql} AS m ON ${same('m')}
       WHERE s.pipeline = $1 AND s.table_id = $2`,
-    [pipeline, target.mapping.id, ...arrays],
+    [pipeline, target.mapping.id, ...values],
   );
   const [state] = rows;
   if (state === undefined) throw new ElstreamError('TABLE_NOT_PREPARED', 'stop', 'the table has no state in elstream.table_state; start a run to prepare it', { place: { pipeline, table: target.mapping.id } });

@@ -5,7 +5,8 @@ import type { LockedState } from '../control-state';
 import { textOf } from '../standing';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
 import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
-import { keysAsArrays, readImages } from './images';
+import { keysAsArrays } from '../keys-as-arrays';
+import { readImages } from './images';
 
 /** Since when the rows are valid that a batch leaves, by `keyIdentity`; null: unknown. */
 export type Begins = ReadonlyMap<string, bigint | null>;

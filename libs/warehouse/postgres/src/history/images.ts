@@ -1,18 +1,9 @@
 import type { StandingImage } from '@elstream/core';
 import type { Sql } from '@elstream/database';
+import { keysAsArrays } from '../keys-as-arrays';
 import { textOf, versionOf } from '../standing';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
 import { BEGIN_COLUMN } from './archive';
-
-/** `t.k = u.k0::type AND …` of keys given as arrays of text; `first` is the number of the first array's parameter. */
-export function keysAsArrays(target: Target, keys: readonly (readonly string[])[], first: number): { readonly from: string; readonly values: unknown[]; same(alias: string): string } {
-  const names = target.key.map((_, i) => `k${String(i)}`);
-  return {
-    from: `unnest(${names.map((_, i) => `$${String(first + i)}::text[]`).join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, ord)`,
-    values: target.key.map((_, i) => keys.map((key) => key[i] ?? null)),
-    same: (alias) => target.key.map((c, i) => `${alias}.${c.quoted} = u.k${String(i)}::${c.type}`).join(' AND '),
-  };
-}
 
 type ImageRow = { readonly ord: number; readonly epoch: number; readonly position: Buffer | null; readonly begin_us: string | null } & Readonly<Record<`v${number}`, string | null>>;
 

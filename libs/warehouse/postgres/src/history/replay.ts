@@ -3,7 +3,7 @@ import type { Sql } from '@elstream/database';
 import type { Target } from '../target';
 import { BEGIN_COLUMN } from './archive';
 import { archiveRows } from './derive';
-import { keysAsArrays } from './images';
+import { keysAsArrays } from '../keys-as-arrays';
 
 /** To be called after repairs: a row that was brought back has no begin; it is there since the end of what is known of its key. */
 export async function beginMissing(sql: Sql, target: Target, rows: readonly (readonly string[])[]): Promise<void> {
