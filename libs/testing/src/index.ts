@@ -6,5 +6,6 @@ export { OWN_TYPES, POSTGRES_TYPES, TYPE_ROWS, type PostgresType, createTypesTab
 export { type RowDifferences, type RowsOf, compareRows, expectSameRows } from './same-rows';
 export { SeededRandom, forEachSeed } from './seeded-random';
 export { type RedisServer, type RedisServerOptions, type TestRedis, createTestRedis, startOwnRedis, testRedisUrl } from './test-redis';
+export { type TestKafka, testBrokers, testKafka } from './test-kafka';
 export { type TestDatabase, connectTo, createTestDatabase, testServerUrl } from './test-database';
 export { type Lease, acquireTestServer } from './test-server/lease';

@@ -9,17 +9,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** The workspace's root folder. */
 export const workspaceRoot = path.resolve(__dirname, '..', '..', '..', '..');
 
-/** Files through which the processes of one workspace find their shared server. */
+/** The servers that all processes of a workspace share. */
+export type SharedServer = 'postgres' | 'kafka' | 'connect';
+
+/** Per server the variable that names one to be used instead. */
+const VARIABLES = { postgres: 'ELSTREAM_TEST_PG_URL', kafka: 'KAFKA_BROKERS', connect: 'CONNECT_URL' } as const satisfies Record<SharedServer, string>;
+
+/** Files through which the processes of one workspace find a shared server. */
 export interface ServerFiles {
+  readonly server: SharedServer;
+  /** What the server works for: a Connect's brokers, else empty. One that works for something else is replaced. */
+  readonly of: string;
   readonly folder: string;
   readonly state: string;
   readonly lock: string;
   readonly log: string;
 }
 
-export function serverFiles(folder = path.join(workspaceRoot, 'var', 'test-servers')): ServerFiles {
-  const at = (name: string): string => path.join(folder, name);
-  return { folder, state: at('postgres.json'), lock: at('postgres.lock'), log: at('postgres-supervisor.log') };
+export function serverFiles(folder = path.join(workspaceRoot, 'var', 'test-servers'), server: SharedServer = 'postgres', of = ''): ServerFiles {
+  const at = (ending: string): string => path.join(folder, server + ending);
+  return { server, of, folder, state: at('.json'), lock: at('.lock'), log: at('-supervisor.log') };
 }
 
 /** What a supervisor writes once its server is up. `token` keeps other programs on the port from being taken for it. */
@@ -27,24 +36,33 @@ export interface ServerState {
   readonly supervisor: ProcessIdentity;
   readonly leasePort: number;
   readonly token: string;
+  readonly of: string;
   readonly url: string;
 }
+
+/** On two busy cores a Java server may take its time. */
+const LEASE_TIMEOUT_MS = 150_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** The right to use the server: it stays up until the last lease is released, or its holder died, and 20 s more. */
 export interface Lease {
+  /** Connection string of a PostgreSQL, `host:port` of a Kafka's broker, address of a Connect. */
   readonly url: string;
   release(): void;
+  /** Calls back once when the server's supervisor has gone away. */
+  onLost(callback: () => void): void;
 }
 
 /**
- * The workspace's test server: the one at `ELSTREAM_TEST_PG_URL` if set, else a running one, else one started now by a
- * detached supervisor. Processes that ask at the same time get the same server.
+ * The workspace's test server (by default its PostgreSQL): the one named by its variable if that is set, else a running
+ * one, else one started now by a detached supervisor. Processes that ask at the same time get the same server.
  */
 export async function acquireTestServer(files: ServerFiles = serverFiles()): Promise<Lease> {
-  const given = process.env['ELSTREAM_TEST_PG_URL'];
-  if (given) return { url: given, release: () => undefined };
+  const variable = VARIABLES[files.server];
+  const given = process.env[variable];
+  if (given) return { url: given, release: () => undefined, onLost: () => undefined };
   mkdirSync(files.folder, { recursive: true });
-  for (const deadline = Date.now() + 90_000; ; await sleep(100)) {
+  for (const deadline = Date.now() + LEASE_TIMEOUT_MS; ; await sleep(100)) {
     const lease = await tryLease(files);
     if (lease) return lease;
     if (tryLock(files.lock)) {
@@ -59,7 +77,7 @@ export async function acquireTestServer(files: ServerFiles = serverFiles()): Pro
         rmSync(files.lock, { force: true });
       }
     }
-    if (Date.now() > deadline) throw new Error(`no test server after 90 s; see ${files.log}, or set ELSTREAM_TEST_PG_URL`);
+    if (Date.now() > deadline) throw new Error(`no shared ${files.server} after ${String(LEASE_TIMEOUT_MS / 1_000)} s; see ${files.log}, or set ${variable}`);
   }
 }
 
@@ -75,11 +93,16 @@ export function readServerState(file: string): ServerState | undefined {
 /** A lease is an open connection: the system closes it for a holder that crashed. */
 async function tryLease(files: ServerFiles): Promise<Lease | undefined> {
   const state = readServerState(files.state);
-  if (!state || !isAlive(state.supervisor)) return undefined;
+  if (!state || state.of !== files.of || !isAlive(state.supervisor)) return undefined;
   const socket = await greet(state);
   if (!socket) return undefined;
   socket.unref();
-  return { url: state.url, release: () => socket.destroy() };
+  let released = false;
+  const release = (): void => {
+    released = true;
+    socket.destroy();
+  };
+  return { url: state.url, release, onLost: (callback) => void socket.once('close', () => (released ? undefined : callback())) };
 }
 
 function greet({ leasePort, token }: ServerState): Promise<Socket | undefined> {
@@ -108,11 +131,11 @@ async function startSupervisor(files: ServerFiles): Promise<void> {
   const register = path.join(workspaceRoot, 'tools', 'swc-register.cjs');
   const main = path.join(workspaceRoot, 'libs', 'testing', 'src', 'test-server', 'supervisor.ts');
   // The environment is named: under jest a child would else get the one jest was started with, not the test's.
-  const child = spawn(process.execPath, ['-r', register, main, files.folder], { cwd: workspaceRoot, env: process.env, detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(process.execPath, ['-r', register, main, files.folder, files.server, files.of], { cwd: workspaceRoot, env: process.env, detached: true, stdio: ['ignore', log, log] });
   let ended = false;
   child.once('exit', () => (ended = true));
-  for (const deadline = Date.now() + 60_000; !existsSync(files.state); await sleep(50)) {
-    if (ended || Date.now() > deadline) throw new Error(`the test server did not start:\n${readFileSync(files.log, 'utf8').slice(-3_000)}`);
+  for (const deadline = Date.now() + START_TIMEOUT_MS; !existsSync(files.state); await sleep(50)) {
+    if (ended || Date.now() > deadline) throw new Error(`the shared ${files.server} did not start:\n${readFileSync(files.log, 'utf8').slice(-3_000)}`);
   }
   child.unref();
 }

@@ -1,36 +1,27 @@
-import { discardDataFolder, identify, startEmbeddedPostgres } from '@elstream/embedded-postgres';
-import { createHash, randomBytes } from 'node:crypto';
+import { identify } from '@elstream/embedded-postgres';
+import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
-import { readServerState, type ServerState, serverFiles } from './lease';
+import { readServerState, type ServerFiles, serverFiles, type ServerState, type SharedServer } from './lease';
+import { starters } from './starters';
 
 /** How long the server stays up without a lease, so that one nx task after another finds it. */
 const lingerMs = Number(process.env['ELSTREAM_TEST_SERVER_LINGER_MS'] ?? 20_000);
 
-/** Process that holds the workspace's test server. Argument: the folder of the state file. Started by `acquireTestServer`. */
-async function main(folder: string): Promise<void> {
-  const files = serverFiles(folder);
-  const dataDir = path.join(os.tmpdir(), `elstream-test-${createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 12)}`, 'data');
-  // What a killed supervisor left behind, its server included, is of no use to anybody.
-  await discardDataFolder(dataDir);
-  const server = await startEmbeddedPostgres({
-    dataDir,
-    durable: false,
-    persistent: false,
-    settings: { max_connections: '300', max_replication_slots: '100', max_wal_senders: '100', max_prepared_transactions: '50', log_min_messages: 'fatal' },
-  });
+/** Process that holds one shared server of the workspace. Started by `acquireTestServer`. */
+async function main(files: ServerFiles): Promise<void> {
+  let end: () => void = () => process.exit(1);
+  const server = await starters[files.server](files, () => end());
   const token = randomBytes(16).toString('hex');
   const holders = new Set<Socket>();
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> =>
     (stopping ??= (async () => {
       if (readServerState(files.state)?.token === token) rmSync(files.state, { force: true });
-      await server.stop('immediate');
-      rmSync(path.dirname(dataDir), { recursive: true, force: true });
+      await server.stop();
     })());
-  const endSoon = (): NodeJS.Timeout => setTimeout(() => void stop().then(() => process.exit(0), fail), lingerMs);
+  end = () => void stop().then(() => process.exit(0), fail);
+  const endSoon = (): NodeJS.Timeout => setTimeout(end, lingerMs);
   let timer = endSoon();
   const desk = createServer((socket) => {
     socket.on('error', () => socket.destroy());
@@ -38,6 +29,8 @@ async function main(folder: string): Promise<void> {
       if (holders.delete(socket) && holders.size === 0) timer = endSoon();
     });
     socket.once('data', (asked) => {
+      // One that died by itself is of no use to anybody: the next to ask has another started.
+      if (!server.isUp()) end();
       // While stopping nobody is let in: the asker sees a closed connection and starts anew.
       if (stopping || asked.toString() !== `${token}\n`) {
         socket.destroy();
@@ -49,11 +42,11 @@ async function main(folder: string): Promise<void> {
     });
   });
   await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
-  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => void stop().then(() => process.exit(0), fail));
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, end);
   const address = desk.address();
   const supervisor = identify(process.pid);
   if (address === null || typeof address === 'string' || !supervisor) throw new Error('no lease port');
-  const state: ServerState = { supervisor, leasePort: address.port, token, url: server.url };
+  const state: ServerState = { supervisor, leasePort: address.port, token, of: files.of, url: server.url };
   writeFileSync(`${files.state}.tmp`, JSON.stringify(state), { mode: 0o600 });
   renameSync(`${files.state}.tmp`, files.state);
 }
@@ -63,4 +56,5 @@ function fail(error: unknown): void {
   process.exit(1);
 }
 
-main(process.argv[2] ?? serverFiles().folder).catch(fail);
+const [folder, server = 'postgres', of] = process.argv.slice(2);
+main(serverFiles(folder, server as SharedServer, of)).catch(fail);
