@@ -53,10 +53,13 @@ function hideValues(text: string, used: ReadonlyMap<string, string>): string {
   return [...used].sort(([, a], [, b]) => b.length - a.length).reduce((hidden, [name, value]) => hidden.replaceAll(value, `\${${name}}`), text);
 }
 
+/** Addresses: what is no URL or host:port is refused as such, so a token cannot be one. */
+const WHOLE_VALUES = /^(?:source\.url|source\.readUrl|warehouse\.url|stream\.connect\.url|stream\.brokers\.\d+)$/;
+
 function leakingReference(config: PipelineConfig, used: ReadonlyMap<string, string>): PipelineProblem | null {
   for (const [path, text] of texts(config, [])) {
     const setting = path.join('.');
-    const own = setting === 'source.url' || setting === 'source.readUrl' || setting === 'warehouse.url' || path.at(-1) === 'secret';
+    const own = WHOLE_VALUES.test(setting) || path.at(-1) === 'secret';
     for (const [name, value] of used) {
       if (!text.toLowerCase().includes(value.toLowerCase()) || (own && text === value)) continue;
       const message = `holds the value of \${${name}}; for a check that connects a reference may only stand for a whole url or the key of a mask, so that no secret travels elsewhere`;

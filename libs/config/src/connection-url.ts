@@ -18,6 +18,13 @@ export function serverOf(text: string): string {
   return `${isLoopback(host) ? 'localhost' : host.toLowerCase()}:${url.port === '' ? '5432' : url.port}`;
 }
 
+/** Host and port of a URL, an address of IPv6 without brackets; a host that is missing is this machine. */
+export function endpointOf(text: string): { readonly host: string; readonly port: number } {
+  const url = parse(text);
+  const host = url === null || url.hostname === '' ? (url?.searchParams.get('host') ?? 'localhost') : url.hostname;
+  return { host: host.replace(/^\[|\]$/g, ''), port: url === null || url.port === '' ? 5432 : Number(url.port) };
+}
+
 /** Server and database of a URL. */
 export function databaseOf(text: string): string {
   return `${serverOf(text)}${parse(text)?.pathname ?? ''}`;

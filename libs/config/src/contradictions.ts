@@ -1,6 +1,7 @@
 import { databaseOf } from './connection-url';
 import type { SettingProblem } from './issues';
 import type { PipelineConfig, TableSetting } from './pipeline-schema';
+import { streamProblems } from './stream-problems';
 import { exactTableId, matchesTable, parseTablePattern } from './table-pattern';
 
 /** Settings of one valid file that exclude each other or have no effect, as far as seen without asking the source. */
@@ -14,6 +15,7 @@ export function contradictions(config: PipelineConfig): SettingProblem[] {
     ...sameDatabase(config),
     ...readUrlProblems(config),
     ...validateProblems(config),
+    ...streamProblems(config),
   ];
 }
 

@@ -4,6 +4,7 @@ import { effectiveSetting } from './effective-setting';
 import { publicationName, slotName } from './names';
 import type { PipelineConfig } from './pipeline-schema';
 import type { ConfigProblem } from './problem';
+import type { KafkaStream } from './stream-setting';
 import { parseTablePattern } from './table-pattern';
 
 interface Named {
@@ -18,10 +19,27 @@ export function crossPipelineProblems(pipelines: readonly Named[]): ConfigProble
   const publications = duplicates(pipelines, 'stream.publicationName', ({ config }) => [
     [`${databaseOf(config.source.url)} ${publicationName(config)}`, `is the publication ${publicationName(config)} of the same database`],
   ]);
+  const kafka = [
+    ...duplicates(pipelines, 'stream.topicPrefix', ({ config }) => ofKafka(config, (stream) => clusters(stream).map((cluster) => [`${cluster} ${stream.topicPrefix}`, `is the topic prefix ${stream.topicPrefix} of the same Kafka`]))),
+    ...duplicates(pipelines, 'stream.groupId', ({ config }) => ofKafka(config, (stream) => stream.brokers.map((broker) => [`${broker.toLowerCase()} ${stream.groupId}`, `is the consumer group ${stream.groupId} of the same Kafka`]))),
+    ...duplicates(pipelines, 'stream.connect.name', ({ config }) => ofKafka(config, ({ connect }) => [[`${connectOf(connect.url)} ${connect.name}`, `is the connector ${connect.name} of the same Kafka Connect`]])),
+  ];
   const targets = duplicates(pipelines, 'tables', ({ config }) => exactTargets(config));
   // Pipelines of one name share all derived names as well: said once.
-  return names.length > 0 ? names : [...slots, ...publications, ...targets];
+  return names.length > 0 ? names : [...slots, ...publications, ...kafka, ...targets];
 }
+
+function ofKafka(config: PipelineConfig, keys: (stream: KafkaStream) => (readonly [string, string])[]): (readonly [string, string])[] {
+  return config.stream.type === 'kafka' ? keys(config.stream) : [];
+}
+
+/** What tells a Kafka: each of its brokers, and the Connect that writes to it. */
+function clusters({ brokers, connect }: KafkaStream): string[] {
+  return [...brokers.map((broker) => broker.toLowerCase()), connectOf(connect.url)];
+}
+
+/** Scheme, host and port are spelled in one way by the URL itself. */
+const connectOf = (url: string): string => new URL(url).href;
 
 /** Targets, history tables included, of the tables that are included by exact name: [key, in words]. */
 function exactTargets(config: PipelineConfig): (readonly [string, string])[] {
@@ -39,11 +57,13 @@ function exactTargets(config: PipelineConfig): (readonly [string, string])[] {
 
 function duplicates(pipelines: readonly Named[], setting: string, keysOf: (pipeline: Named) => readonly (readonly [string, string])[]): ConfigProblem[] {
   const first = new Map<string, Named>();
-  return pipelines.flatMap((pipeline) =>
-    keysOf(pipeline).flatMap(([key, words]) => {
+  return pipelines.flatMap((pipeline) => {
+    const messages = keysOf(pipeline).flatMap(([key, words]) => {
       const other = first.get(key);
       if (other === undefined) first.set(key, pipeline);
-      return other === undefined || other === pipeline ? [] : [{ file: pipeline.file, line: null, setting, message: `${words} as in ${other.file}; give each pipeline its own` }];
-    }),
-  );
+      return other === undefined || other === pipeline ? [] : [`${words} as in ${other.file}; give each pipeline its own`];
+    });
+    // Two keys may tell of one thing, as two brokers do of one Kafka.
+    return [...new Set(messages)].map((message) => ({ file: pipeline.file, line: null, setting, message }));
+  });
 }

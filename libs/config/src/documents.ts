@@ -96,19 +96,23 @@ function table(lines: readonly SettingRow[], withServices = false): string[] {
   return [row(head), `|${'---|'.repeat(head.length)}`, ...lines.map((l) => row([`\`${l.name}\``, l.fallback, l.unit, l.help, ...more(l.services.join(', '))]))];
 }
 
+const REQUIRED = '*required*';
+
 /** A group becomes its settings, a list of groups `name[].setting`; everything else is one row. */
 function rows(name: string, node: Node, required: boolean): SettingRow[] {
   const inner = node.properties ? node : node.items?.properties ? node.items : null;
   if (inner !== null) {
     const prefix = name === '' ? '' : `${name}${node.properties ? '' : '[]'}.`;
     const needed = new Set(inner.required ?? []);
-    return Object.entries(inner.properties ?? {}).flatMap(([key, child]) => rows(prefix + key, child, needed.has(key)));
+    const inGroup = Object.entries(inner.properties ?? {}).flatMap(([key, child]) => rows(prefix + key, child, needed.has(key)));
+    // What a group requires is required where the group is given.
+    return node['x-default'] === undefined ? inGroup : inGroup.map((row) => (row.fallback === REQUIRED ? { ...row, fallback: `*required in ${name}*` } : row));
   }
   return [{ name, fallback: fallbackOf(node, required), unit: unitOf(node), help: node.description ?? '', services: node['x-services'] ?? [] }];
 }
 
 function fallbackOf(node: Node, required: boolean): string {
-  if (node.default === undefined) return required ? '*required*' : (node['x-default'] ?? '');
+  if (node.default === undefined) return required ? REQUIRED : (node['x-default'] ?? '');
   const text = typeof node.default === 'string' ? node.default : JSON.stringify(node.default);
   return `\`${text}\``;
 }

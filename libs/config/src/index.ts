@@ -1,7 +1,8 @@
 export { databaseOf, isLoopback, serverOf } from './connection-url';
+export { readTls, type KafkaTls, type Pem, type TlsTexts } from './kafka-tls';
 export { mapTables, type DescribedTable, type MappedTables } from './map-tables';
 export { stripSecrets, withSecrets } from './mask-secrets';
-export { publicationName, slotName } from './names';
+export { partitionsOf, publicationName, slotName } from './names';
 export { checkPipelineText, loadPipelineFile, loadPipelineText, type CheckedPipeline, type LoadedPipeline } from './pipeline-file';
 export { loadPipelineDirectory, pipelineFiles, type PipelineFiles, type PipelineTexts } from './pipeline-files';
 export { pipelineSchema, type PipelineConfig, type TableSetting } from './pipeline-schema';
@@ -11,4 +12,5 @@ export { tableSelection, type PipelineSelection } from './selection';
 export type { RedisSettings } from './redis-settings';
 export { DEFAULT_PORTS, SERVICES, type ServiceName } from './service-schema';
 export { environmentOf, loadServiceSettings, type ServiceSettings } from './service-settings';
+export type { CommonStream, DirectStream, KafkaStream, StreamSettings } from './stream-setting';
 export { matchesTable } from './table-pattern';

@@ -120,15 +120,15 @@ function lineOf(document: Document, at: readonly PropertyKey[], lines: LineCount
 }
 
 function literalSecrets(raw: unknown, config: PipelineConfig): SettingProblem[] {
-  const file = raw as { source?: { url?: unknown; readUrl?: unknown }; warehouse?: { url?: unknown }; tables?: { settings?: { columns?: { mask?: Record<string, { hash?: unknown } | null | 'null'> } }[] } };
+  const file = raw as { tables?: { settings?: { columns?: { mask?: Record<string, { hash?: unknown } | null | 'null'> } }[] } };
   const out: SettingProblem[] = [];
-  const urls = [
-    { path: ['source', 'url'], url: file.source?.url },
-    { path: ['source', 'readUrl'], url: file.source?.readUrl },
-    { path: ['warehouse', 'url'], url: file.warehouse?.url },
-  ];
-  for (const { path, url } of urls) {
-    if (typeof url === 'string' && hasLiteralPassword(url)) out.push({ path, message: 'holds a password in clear; better refer to the environment: ${…}' });
+  for (const path of [['source', 'url'], ['source', 'readUrl'], ['warehouse', 'url']]) {
+    const url = textAt(raw, path);
+    if (url !== null && hasLiteralPassword(url)) out.push({ path, message: 'holds a password in clear; better refer to the environment: ${…}' });
+  }
+  const secrets = [['stream', 'sasl', 'password'], ['stream', 'connect', 'password'], ...(/PRIVATE KEY/.test(textAt(raw, ['stream', 'tls', 'key']) ?? '') ? [['stream', 'tls', 'key']] : []), ...secretKeys(config)];
+  for (const path of secrets) {
+    if (!(textAt(raw, path) ?? '${').includes('${')) out.push({ path, message: 'holds a secret in clear; better refer to the environment: ${…}' });
   }
   config.tables.settings.forEach((setting, i) => {
     for (const column of Object.keys(setting.columns.mask)) {
@@ -140,4 +140,15 @@ function literalSecrets(raw: unknown, config: PipelineConfig): SettingProblem[] 
     }
   });
   return out;
+}
+
+function textAt(raw: unknown, path: readonly string[]): string | null {
+  const found = path.reduce<unknown>((node, part) => (typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[part] : undefined), raw);
+  return typeof found === 'string' ? found : null;
+}
+
+/** Keys of the connector that hold secrets by their name, as `database.ssl.password` does. */
+function secretKeys({ stream }: PipelineConfig): string[][] {
+  if (stream.type !== 'kafka') return [];
+  return Object.keys(stream.connector).filter((key) => /password|secret|jaas/i.test(key)).map((key) => ['stream', 'connector', key]);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isPostgresUrl } from './connection-url';
 import { historySetting } from './history-setting';
 import { bytes, choice, flag, integer, milliseconds, optionalInteger, text, unset } from './setting';
+import { streamGroup, streamSettings } from './stream-setting';
 import { parseTablePattern } from './table-pattern';
 
 /** PostgreSQL cuts longer names off silently, so longer ones are refused; bytes in UTF-8. */
@@ -12,7 +13,6 @@ export const MIN_HASH_SECRET = 16;
 export const isName = (name: string): boolean => name !== '' && Buffer.byteLength(name, 'utf8') <= MAX_NAME_BYTES && !name.includes('\0');
 const identifier = (help: string) => text(help, `a name of 1 to ${MAX_NAME_BYTES} bytes`, isName);
 const url = (help: string) => text(help, 'a URL such as postgres://user:${PASSWORD}@host:5432/database', isPostgresUrl);
-const replicationName = (help: string) => text(help, 'a name of a-z, 0-9 and _, at most 63 long', (name) => /^[a-z0-9_]{1,63}$/.test(name));
 const tablePattern = (help: string) =>
   text(help, `schema.table or a pattern with * and ?; parts with dots in double quotes (public."a.b")`, (name) => parseTablePattern(name) !== null);
 
@@ -107,8 +107,7 @@ const tables = z
   })
   .meta({ description: 'Which tables, and how.' });
 
-/** A pipeline file. Its output type is `PipelineConfig`. */
-export const pipelineSchema = z.strictObject({
+const file = z.strictObject({
   name: text('Name of the pipeline, in the API, in logs and in the names of slot and publication.', 'of a-z, 0-9 and -, at most 40 long', (name) => /^[a-z0-9][a-z0-9-]{0,39}$/.test(name)),
   source,
   warehouse,
@@ -123,17 +122,7 @@ export const pipelineSchema = z.strictObject({
     .strictObject({ workers: integer({ min: 1, max: 64, default: 4, unit: 'chunks', help: 'Chunks copied at once.' }) })
     .prefault({})
     .meta({ description: 'Copying what is there.' }),
-  stream: z
-    .strictObject({
-      maxBatchEvents: integer({ min: 1, max: 1_000_000, default: 20_000, unit: 'events', help: 'Most change events of one warehouse transaction.' }),
-      maxBatchBytes: bytes({ min: 1024, max: 2 ** 30, default: '16MiB', help: 'Most memory of one batch; a single larger event still passes.' }),
-      lingerMs: milliseconds({ min: 0, max: 60_000, default: 50, help: 'How long a batch that is not full waits for more events.' }),
-      counterIntervalMs: milliseconds({ min: 100, max: 3_600_000, default: '10s', help: 'How often an idle source is moved on by the counter.' }),
-      slotName: unset(replicationName(''), 'Replication slot at the source.', 'elstream_NAME'),
-      publicationName: unset(replicationName(''), 'Publication at the source.', 'elstream_NAME'),
-    })
-    .prefault({})
-    .meta({ description: 'Applying what changes.' }),
+  stream: streamGroup,
   deadLetters: z
     .strictObject({
       policy: choice(['park', 'stop'], 'park', 'An event or row that the warehouse cannot take: park (it is kept as a dead letter, all else goes on) or stop (the stream stands still).'),
@@ -157,6 +146,9 @@ export const pipelineSchema = z.strictObject({
     .prefault({})
     .meta({ description: 'Proving that both sides are equal.' }),
 });
+
+/** A pipeline file. Its output type is `PipelineConfig`. */
+export const pipelineSchema = file.transform((given) => ({ ...given, stream: streamSettings(given.stream, { name: given.name, sourceUrl: given.source.url }) }));
 
 /** A validated pipeline file, defaults filled in, references resolved: it holds secrets. */
 export type PipelineConfig = z.output<typeof pipelineSchema>;

@@ -1,3 +1,4 @@
+import { tableId } from '@elstream/core';
 import type { PipelineConfig } from './pipeline-schema';
 import { exactTableId } from './table-pattern';
 
@@ -13,7 +14,7 @@ export interface PipelineSelection {
  * Only settings of exact names can be told before the catalog is read: a column of a type that cannot be carried has
  * to be left out by such a one.
  */
-export function tableSelection({ tables }: PipelineConfig): PipelineSelection {
+export function tableSelection({ tables, stream }: PipelineConfig): PipelineSelection {
   const byTable = <V>(pick: (setting: PipelineConfig['tables']['settings'][number]) => readonly V[] | undefined): Map<string, readonly V[]> => {
     const out = new Map<string, readonly V[]>();
     for (const setting of tables.settings) {
@@ -25,5 +26,7 @@ export function tableSelection({ tables }: PipelineConfig): PipelineSelection {
   };
   // One spelling per exact name: its table id, whatever quotes the file has.
   const named = (entries: readonly string[]): string[] => entries.map((entry) => exactTableId(entry) ?? entry);
-  return { include: named(tables.include), exclude: named(tables.exclude), keys: byTable((s) => s.key), excludedColumns: byTable((s) => s.columns.exclude) };
+  // The counter's table is ours, so a pattern does not take it along.
+  const ours = stream.type === 'kafka' ? [tableId(stream.counterTable)] : [];
+  return { include: named(tables.include), exclude: [...named(tables.exclude), ...ours], keys: byTable((s) => s.key), excludedColumns: byTable((s) => s.columns.exclude) };
 }

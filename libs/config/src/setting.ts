@@ -64,13 +64,18 @@ function describe(kind: Quantity, { help, unit, min, max }: Unset) {
 
 const withDefault = (kind: Quantity, bounds: Bounds) => quantity(kind, bounds).prefault(bounds.default).meta(describe(kind, bounds));
 
+const withoutDefault = (kind: Quantity, bounds: Unset, fallback: string) =>
+  quantity(kind, bounds)
+    .optional()
+    .meta({ ...describe(kind, bounds), 'x-default': fallback });
+
 /** A whole number; text of digits counts too, so that an environment reference can give it. */
 export const integer = (bounds: Bounds) => withDefault('integer', bounds);
 /** The same, undefined where not set. */
-export const optionalInteger = (bounds: Unset, fallback: string) =>
-  quantity('integer', bounds)
-    .optional()
-    .meta({ ...describe('integer', bounds), 'x-default': fallback });
+export const optionalInteger = (bounds: Unset, fallback: string) => withoutDefault('integer', bounds, fallback);
+/** Sizes and durations that may be left out, undefined then. */
+export const optionalBytes = (bounds: Unset, fallback: string) => withoutDefault('bytes', bounds, fallback);
+export const optionalMilliseconds = (bounds: Unset, fallback: string) => withoutDefault('milliseconds', bounds, fallback);
 /** A size; output in bytes. */
 export const bytes = (bounds: Bounds) => withDefault('bytes', bounds);
 /** A duration; output in milliseconds. */
@@ -94,16 +99,18 @@ export function choice<const V extends readonly [string, ...string[]]>(values: V
     .meta({ description: help });
 }
 
-/** Yes or no, by default no; the words count too, so that an environment reference can give them. */
-export function flag(help: string) {
+function yesOrNo() {
   const wanted = 'must be true or false';
-  return z
-    .union([z.boolean(), z.string()], { error: wanted })
-    .transform((given, context) => {
-      if (typeof given === 'boolean' || given === 'true' || given === 'false') return given === true || given === 'true';
-      context.addIssue({ code: 'custom', message: wanted });
-      return z.NEVER;
-    })
-    .prefault(false)
-    .meta({ description: help, 'x-unit': '`true`, `false`' });
+  return z.union([z.boolean(), z.string()], { error: wanted }).transform((given, context) => {
+    if (typeof given === 'boolean' || given === 'true' || given === 'false') return given === true || given === 'true';
+    context.addIssue({ code: 'custom', message: wanted });
+    return z.NEVER;
+  });
 }
+
+const YES_OR_NO = '`true`, `false`';
+
+/** Yes or no, by default no; the words count too, so that an environment reference can give them. */
+export const flag = (help: string) => yesOrNo().prefault(false).meta({ description: help, 'x-unit': YES_OR_NO });
+/** The same, undefined where not set. */
+export const optionalFlag = (help: string, fallback: 'true' | 'false') => yesOrNo().optional().meta({ description: help, 'x-unit': YES_OR_NO, 'x-default': `\`${fallback}\`` });

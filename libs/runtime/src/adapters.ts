@@ -2,7 +2,7 @@ import { createPostgresStream } from '@elstream/change-stream-postgres';
 import type { ChangeStream } from '@elstream/change-stream';
 import { publicationName, slotName, type PipelineConfig } from '@elstream/config';
 import { controlDataSourceOptions, controlEntities } from '@elstream/control-typeorm';
-import type { Logger } from '@elstream/core';
+import { ElstreamError, type Logger } from '@elstream/core';
 import { connectPostgres, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
 import type { SourceDatabase } from '@elstream/source';
 import { createPostgresSource } from '@elstream/source-postgres';
@@ -56,8 +56,9 @@ export function connectSource(config: PipelineConfig, logger: Logger): Promise<S
 }
 
 /** @param silenceMs how long this process may be silent before another may read */
-export function connectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
-  const { maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
+export async function connectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
+  const { type, maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
+  if (type === 'kafka') throw new ElstreamError('STREAM_TYPE', 'refuse', 'stream.type kafka is not bound yet; set stream.type: direct', { place: { pipeline: config.name, setting: 'stream.type' } });
   return createPostgresStream({
     url: config.source.url,
     applicationName: `elstream ${config.name} stream`,

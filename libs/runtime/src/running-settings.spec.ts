@@ -43,6 +43,27 @@ describe('settings while the process runs', () => {
     expect(JSON.stringify(config)).toBe(JSON.stringify(load(FILE)));
   });
 
+  const KAFKA = `${FILE}stream: { type: kafka, brokers: 'k:9092', connect: { url: 'http://c:8083' }, `;
+
+  it.each([
+    ['stream.type', FILE],
+    ['stream.topicPrefix', `${KAFKA}topicPrefix: other }\n`],
+    ['stream.groupId', `${KAFKA}groupId: other }\n`],
+    ['stream.counterTable', `${KAFKA}counterTable: a.b }\n`],
+    ['stream.connect.url', `${KAFKA.replace('c:8083', 'd:8083')} }\n`],
+    ['stream.connect.name', `${KAFKA.replace("8083'", "8083', name: other")} }\n`],
+  ])('never leave a connector or its topics behind: %s stays until the pipeline is removed', (setting, text) => {
+    const running = load(`${KAFKA} }\n`);
+    const { config, kept } = whileRunning(running, load(text));
+    expect(kept).toEqual([{ setting, remedy: expect.stringContaining('DELETE') }]);
+    expect(config).toEqual(running);
+  });
+
+  it('follow the file in what leads to the brokers', () => {
+    const wanted = load(`${KAFKA.replace('k:9092', 'other:9092')}tls: true, concurrency: 2 }\n`);
+    expect(whileRunning(load(`${KAFKA} }\n`), wanted)).toEqual({ config: wanted, kept: [] });
+  });
+
   it('never read the standby of another source in place of the one that stays', () => {
     const moved = FILE.replace("db/shop'", "elsewhere/shop', readUrl: 'postgres://u:a@standby-elsewhere/shop'");
     expect(whileRunning(load(FILE), load(moved)).config.source.readUrl).toBeUndefined();

@@ -1,4 +1,5 @@
-import { databaseOf, publicationName, slotName, type PipelineConfig } from '@elstream/config';
+import { databaseOf, publicationName, slotName, type PipelineConfig, type StreamSettings } from '@elstream/config';
+import { tableId } from '@elstream/core';
 
 /** A setting that was changed in the file and keeps its value in this process. */
 export interface KeptSetting {
@@ -20,18 +21,16 @@ export function whileRunning(running: PipelineConfig, wanted: PipelineConfig): {
     if (old !== now) kept.push({ setting, remedy });
     return old;
   };
-  const { warehouse, preload, validate, source, stream } = running;
+  const { warehouse, preload, validate, source } = running;
   const moved = databaseOf(source.url) !== databaseOf(wanted.source.url);
   if (moved) kept.push({ setting: 'source.url', remedy: REMOVE });
-  const otherSlot = slotName(running) !== slotName(wanted);
-  const otherPublication = publicationName(running) !== publicationName(wanted);
-  if (otherSlot) kept.push({ setting: 'stream.slotName', remedy: REMOVE });
-  if (otherPublication) kept.push({ setting: 'stream.publicationName', remedy: REMOVE });
+  const { stream, settings } = whileCapturing(running, wanted);
+  kept.push(...settings.map((setting) => ({ setting, remedy: REMOVE })));
   const config: PipelineConfig = {
     ...wanted,
     // The standby goes with its primary: one of another database must never be read in its place.
     source: moved ? { ...wanted.source, url: source.url, readUrl: source.readUrl } : wanted.source,
-    stream: { ...wanted.stream, ...(otherSlot ? { slotName: stream.slotName } : {}), ...(otherPublication ? { publicationName: stream.publicationName } : {}) },
+    stream,
     warehouse: {
       ...wanted.warehouse,
       url: keep('warehouse.url', warehouse.url, wanted.warehouse.url, RESTART),
@@ -43,4 +42,31 @@ export function whileRunning(running: PipelineConfig, wanted: PipelineConfig): {
     validate: { ...wanted.validate, workers: keep('validate.workers', validate.workers, wanted.validate.workers, RESTART) },
   };
   return { config, kept };
+}
+
+/** The wanted stream, but for what would leave a slot, a connector or topics behind; and the settings that keep their value. */
+function whileCapturing(running: PipelineConfig, wanted: PipelineConfig): { readonly stream: StreamSettings; readonly settings: readonly string[] } {
+  const [old, now] = [running.stream, wanted.stream];
+  if (old.type !== now.type) return { stream: old, settings: ['stream.type'] };
+  const settings: string[] = [];
+  const keep = <V>(setting: string, before: V, after: V): V => {
+    if (before !== after) settings.push(setting);
+    return before;
+  };
+  const otherSlot = slotName(running) !== slotName(wanted);
+  const otherPublication = publicationName(running) !== publicationName(wanted);
+  if (otherSlot) settings.push('stream.slotName');
+  if (otherPublication) settings.push('stream.publicationName');
+  const names = { ...(otherSlot ? { slotName: old.slotName } : {}), ...(otherPublication ? { publicationName: old.publicationName } : {}) };
+  if (old.type !== 'kafka' || now.type !== 'kafka') return { stream: { ...now, ...names }, settings };
+  const stream = {
+    ...now,
+    ...names,
+    topicPrefix: keep('stream.topicPrefix', old.topicPrefix, now.topicPrefix),
+    schemaHistoryTopic: old.topicPrefix === now.topicPrefix ? keep('stream.schemaHistoryTopic', old.schemaHistoryTopic, now.schemaHistoryTopic) : old.schemaHistoryTopic,
+    groupId: keep('stream.groupId', old.groupId, now.groupId),
+    counterTable: keep('stream.counterTable', tableId(old.counterTable), tableId(now.counterTable)) === tableId(now.counterTable) ? now.counterTable : old.counterTable,
+    connect: { ...now.connect, url: keep('stream.connect.url', old.connect.url, now.connect.url), name: keep('stream.connect.name', old.connect.name, now.connect.name) },
+  };
+  return { stream, settings };
 }
