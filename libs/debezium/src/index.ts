@@ -2,3 +2,14 @@ export type { Decoded, DecodedPoison, DecodedWrite, DebeziumRecord, KeyChange } 
 export { createEnvelopeDecoder, type EnvelopeDecoder } from './envelope-decoder';
 export { DEBEZIUM_DEFAULTS, type BinaryHandlingMode, type Connector, type DecimalHandlingMode, type DecoderOptions, type HandlingModes, type TimePrecisionMode } from './handling';
 export type { PostgresSource, SnapshotMark, SourceBlock, SqlServerSource } from './source-block';
+export { committedOffset, hasPassed, type CommittedOffset } from './connect/committed-offset';
+export { ConnectClient } from './connect/connect-client';
+export { type ConnectClientOptions } from './connect/connect-client-options';
+export { type ConnectorStatus, type ConnectPlugin, type ConnectState, type ConnectVersion, type SourceOffset, type TaskStatus, type ValidationErrors } from './connect/connect-types';
+export { explainFailure, type FailureExplanation, type FailureKind } from './connect/explain-failure';
+export { FIXED_SETTINGS } from './connect/fixed-settings';
+export { JsonNumber, type LosslessJson } from './connect/lossless-json';
+export { planConnector } from './connect/plan-connector';
+export { type CapturedTable, type CaptureSource, type ConnectorPlan, type PlanOptions, type PostgresPlanOptions, type SourceTls, type SqlServerPlanOptions, type TopicNames } from './connect/plan-options';
+export { configDifferences, sameConfig, type ConfigDifferences } from './connect/same-config';
+export { topicOf, type TopicSource } from './connect/topics';

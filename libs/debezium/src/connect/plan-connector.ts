@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { type HandlingModes } from '../handling';
+import { checkExtra } from './fixed-settings';
+import { excludeList, includeList, keyColumns } from './patterns';
+import { type ConnectorPlan, type PlanOptions, type PostgresPlanOptions, type SqlServerPlanOptions } from './plan-options';
+import { refuse } from './refuse';
+import { topicsOf } from './topics';
+
+type Settings = Record<string, string>;
+
+/**
+ * The connector of a pipeline: its settings for Debezium 3.6, the form of its values and its topics.
+ *
+ * @throws ElstreamError CONNECTOR_PLAN (refuse) naming the setting or the tables
+ */
+export function planConnector(options: PlanOptions): ConnectorPlan {
+  const extra = options.extra ?? {};
+  checkExtra(extra);
+  if (options.tables.length === 0) refuse(`pipeline ${options.pipeline} has no table to capture`, { setting: 'tables' });
+  if ((options.heartbeatMs ?? 1) < 1) refuse('heartbeatMs must be at least 1: without heartbeats the last transaction of an idle source never counts as delivered', { setting: 'heartbeatMs' });
+  const handling = handlingOf(options);
+  const topics = topicsOf(options);
+  const own = options.connector === 'postgresql' ? postgresSettings(options) : sqlServerSettings(options);
+  return { name: options.name, connector: options.connector, handling, topics, config: { ...commonSettings(options, handling), ...own, ...extra } };
+}
+
+function handlingOf({ pipeline, topicPrefix, unavailableValue }: PlanOptions): HandlingModes {
+  const token = createHash('sha256').update(JSON.stringify([pipeline, topicPrefix])).digest('hex').slice(0, 24);
+  return { time: 'isostring', decimal: 'string', binary: 'base64', unavailableValue: unavailableValue ?? `__elstream_unavailable_${token}` };
+}
+
+function commonSettings(options: PlanOptions, handling: HandlingModes): Settings {
+  const { source } = options;
+  const captured = [...options.tables, options.counterTable];
+  const excluded = excludeList(options.tables);
+  const keys = keyColumns(options.tables);
+  return {
+    'tasks.max': '1',
+    'topic.prefix': options.topicPrefix,
+    'database.hostname': source.host,
+    'database.port': String(source.port),
+    'database.user': source.user,
+    'database.password': source.password,
+    'table.include.list': includeList(captured),
+    ...(excluded === '' ? {} : { 'column.exclude.list': excluded }),
+    ...(keys === '' ? {} : { 'message.key.columns': keys }),
+    'snapshot.mode': 'no_data',
+    'time.precision.mode': handling.time,
+    'decimal.handling.mode': handling.decimal,
+    'binary.handling.mode': handling.binary,
+    'unavailable.value.placeholder': handling.unavailableValue,
+    'event.processing.failure.handling.mode': 'fail',
+    'event.converting.failure.handling.mode': 'fail',
+    'skipped.operations': 'none',
+    'skip.messages.without.change': 'false',
+    'tombstones.on.delete': 'false',
+    'provide.transaction.metadata': 'false',
+    'extended.headers.enabled': 'false',
+    'heartbeat.interval.ms': String(options.heartbeatMs ?? 1_000),
+    // R11: the queue is bounded in bytes, not only in events.
+    'max.queue.size.in.bytes': String(64 * 1024 * 1024),
+    // A source that cannot be reached for a minute becomes a failed task that somebody sees; whoever watches starts it again.
+    'errors.max.retries': '12',
+    'retriable.restart.connector.wait.ms': '5000',
+    ...converterSettings('key', false),
+    ...converterSettings('value', options.schemas ?? false),
+    'exactly.once.support': 'required',
+    'transaction.boundary': 'poll',
+    'producer.override.compression.type': options.compression ?? 'lz4',
+    'producer.override.max.request.size': String(options.maxRequestBytes ?? 16 * 1024 * 1024),
+    'topic.creation.default.partitions': '1',
+    'topic.creation.default.replication.factor': String(options.replicas ?? -1),
+  };
+}
+
+function converterSettings(side: 'key' | 'value', schemas: boolean): Settings {
+  return {
+    [`${side}.converter`]: 'org.apache.kafka.connect.json.JsonConverter',
+    [`${side}.converter.schemas.enable`]: String(schemas),
+    [`${side}.converter.replace.null.with.default`]: 'false',
+  };
+}
+
+function postgresSettings({ source, slot, publication }: PostgresPlanOptions): Settings {
+  if (source.readReplica) refuse('a read replica of PostgreSQL is named as the source itself; remove readReplica', { setting: 'readReplica' });
+  return {
+    'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
+    'database.dbname': source.database,
+    ...postgresTls(source.tls),
+    'plugin.name': 'pgoutput',
+    'slot.name': slot,
+    'slot.drop.on.stop': 'false',
+    'publication.name': publication,
+    'publication.autocreate.mode': 'disabled',
+    // A slot beyond our offset is another slot (or somebody moved it): the default would go on there without a word.
+    'offset.mismatch.strategy': 'trust_offset',
+    'lsn.flush.mode': 'connector',
+    'status.update.interval.ms': '5000',
+    'slot.max.retries': '6',
+    'slot.retry.delay.ms': '5000',
+    'interval.handling.mode': 'string',
+    'hstore.handling.mode': 'json',
+    'include.unknown.datatypes': 'true',
+    'schema.refresh.mode': 'columns_diff',
+  };
+}
+
+function postgresTls(tls: PostgresPlanOptions['source']['tls']): Settings {
+  if (tls === undefined) return {};
+  const mode = { off: 'disable', encrypt: 'require', verify: 'verify-full' }[tls.mode];
+  return { 'database.sslmode': mode, ...(tls.caFile === undefined ? {} : { 'database.sslrootcert': tls.caFile }) };
+}
+
+function sqlServerSettings({ source, schemaHistory }: SqlServerPlanOptions): Settings {
+  if (/[,\s]/.test(source.database)) refuse(`the database's name ${source.database} cannot be given to Debezium: a comma or a space parts its list of databases`, { setting: 'source.database' });
+  const client = Object.entries(schemaHistory.client ?? {});
+  return {
+    'connector.class': 'io.debezium.connector.sqlserver.SqlServerConnector',
+    'database.names': source.database,
+    ...sqlServerTls(source.tls),
+    ...(source.readReplica ? { 'driver.applicationIntent': 'ReadOnly' } : {}),
+    'driver.sendStringParametersAsUnicode': 'false',
+    'snapshot.isolation.mode': 'snapshot',
+    'data.query.mode': 'direct',
+    'streaming.fetch.size': '0',
+    'include.schema.changes': 'true',
+    'schema.history.internal': 'io.debezium.storage.kafka.history.KafkaSchemaHistory',
+    'schema.history.internal.kafka.bootstrap.servers': schemaHistory.brokers.join(','),
+    'schema.history.internal.kafka.topic': schemaHistory.topic,
+    'schema.history.internal.store.only.captured.tables.ddl': 'false',
+    ...Object.fromEntries(['producer', 'consumer'].flatMap((side) => client.map(([key, value]) => [`schema.history.internal.${side}.${key}`, value]))),
+  };
+}
+
+function sqlServerTls(tls: SqlServerPlanOptions['source']['tls']): Settings {
+  if (tls === undefined) return {};
+  return {
+    'driver.encrypt': String(tls.mode !== 'off'),
+    ...(tls.mode === 'off' ? {} : { 'driver.trustServerCertificate': String(tls.mode === 'encrypt') }),
+    ...(tls.caFile === undefined ? {} : { 'driver.trustStore': tls.caFile }),
+  };
+}
