@@ -1,4 +1,4 @@
-import { hasPassedDirect } from './checkpoint';
+import { DIRECT_PARTITION, hasPassedDirect, partitionLane } from './checkpoint';
 import { at } from './core.fixture';
 import { StreamOffset } from './position';
 
@@ -14,5 +14,11 @@ describe('a direct stream has passed a position', () => {
     ['not below it, across a byte border', [255, 9], 256, false],
   ])('%s', (_what, [next, index], position, passed) => {
     expect(hasPassedDirect(StreamOffset.direct(at(next), index), at(position))).toBe(passed);
+  });
+});
+
+describe('the lane of a partition', () => {
+  it.each([[DIRECT_PARTITION, 0], ['inv.public.customers-2', 2], ['inv.public.customers-10', 10], ['inv.public.t-1-12', 12], ['odd', 0]])('of %s is %i', (partition, lane) => {
+    expect(partitionLane(partition)).toBe(lane);
   });
 });

@@ -33,6 +33,7 @@ export function eventsOf(table: string) {
     move: (n: number, oldKey: readonly string[], ...row: EventRow): RowEvent => ({ op: 'update', table, tx: tx(n), row, oldKey }),
     remove: (n: number, ...key: string[]): RowEvent => ({ op: 'delete', table, tx: tx(n), key }),
     truncate: (n: number): RowEvent => ({ op: 'truncate', table, tx: tx(n) }),
-    counter: (n: number, value: number): ChangeEvent => ({ op: 'counter', tx: tx(n), value: BigInt(value) }),
+    reload: (n: number, reason: string): ChangeEvent => ({ op: 'reload', table, tx: tx(n), reason }),
+    counter: (n: number, value: number): ChangeEvent => ({ op: 'counter', tx: tx(n), value: BigInt(value), gapless: true }),
   };
 }

@@ -83,7 +83,8 @@ function eventOf(s: Step, n: number, on: { rows: Rows; keys: Keys; table: string
     if (rows.has(keys.same(to))) return null;
     const row = [to, n % 3 === 0 ? null : `v${n}`, `w${n}`];
     rows.set(keys.same(to), row);
-    return { op: 'insert', ...base, row };
+    // another partition carried the row that moved here
+    return { op: 'insert', ...base, row: [to, ...row.slice(1).map((cell, i) => (s.unknown[i] ? undefined : cell))] };
   }
   if (standing === undefined) return null;
   const from = standing[0] ?? '';
@@ -101,8 +102,8 @@ function eventOf(s: Step, n: number, on: { rows: Rows; keys: Keys; table: string
   return { op: 'update', ...base, row, oldKey: moves ? [from] : null };
 }
 
-/** What a warehouse does with a folded table, in the order its contract names. */
-function applyFolded(rows: Rows, folded: FoldedTable | undefined, same: Keys['same']): void {
+/** What a warehouse does with a folded table, in the order its contract names. `now`: the source, for rows read again by key. */
+function applyFolded(rows: Rows, folded: FoldedTable | undefined, { same, now }: { same: Keys['same']; now: Rows }): void {
   if (folded === undefined) return;
   if (folded.truncate !== null) rows.clear();
   const id = (key: readonly string[]): string => same(key[0] ?? '');
@@ -110,7 +111,7 @@ function applyFolded(rows: Rows, folded: FoldedTable | undefined, same: Keys['sa
   for (const row of folded.rows) if (row.op === 'delete') rows.delete(id(row.key));
   folded.rows.forEach((row, n) => {
     if (row.op !== 'upsert') return;
-    const source = row.carryFrom === null ? rows.get(id(row.key)) : carried[n];
+    const source = row.fresh ? now.get(id(row.key)) : row.carryFrom === null ? rows.get(id(row.key)) : carried[n];
     rows.set(
       id(row.key),
       row.cells.map((cell, i) => {
@@ -142,7 +143,7 @@ describe.each(kinds)('folding a history of $name', (keys) => {
         for (const [from, to] of batchesOf(history, cuts)) {
           const folded = foldBatch(history.events.slice(from, to), mappings, highest);
           highest = folded.highest;
-          applyFolded(rows, folded.tables[0], keys.same);
+          applyFolded(rows, folded.tables[0], { same: keys.same, now: history.states[to] ?? new Map() });
           expect(folded.skipped).toBe(0);
           expect(sorted(rows)).toEqual(sorted(history.states[to] ?? new Map()));
         }
@@ -161,7 +162,7 @@ describe.each(kinds)('folding a history of $name', (keys) => {
         const resumed = events.slice(Math.max(below, 0), until).filter((event) => event.tx.position.isBelow(events[until - 1]?.tx.position ?? event.tx.position));
         const rows: Rows = new Map();
         const folded = foldBatch([...events.slice(0, until), ...resumed, ...events.slice(until)], mappings, null);
-        applyFolded(rows, folded.tables[0], keys.same);
+        applyFolded(rows, folded.tables[0], { same: keys.same, now: states.at(-1) ?? new Map() });
         expect(folded.skipped).toBe(resumed.length);
         expect(sorted(rows)).toEqual(sorted(states.at(-1) ?? new Map()));
       }),

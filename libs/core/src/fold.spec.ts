@@ -10,12 +10,12 @@ function foldTable(events: readonly ChangeEvent[], of: TableMapping = mapping): 
   return foldBatch(events, new Map([[of.id, of]]), null).tables[0]!;
 }
 
-/** A folded row in one line: `delete 1 @5`, `upsert 1 [1 a ?] @5 carry 2`; unknown is `?`. */
+/** A folded row in one line: `delete 1 @5`, `upsert 1 [1 a ?] @5 carry 2`; unknown is `?`, followed by `fresh` if no row that stands supplies it. */
 function show(row: FoldedRow): string {
   const where = `@${row.position.toBigInt()}`;
   if (row.op === 'delete') return `delete ${row.key.join('/')} ${where}`;
   const cells = row.cells.map((c) => (c === undefined ? '?' : (c ?? 'NULL'))).join(' ');
-  return `upsert ${row.key.join('/')} [${cells}] ${where}${row.carryFrom === null ? '' : ` carry ${row.carryFrom.join('/')}`}`;
+  return `upsert ${row.key.join('/')} [${cells}] ${where}${row.carryFrom === null ? '' : ` carry ${row.carryFrom.join('/')}`}${row.fresh && row.cells.includes(undefined) ? ' fresh' : ''}`;
 }
 
 describe('a fold', () => {
@@ -50,6 +50,10 @@ describe('a fold', () => {
     ['a move and back carries from the row\'s own key, read before the deletes', [e.move(1, ['1'], '2', 'a', undefined), e.move(2, ['2'], '1', 'b', undefined)], ['upsert 1 [1 b ?] @2 carry 1', 'delete 2 @2']],
     ['the freed key is used again', [e.move(1, ['1'], '2', 'a', undefined), e.insert(2, '1', 'n', 'm')], ['upsert 1 [1 n m] @2', 'upsert 2 [2 a ?] @1 carry 1']],
     ['a move onto a key deleted in the batch does not inherit from the deleted row', [e.update(1, '2', 'x', 'y'), e.remove(1, '2'), e.move(2, ['1'], '2', 'a', undefined)], ['delete 1 @2', 'upsert 2 [2 a ?] @2 carry 1']],
+    ['an insert\'s unknown column is not that of a row that stands there', [e.insert(1, '1', 'a', undefined)], ['upsert 1 [1 a ?] @1 fresh']],
+    ['nor is it that of the row deleted before it in the batch', [e.update(1, '1', 'x', 'y'), e.remove(2, '1'), e.insert(2, '1', 'a', undefined), e.update(3, '1', 'b', undefined)], ['upsert 1 [1 b ?] @3 fresh']],
+    ['and it stays so at another key: nothing is carried', [e.insert(1, '1', 'a', undefined), e.move(2, ['1'], '2', 'b', undefined)], ['delete 1 @2', 'upsert 2 [2 b ?] @2 fresh']],
+    ['until a later event carries it', [e.insert(1, '1', 'a', undefined), e.update(2, '1', undefined, 'z')], ['upsert 1 [1 a z] @2']],
   ])('%s', (_what, events, expected) => {
     expect(foldTable(events).rows.map(show).sort()).toEqual([...expected].sort());
   });
@@ -102,8 +106,16 @@ describe('a fold', () => {
     expect([folded.events, folded.skipped, folded.counter, folded.highest?.toBigInt()]).toEqual([3, 1, 8n, 6n]);
   });
 
+  it('keeps why a table is to be loaded again, if it is mapped and the event no re-emission', () => {
+    const events = [e.reload(5, 'truncated'), eventsOf('public.gone').reload(6, 'truncated'), e.insert(6, '1', 'a', 'b')];
+    const folded = foldBatch(events, new Map([[mapping.id, mapping]]), at(5));
+    expect([...folded.reloads]).toEqual([[mapping.id, 'truncated']]);
+    expect([folded.events, folded.highest?.toBigInt()]).toEqual([1, 6n]);
+    expect(foldBatch(events, new Map([[mapping.id, mapping]]), at(6)).reloads.size).toBe(0);
+  });
+
   it('of nothing is nothing, and keeps the highest', () => {
-    expect(foldBatch([], new Map(), at(7))).toEqual({ tables: [], highest: at(7), events: 0, skipped: 0, counter: null, poison: [] });
+    expect(foldBatch([], new Map(), at(7))).toEqual({ tables: [], highest: at(7), events: 0, skipped: 0, counter: null, poison: [], reloads: new Map() });
   });
 
   it('raises the highest also by counters and passed-over tables', () => {

@@ -124,7 +124,8 @@ class Derivation {
     const { mapping } = this.input;
     switch (event.op) {
       case 'insert':
-        this.replace(keyOfRow(mapping, event.row), event.row, event.tx);
+        // what it does not carry is not what stood there before
+        this.replace(keyOfRow(mapping, event.row), event.row, event.tx, null);
         return;
       case 'update':
         this.update(event);
@@ -153,7 +154,7 @@ class Derivation {
     this.replace(key, event.row, event.tx, carried);
   }
 
-  /** The version at the key ends, one of these cells begins. `carried`: the row that moved here supplies what is unknown. */
+  /** The version at the key ends, one of these cells begins. `carried`: the row that moved here supplies what is unknown; null: none does. */
   private replace(key: readonly string[], row: readonly EventCell[], tx: TransactionInfo, carried?: Image | null): void {
     const place = this.place(key, tx.position);
     if (place === null) return;

@@ -9,7 +9,8 @@ export const CONTROL_SCHEMA = 'elstream';
  */
 export interface CheckpointRow {
   pipeline: string;
-  partition: number;
+  /** `<topic>-<number>`, or `0`: the one log of a direct stream. */
+  partition: string;
   generation: number;
   nextOffset: string;
   highest: string | null;
@@ -37,7 +38,7 @@ export interface TableStateRow {
   mixedEpoch: number | null;
   rowsPreloaded: string;
   eventsApplied: string;
-  /** Columns were added since the last preload, in words: rows that stand lack their values. */
+  /** Why it is to be preloaded again, in words. */
   stale: string | null;
   error: string | null;
   updatedAt: Date;
@@ -77,7 +78,7 @@ export const checkpointEntity = new EntitySchema<CheckpointRow>({
   tableName: 'checkpoint',
   columns: {
     pipeline: { ...text, primary: true },
-    partition: { type: 'int', primary: true },
+    partition: { ...text, primary: true },
     generation: { type: 'int' },
     nextOffset: { ...text, name: 'next_offset' },
     highest: nullableText,

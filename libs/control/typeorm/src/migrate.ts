@@ -7,9 +7,10 @@ import { Leases } from './migrations/leases';
 import { LoadHistory } from './migrations/load-history';
 import { PendingTasks } from './migrations/pending-tasks';
 import { RunStages } from './migrations/run-stages';
+import { TextPartitions } from './migrations/text-partitions';
 
 /** All migrations of the control tables, oldest first. Never edit one that was released; add another. */
-export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks, Healing, LoadHistory] as const;
+export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks, Healing, LoadHistory, TextPartitions] as const;
 
 /** TypeORM prints failing migrations to stdout even with `logging: false`; all it would say arrives as an error. */
 const quiet: TypeOrmLogger = {

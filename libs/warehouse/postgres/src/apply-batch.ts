@@ -6,6 +6,7 @@ import { lockTables, moveCheckpoint, readLockedStates, requireState, type Locked
 import { locateCulprit } from './culprit';
 import { isActive, park } from './dead-letters';
 import { outdatedTables } from './evolution/outdated';
+import { markToReload } from './evolution/stale';
 import { deriveBatch, stagedBegins, type Begins, type DerivedState } from './history/derive';
 import { noteDueOfBatch } from './history/due';
 import { applySmall, isSmall } from './small-writes';
@@ -66,7 +67,7 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
       case 'moved':
         return {
           outcome: 'applied',
-          checkpoint: { ...write.checkpoint, next: write.next, highest: write.highest },
+          checkpoint: { ...write.checkpoint, next: write.next, highest: write.highest, counter: write.counter ?? write.checkpoint.counter },
           rowsWritten: outcome.counts.written,
           rowsDeleted: outcome.counts.deleted,
         };
@@ -100,8 +101,8 @@ async function unlessRefused(stage: () => Promise<StagedBatch>): Promise<Pick<Ta
 
 async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[]): Promise<Outcome> {
   const { pipeline, partition } = write.checkpoint;
-  const tables = [...new Set([...work.map((w) => w.target.mapping.id), ...write.parked.map((p) => p.table)])];
-  await lockTables(sql, 'exclusive', { pipeline, tables, partitions: [partition] });
+  const tables = [...new Set([...work.map((w) => w.target.mapping.id), ...write.parked.map((p) => p.table), ...write.reloads.keys()])];
+  await lockTables(sql, { by: 'batch', partition }, pipeline, tables);
   const states = await readLockedStates(sql, pipeline, tables);
   const total: WriteCounts = { written: 0, deleted: 0 };
   const reread = new Map<string, readonly (readonly string[])[]>();
@@ -120,6 +121,7 @@ async function writeAll(sql: Sql, write: BatchWrite, work: readonly TableWork[])
     }
   }
   if (reread.size > 0) throw new Abort({ kind: 'reread', keys: reread });
+  await markToReload(sql, pipeline, new Map([...write.reloads].filter(([table]) => isActive(states.get(table)))));
   if (write.parked.length > 0) await park(sql, { pipeline, parked: write.parked, states, limit: write.parkLimit });
   if (write.trial) throw new Abort({ kind: 'tried' });
   await failpoint('batch:after-rows-before-checkpoint');
@@ -151,9 +153,10 @@ async function writeTable(sql: Sql, write: BatchWrite, table: TableWork, locked:
   const result = rows.length === 0 ? { written: 0, deleted: 0 } : await (write.trial ? tryRows : writeRows)(sql, table, state);
   if (!('written' in result)) return result;
   await sql.execute(
-    `UPDATE elstream.table_state SET events_applied = events_applied + $3::int8, truncate_epoch = $4, truncate_position = $5,
+    // what this batch did not change may have been changed by one of another partition since it was read
+    `UPDATE elstream.table_state SET events_applied = events_applied + $3::int8, truncate_epoch = coalesce($4, truncate_epoch), truncate_position = coalesce($5, truncate_position),
             reread_until = greatest(reread_until, $6::text), mixed_epoch = CASE WHEN $7 THEN epoch ELSE mixed_epoch END, updated_at = now() WHERE pipeline = $1 AND table_id = $2`,
-    [pipeline, target.mapping.id, fold.events, state.truncated?.epoch ?? null, state.truncated?.position.hex ?? null, table.reread?.readUntil.hex ?? null, derived?.mixed ?? false],
+    [pipeline, target.mapping.id, fold.events, fold.truncate === null ? null : (state.truncated?.epoch ?? null), fold.truncate === null ? null : (state.truncated?.position.hex ?? null), table.reread?.readUntil.hex ?? null, derived?.mixed ?? false],
   );
   return { written: result.written, deleted: result.deleted + deleted };
 }

@@ -52,11 +52,11 @@ async function fillCarried(sql: Sql, target: Target, staged: StagedBatch, state:
 
 /**
  * Rows whose unknown columns nothing of the current epoch supplies (`mayKeepUnknown`): their indices. A moved row's
- * own place counts only for itself, so a carried row that was not filled is always among them.
+ * own place counts only for itself, so a carried row that was not filled is always among them; so is one that begins anew.
  */
 async function unresolvedRows(sql: Sql, target: Target, staged: StagedBatch, epoch: number): Promise<number[]> {
   const rows = await sql.query<{ ord: number }>(
-    `SELECT s.ord FROM ${staged.sql} AS s WHERE s.op = ${STAGED.partial} AND (s.k0 IS NOT NULL OR NOT EXISTS
+    `SELECT s.ord FROM ${staged.sql} AS s WHERE s.op = ${STAGED.partial} AND (s.fresh OR s.k0 IS NOT NULL OR NOT EXISTS
        (SELECT FROM ${target.sql} AS t WHERE ${keyEquals(target, (_p, q) => `t.${q}`, (p) => `s.${p}`)} AND t.${EPOCH_COLUMN} = $1)) ORDER BY s.ord`,
     [epoch],
   );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ElstreamError, LogPosition, ruleHolds, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
+import { ElstreamError, LogPosition, partitionLane, ruleHolds, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { TableState } from '@elstream/warehouse';
 
@@ -16,37 +16,49 @@ export interface LockedState {
   readonly mixed: boolean;
 }
 
-/** What is locked: every listed table in every listed partition. */
-export interface LockedTables {
-  readonly pipeline: string;
-  readonly tables: readonly string[];
-  readonly partitions: readonly number[];
-}
+/**
+ * Lanes of a table's lock. A fixed number, whatever partitions there are: whoever takes all lanes excludes the batches of
+ * partitions too whose checkpoint it cannot see yet. Partitions of one lane wait for each other, nothing else.
+ */
+const LANES = 16;
+/** Above this many tables, one lock of the whole pipeline is taken instead of all lanes of each: the server's lock table is finite. */
+const LANES_OF_TABLES = 32;
+/** In the place of a lane: the lock of the whole pipeline. */
+const WHOLE = -1;
+
+/** Who excludes whom on a table (R4). */
+export type Exclusion =
+  /** Takes its partition's lane exclusively. */
+  | { readonly by: 'batch'; readonly partition: string }
+  /** Takes all lanes, shared: excludes batches, not other merges. */
+  | { readonly by: 'merge' }
+  /** Takes all lanes exclusively: a switch of epoch, a repair, DDL. */
+  | { readonly by: 'switch' };
 
 /**
- * Exclusion of batches and merges on a table (R4): transaction-scoped advisory locks, one per (table, partition).
- * A batch takes its own partition exclusively, a merge all partitions shared, a switch of epoch all exclusively.
- * Always in sorted order, so that two holders cannot wait for each other.
+ * Exclusion of batches and merges on tables (R4): transaction-scoped advisory locks, one per (table, lane), after the
+ * pipeline's own, which all take shared but a switch of very many tables. Once per transaction, always in sorted order,
+ * so that two holders cannot wait for each other.
  */
-export async function lockTables(sql: Sql, mode: 'exclusive' | 'shared', locked: LockedTables): Promise<void> {
-  const { pipeline, tables, partitions } = locked;
+export async function lockTables(sql: Sql, exclusion: Exclusion, pipeline: string, tables: readonly string[]): Promise<void> {
   if (!ruleHolds('R4-exclusion') || tables.length === 0) return;
-  const fn = mode === 'exclusive' ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared';
-  const keys = tables.map((table) => lockKey(pipeline, table));
+  const whole = exclusion.by === 'switch' && tables.length > LANES_OF_TABLES;
+  const lanes = exclusion.by === 'batch' ? [partitionLane(exclusion.partition) % LANES] : Array.from({ length: LANES }, (_, lane) => lane);
   await sql.query(
-    `SELECT ${fn}(l.k, l.p) FROM (SELECT k, p FROM unnest($1::int4[]) AS k, unnest($2::int4[]) AS p ORDER BY k, p) AS l`,
-    [keys, [...partitions]],
+    `SELECT CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.k, l.lane) ELSE pg_advisory_xact_lock(l.k, l.lane) END
+       FROM (SELECT $1::int4 AS k, ${String(WHOLE)} AS lane, NOT $2::bool AS shared, 0 AS ord
+             UNION ALL SELECT k, lane, $3::bool, 1 FROM unnest($4::int4[]) AS k, unnest($5::int4[]) AS lane ORDER BY ord, k, lane) AS l`,
+    [lockKey(pipeline), whole, exclusion.by === 'merge', whole ? [] : tables.map((table) => lockKey(pipeline, table)), lanes],
   );
 }
 
-function lockKey(pipeline: string, table: string): number {
-  return createHash('sha256').update(`elstream\0${pipeline}\0${table}`, 'utf8').digest().readInt32BE(0);
+function lockKey(...of: readonly string[]): number {
+  return createHash('sha256').update(['elstream', ...of].join('\0'), 'utf8').digest().readInt32BE(0);
 }
 
-/** The pipeline's partitions: those that have a checkpoint. */
-export async function readPartitions(sql: Sql, pipeline: string): Promise<number[]> {
-  const rows = await sql.query<{ partition: number }>('SELECT "partition" FROM elstream.checkpoint WHERE pipeline = $1 ORDER BY 1', [pipeline]);
-  return rows.map((r) => r.partition);
+/** False before capture is confirmed running: then no partition has a checkpoint. */
+export async function hasCheckpoint(sql: Sql, pipeline: string): Promise<boolean> {
+  return (await sql.query('SELECT FROM elstream.checkpoint WHERE pipeline = $1 LIMIT 1', [pipeline])).length > 0;
 }
 
 interface StateRow {
@@ -112,23 +124,33 @@ export async function readTableStates(sql: Sql, pipeline: string): Promise<Table
   }));
 }
 
-export async function readCheckpoint(sql: Sql, pipeline: string, partition: number): Promise<Checkpoint | null> {
-  const [row] = await sql.query<{ generation: number; next_offset: string; highest: string | null }>(
-    'SELECT generation, next_offset, highest FROM elstream.checkpoint WHERE pipeline = $1 AND "partition" = $2',
+export async function readCheckpoint(sql: Sql, pipeline: string, partition: string): Promise<Checkpoint | null> {
+  return (await readCheckpointRows(sql, pipeline, partition))[0] ?? null;
+}
+
+/** In one statement, hence of one moment. */
+export async function readCheckpoints(sql: Sql, pipeline: string): Promise<Checkpoint[]> {
+  return readCheckpointRows(sql, pipeline, null);
+}
+
+async function readCheckpointRows(sql: Sql, pipeline: string, partition: string | null): Promise<Checkpoint[]> {
+  const rows = await sql.query<{ partition: string; generation: number; next_offset: string; highest: string | null; counter: string | null }>(
+    `SELECT "partition", generation, next_offset, highest, counter::text AS counter FROM elstream.checkpoint
+      WHERE pipeline = $1 AND ($2::text IS NULL OR "partition" = $2) ORDER BY length("partition"), "partition"`,
     [pipeline, partition],
   );
-  if (row === undefined) return null;
-  return {
+  return rows.map((row) => ({
     pipeline,
-    partition,
+    partition: row.partition,
     generation: row.generation,
     next: StreamOffset.parse(row.next_offset),
     highest: row.highest === null ? null : LogPosition.parse(row.highest),
-  };
+    counter: row.counter === null ? null : BigInt(row.counter),
+  }));
 }
 
 /** What a batch adds to its checkpoint. */
-export interface CheckpointMove {
+export interface BatchMove {
   readonly from: Checkpoint;
   readonly next: StreamOffset;
   readonly highest: LogPosition | null;
@@ -138,7 +160,7 @@ export interface CheckpointMove {
 }
 
 /** R2: moves the checkpoint only if it still stands exactly where the batch was taken from. False: another process moved it. */
-export async function moveCheckpoint(sql: Sql, move: CheckpointMove): Promise<boolean> {
+export async function moveCheckpoint(sql: Sql, move: BatchMove): Promise<boolean> {
   const { from } = move;
   const condition = ruleHolds('R2-checkpoint-condition') ? 'AND generation = $3 AND next_offset = $4 AND highest IS NOT DISTINCT FROM $5' : 'AND $3::int4 IS NOT NULL AND $4::text IS NOT NULL AND ($5::text IS NULL OR true)';
   const moved = await sql.execute(

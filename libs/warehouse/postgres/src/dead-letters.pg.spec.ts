@@ -161,7 +161,7 @@ describe('dead letters (R7)', () => {
       const rows = await fx.rows(items);
       expect(await trial(event.insert(items, 30, ['4', 'four', null]), event.delete(items, 30, '1'), event.truncate(items, 30), event.insert(items, 30, ['5', 'five', null]))).toEqual({ outcome: 'tried' });
       expect(await fx.rows(items)).toEqual(rows);
-      expect(await fx.warehouse.readCheckpoint(WarehouseFixture.pipeline, 0)).not.toEqual(before);
+      expect(await fx.warehouse.readCheckpoint(WarehouseFixture.pipeline, '0')).not.toEqual(before);
     });
 
     it('ask for no row to be read again: what is unknown counts as NULL', async () => {

@@ -1,4 +1,4 @@
-import { setFailpointHandler, type FailpointName } from '@elstream/core';
+import { setFailpointHandler, StreamOffset, type FailpointName } from '@elstream/core';
 import { eventually } from '@elstream/testing';
 import { event, mappingOf, WarehouseFixture } from './warehouse.fixture';
 
@@ -128,5 +128,45 @@ describe('merges and batches of a table exclude each other (R4)', () => {
     gate.release();
     expect([await first, await second]).toMatchObject([{ outcome: 'applied' }, { outcome: 'lost' }]);
     expect(await fx.rows(items)).toEqual([['1', 'first']]);
+  });
+
+  it('a batch of a partition whose checkpoint a merge could not see yet waits for it all the same', async () => {
+    const claim = await fx.claimTask(runId, items, epoch);
+    const gate = new Gate('chunk:before-commit');
+    const chunk = fx.loadChunk(items, claim, [['1', 'deleted meanwhile'], ['2', 'b']]);
+    await gate.holds();
+    const checkpoint = await fx.warehouse.createCheckpoint(WarehouseFixture.pipeline, 'inv.public.items-37', StreamOffset.kafka(0n));
+    const batch = fx.apply(items, [event.delete(items, 5, '1')], new Map(), { checkpoint });
+    await goesAsFarAsItCan(batch);
+    gate.release();
+    expect(await chunk).toMatchObject({ outcome: 'done', rowsFilled: 2 });
+    expect(await batch).toMatchObject({ outcome: 'applied', rowsDeleted: 1 });
+    expect(await fx.rows(items)).toEqual([['2', 'b']]);
+  });
+
+  it('a batch waits for one of another partition to count its events, not to write its rows', async () => {
+    const [one, two] = await Promise.all([1, 2].map(async (n) => fx.warehouse.createCheckpoint(WarehouseFixture.pipeline, `inv.public.items-${String(n)}`, StreamOffset.kafka(0n))));
+    const gate = new Gate('batch:before-commit');
+    const held = fx.apply(items, [event.insert(items, 5, ['1', 'a'])], new Map(), { checkpoint: one! });
+    await gate.holds();
+    const other = fx.apply(items, [event.insert(items, 5, ['2', 'b'])], new Map(), { checkpoint: two! });
+    await eventually(async () => (await waitingForLocks()) > 0, { describe: 'the other at the state of the table' });
+    expect(await fx.db.query(`SELECT l.locktype FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted`)).toEqual([]);
+    gate.release();
+    expect([await held, await other]).toMatchObject([{ outcome: 'applied' }, { outcome: 'applied' }]);
+    expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ eventsApplied: 2 });
+  });
+
+  it.each([['a batch', 'batch:before-commit'], ['a merge', 'chunk:before-commit']] as const)('a log gap of very many tables waits for %s of one of them', async (what, at) => {
+    const gate = new Gate(at);
+    const held = what === 'a batch' ? fx.apply(items, [event.insert(items, 5, ['1', 'a'])]) : fx.loadChunk(items, await fx.claimTask(runId, items, epoch), [['1', 'a']]);
+    await gate.holds();
+    const tables = [items.id, ...Array.from({ length: 500 }, (_, i) => `public.t${String(i)}`)];
+    const declared = fx.warehouse.declareGap({ pipeline: WarehouseFixture.pipeline, moves: [], tables, marked: true, reason: 'test' });
+    await eventually(async () => (await waitingForLocks()) > 0, { describe: 'the log gap waiting' });
+    gate.release();
+    expect(await held).toMatchObject({ outcome: what === 'a batch' ? 'applied' : 'done' });
+    await declared;
+    expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ phase: 'new', epoch: epoch + 1 });
   });
 });

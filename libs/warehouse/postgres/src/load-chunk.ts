@@ -3,7 +3,7 @@ import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type Entit
 import type { ChunkResult, ChunkWrite } from '@elstream/warehouse';
 import { fillFromChunk, type Fill } from './bulk-writes';
 import { CarefulChunk } from './careful-chunk';
-import { lockTables, readLockedStates, readPartitions, requireState } from './control-state';
+import { lockTables, readLockedStates, requireState } from './control-state';
 import type { Parked } from './dead-letters';
 import { stageChunk } from './staging';
 import type { Target } from './target';
@@ -54,7 +54,7 @@ async function stage(runner: ReturnType<EntityDataSource['createQueryRunner']>, 
 async function merge(sql: Sql, write: ChunkWrite, target: Target, staged: StagedChunk): Promise<ChunkResult> {
   const { pipeline, claim } = write;
   const table = target.mapping.id;
-  await lockTables(sql, 'shared', { pipeline, tables: [table], partitions: await readPartitions(sql, pipeline) });
+  await lockTables(sql, { by: 'merge' }, pipeline, [table]);
   const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
   const ours = state.epoch === claim.epoch && state.runId === claim.runId && state.phase === 'preloading';
   if (!ours && ruleHolds('R4-task-condition')) throw new Lost();

@@ -1,10 +1,9 @@
-import { ElstreamError, LogPosition, ruleHolds, type Checkpoint, type StreamOffset, type TaskClaim } from '@elstream/core';
+import { ElstreamError, LogPosition, ruleHolds, type TaskClaim } from '@elstream/core';
 import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@elstream/database';
-import type { GapDeclaration } from '@elstream/warehouse';
-import { lockTables, readCheckpoint, readLockedStates, readPartitions, requireState } from './control-state';
+import { hasCheckpoint, lockTables, readLockedStates, requireState } from './control-state';
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
-import { clearStale } from './evolution/stale';
+import { clearGapMark, clearStale } from './evolution/stale';
 import { EPOCH_COLUMN, type Target } from './target';
 
 /** R4 (0): raises the epoch under exclusion of every batch and merge of the table. Idempotent per run. */
@@ -14,11 +13,10 @@ export async function beginPreload(dataSource: EntityDataSource, pipeline: strin
     // First of all locks, as everywhere: the run cannot end, and the next begin, until the epoch is raised.
     const [run] = await sql.query<{ active: boolean }>(`SELECT state IN ('pending', 'running') AS active FROM elstream.run WHERE id = $1 FOR SHARE`, [runId]);
     if (run?.active !== true) throw new ElstreamError('RUN_ENDED', 'lost', 'the run has ended; its table belongs to the next one', { place: { pipeline, table } });
-    const partitions = await readPartitions(sql, pipeline);
-    if (partitions.length === 0) {
+    if (!(await hasCheckpoint(sql, pipeline))) {
       throw new ElstreamError('NO_CHECKPOINT', 'stop', 'capture is not confirmed running: the pipeline has no checkpoint yet, so a preload cannot begin (R4)', { place: { pipeline, table } });
     }
-    await lockTables(sql, 'exclusive', { pipeline, tables: [table], partitions });
+    await lockTables(sql, { by: 'switch' }, pipeline, [table]);
     const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
     if (state.runId === runId && state.phase !== 'new' && state.phase !== 'stopped') return state.epoch;
     const epoch = state.epoch + 1;
@@ -44,7 +42,7 @@ export async function finishPreload(
 ): Promise<{ readonly outcome: 'done' | 'lost'; readonly rowsSwept: number }> {
   const table = target.mapping.id;
   return inTransaction(dataSource, async (sql) => {
-    await lockTables(sql, 'exclusive', { pipeline, tables: [table], partitions: await readPartitions(sql, pipeline) });
+    await lockTables(sql, { by: 'switch' }, pipeline, [table]);
     const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
     if (state.epoch !== claim.epoch || state.runId !== claim.runId || !(await holdsClaim(sql, claim))) return { outcome: 'lost', rowsSwept: 0 };
     if (state.phase === 'catching-up' || state.phase === 'live') return { outcome: 'done', rowsSwept: 0 };
@@ -58,6 +56,7 @@ export async function finishPreload(
     const rowsSwept = await sql.execute(`DELETE FROM ${target.sql} WHERE ${EPOCH_COLUMN} < $1`, [state.epoch]);
     if (state.openUses === 0) await sql.execute(`DELETE FROM ${target.markerSql}`);
     await sql.execute(`UPDATE elstream.table_state SET phase = 'catching-up', live_at = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table]);
+    await clearGapMark(sql, pipeline, table);
     return { outcome: 'done', rowsSwept };
   });
 }
@@ -95,42 +94,4 @@ export async function promoteLive(dataSource: EntityDataSource, pipeline: string
     }
     return promoted;
   });
-}
-
-export async function createCheckpoint(dataSource: EntityDataSource, pipeline: string, partition: number, next: StreamOffset): Promise<Checkpoint> {
-  return inTransaction(dataSource, async (sql) => {
-    await sql.execute(`INSERT INTO elstream.checkpoint (pipeline, "partition", generation, next_offset) VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING`, [pipeline, partition, next.hex]);
-    const standing = await readCheckpoint(sql, pipeline, partition);
-    if (standing === null) throw new ElstreamError('NO_CHECKPOINT', 'retry', 'the checkpoint vanished while it was created', { place: { pipeline } });
-    return standing;
-  });
-}
-
-/** R3: the checkpoint never moves forward without the epochs being raised, so both happen here, together. */
-export async function declareGap(dataSource: EntityDataSource, gap: GapDeclaration): Promise<Checkpoint> {
-  const { pipeline, partition } = gap;
-  return inTransaction(dataSource, async (sql) => {
-    const tables = [...gap.tables];
-    await lockTables(sql, 'exclusive', { pipeline, tables, partitions: await readPartitions(sql, pipeline) });
-    if (gap.from !== undefined) await requireStanding(sql, gap.from);
-    await sql.execute(
-      `INSERT INTO elstream.checkpoint (pipeline, "partition", generation, next_offset) VALUES ($1, $2, 1, $3)
-       ON CONFLICT (pipeline, "partition") DO UPDATE SET generation = checkpoint.generation + 1, next_offset = EXCLUDED.next_offset, highest = NULL, applied_at = now()`,
-      [pipeline, partition, gap.next.hex],
-    );
-    await sql.execute(
-      `UPDATE elstream.table_state SET epoch = epoch + 1, phase = 'new', run_id = NULL, live_at = NULL, reread_until = NULL, truncate_epoch = NULL, truncate_position = NULL, error = $3, updated_at = now()
-        WHERE pipeline = $1 AND table_id = ANY ($2::text[])`,
-      [pipeline, tables, `log gap: ${gap.reason}`],
-    );
-    const standing = await readCheckpoint(sql, pipeline, partition);
-    if (standing === null) throw new ElstreamError('NO_CHECKPOINT', 'retry', 'the checkpoint vanished while a log gap was declared', { place: { pipeline } });
-    return standing;
-  });
-}
-
-/** Who found the gap may have slept meanwhile, and another have answered it: moving the checkpoint then would make a gap. */
-async function requireStanding(sql: Sql, from: Checkpoint): Promise<void> {
-  const rows = await sql.query('SELECT 1 FROM elstream.checkpoint WHERE pipeline = $1 AND "partition" = $2 AND generation = $3 AND next_offset = $4 FOR UPDATE', [from.pipeline, from.partition, from.generation, from.next.hex]);
-  if (rows.length === 0) throw new ElstreamError('CHECKPOINT_MOVED', 'retry', 'the checkpoint was moved while a log gap was to be declared; looked at again', { place: { pipeline: from.pipeline } });
 }

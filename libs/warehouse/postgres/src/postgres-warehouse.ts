@@ -2,7 +2,8 @@ import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
 import { onPostgres, readChecksums, readDigests, type EntityDataSource } from '@elstream/database';
 import type { EvolvingWarehouse, HistoryWarehouse, RepairableWarehouse, Warehouse } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
-import { readCheckpoint, readTableStates } from './control-state';
+import * as checkpoints from './checkpoints';
+import { readCheckpoint, readCheckpoints, readTableStates } from './control-state';
 import { createTarget, targetProblems } from './ddl';
 import { createEvolution } from './evolution';
 import { createHistory } from './history';
@@ -80,12 +81,20 @@ class PostgresWarehouse implements Warehouse {
     for (const mapping of mappings) await createTarget(this.dataSource, pipeline, await this.targetOf(mapping));
   }
 
-  async readCheckpoint(pipeline: string, partition: number): ReturnType<Warehouse['readCheckpoint']> {
+  async readCheckpoint(pipeline: string, partition: string): ReturnType<Warehouse['readCheckpoint']> {
     return onPostgres(this.dataSource, async (sql) => readCheckpoint(sql, pipeline, partition));
   }
 
+  async readCheckpoints(pipeline: string): ReturnType<Warehouse['readCheckpoints']> {
+    return onPostgres(this.dataSource, async (sql) => readCheckpoints(sql, pipeline));
+  }
+
+  async dropCheckpoints(...[pipeline, partitions]: Parameters<Warehouse['dropCheckpoints']>): Promise<void> {
+    await checkpoints.dropCheckpoints(this.dataSource, pipeline, partitions);
+  }
+
   async createCheckpoint(...[pipeline, partition, next]: Parameters<Warehouse['createCheckpoint']>): ReturnType<Warehouse['createCheckpoint']> {
-    return phases.createCheckpoint(this.dataSource, pipeline, partition, next);
+    return checkpoints.createCheckpoint(this.dataSource, pipeline, partition, next);
   }
 
   async applyBatch(...[write]: Parameters<Warehouse['applyBatch']>): ReturnType<Warehouse['applyBatch']> {
@@ -99,7 +108,7 @@ class PostgresWarehouse implements Warehouse {
   }
 
   async declareGap(...[gap]: Parameters<Warehouse['declareGap']>): ReturnType<Warehouse['declareGap']> {
-    return phases.declareGap(this.dataSource, gap);
+    return checkpoints.declareGap(this.dataSource, gap);
   }
 
   async readTableStates(pipeline: string): ReturnType<Warehouse['readTableStates']> {

@@ -120,10 +120,12 @@ describe('preloading a table (R4)', () => {
     await load([['1', 'a']]);
     const zombie = fx.checkpoint;
     const next = zombie.next;
-    const declare = () => fx.warehouse.declareGap({ pipeline: WarehouseFixture.pipeline, partition: 0, from: zombie, next, identity: { system: 's', fork: '1' }, tables: [items.id], reason: 'test' });
-    const gap = await declare();
+    const declare = () => fx.warehouse.declareGap({ pipeline: WarehouseFixture.pipeline, moves: [{ partition: zombie.partition, from: zombie, next }], tables: [items.id], marked: false, reason: 'test' });
+    await declare();
+    const gap = await fx.warehouse.readCheckpoint(WarehouseFixture.pipeline, zombie.partition);
     // one who found the same gap and slept meanwhile moves nothing
     await expect(declare()).rejects.toMatchObject({ code: 'CHECKPOINT_MOVED', recovery: 'retry' });
+    if (gap === null) throw new Error('no checkpoint');
     expect(gap).toMatchObject({ generation: zombie.generation + 1, highest: null });
     expect((await fx.warehouse.readTableStates(WarehouseFixture.pipeline))[0]).toMatchObject({ phase: 'new', epoch: epoch + 1 });
     expect((await fx.apply(items, [event.insert(items, 50, ['9', 'zombie'])])).outcome).toBe('lost');

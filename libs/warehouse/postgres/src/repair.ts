@@ -1,7 +1,7 @@
 import { ElstreamError, keyIdentity, repairPosition, ruleHolds, sameStanding, type Cell, type FoldedRow, type LogPosition } from '@elstream/core';
 import { inTransaction, onPostgres, type Sql } from '@elstream/database';
 import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
-import { lockTables, readLockedStates, readPartitions, requireState, type LockedState } from './control-state';
+import { lockTables, readLockedStates, requireState, type LockedState } from './control-state';
 import { readReplayed, settle } from './dead-letters';
 import { requireCurrent } from './evolution/outdated';
 import { beginMissing, beginReplayed, recordReplay, type ReplayedRow } from './history/replay';
@@ -48,7 +48,7 @@ export function createRepairs(parts: WarehouseParts): RepairableWarehouse {
 
 /** Excludes every batch and merge of the table; the state as it then stands. */
 async function exclude(sql: Sql, pipeline: string, table: string): Promise<LockedState | null> {
-  await lockTables(sql, 'exclusive', { pipeline, tables: [table], partitions: await readPartitions(sql, pipeline) });
+  await lockTables(sql, { by: 'switch' }, pipeline, [table]);
   return (await readLockedStates(sql, pipeline, [table])).get(table) ?? null;
 }
 
@@ -65,7 +65,7 @@ async function openUse(sql: Sql, use: TableUse, target: Target): Promise<void> {
 
 async function closeUse(sql: Sql, use: TableUse, target: Target): Promise<void> {
   const { pipeline, mapping, runId } = use;
-  await lockTables(sql, 'exclusive', { pipeline, tables: [mapping.id], partitions: await readPartitions(sql, pipeline) });
+  await lockTables(sql, { by: 'switch' }, pipeline, [mapping.id]);
   await sql.execute('DELETE FROM elstream.open_use WHERE pipeline = $1 AND table_id = $2 AND run_id = $3', [pipeline, mapping.id, runId]);
   await dropUnneededMarkers(sql, pipeline, target);
 }
@@ -155,7 +155,7 @@ async function writeJudged(sql: Sql, target: Target, state: LockedState, judged:
   for (const { entry, outcome, position } of judged) {
     const { key, row: cells } = entry;
     if (outcome === 'deleted') deletes.push({ op: 'delete', key, position });
-    if (outcome === 'written' && cells !== null) upserts.push({ row: { op: 'upsert', key, position, cells, carryFrom: null }, cells });
+    if (outcome === 'written' && cells !== null) upserts.push({ row: { op: 'upsert', key, position, cells, carryFrom: null, fresh: false }, cells });
   }
   const perStatement = Math.max(1, Math.floor(SMALL_VALUES / (target.columns.length + 2)));
   await deleteRows(sql, target, deletes);

@@ -55,7 +55,7 @@ export async function applySmall(sql: Sql, target: Target, rows: readonly Folded
     }
     const carry = mayCarry({ live: state.phase === 'live', rereadUntil: state.rereadUntil }, row.position);
     const cells = carry ? await carriedCells(sql, target, row, epoch) : row.cells;
-    if (cells.includes(undefined) && (row.carryFrom !== null || !mayKeepUnknown(stands, epoch))) unresolved.push(index);
+    if (cells.includes(undefined) && (row.fresh || row.carryFrom !== null || !mayKeepUnknown(stands, epoch))) unresolved.push(index);
     else upserts.push({ row, cells, ...beginOf(target, row.key, state) });
   }
   if (unresolved.length > 0) return unresolved;

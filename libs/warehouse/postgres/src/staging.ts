@@ -90,7 +90,7 @@ export async function stageBatch(runner: QueryRunner, target: Target, rows: read
   const name = stageName('batch', target);
   await ensureTable(runner, name, () => {
     const carry = target.key.map((c, i) => columnDefinition(c, `k${i}`));
-    return ['ord int4', 'op int2', 'grp int2', 'pos bytea', 'vf timestamptz', columnList(target), ...carry].join(', ');
+    return ['ord int4', 'op int2', 'grp int2', 'fresh bool', 'pos bytea', 'vf timestamptz', columnList(target), ...carry].join(', ');
   });
   const sql = `pg_temp.${quoteName(name)}`;
   const groups = new UnknownGroups();
@@ -100,7 +100,7 @@ export async function stageBatch(runner: QueryRunner, target: Target, rows: read
     else if (row.carryFrom !== null) counts.carried += 1;
     else if (!row.cells.includes(undefined)) counts.upserts += 1;
   }
-  const columns = ['ord', 'op', 'grp', 'pos', 'vf', ...target.columns.map((c) => c.property), ...target.key.map((_, i) => `k${i}`)];
+  const columns = ['ord', 'op', 'grp', 'fresh', 'pos', 'vf', ...target.columns.map((c) => c.property), ...target.key.map((_, i) => `k${i}`)];
   await copyIn(runner, `COPY ${sql} (${columns.join(', ')}) FROM STDIN`, encoded(rows, (row, ord) => stagedCells(target, row, { ord, begin: begins.size === 0 ? null : beginText(begins.get(keyIdentity(target.mapping, row.key)) ?? null), groups })));
   return { sql, rows, unknownGroups: groups.list, ...counts };
 }
@@ -124,12 +124,12 @@ function stagedCells(target: Target, row: FoldedRow, at: { ord: number; begin: C
   if (row.op === 'delete') {
     const cells: Cell[] = target.columns.map(() => null);
     target.mapping.key.forEach((column, i) => (cells[column] = row.key[i] ?? null));
-    return [String(ord), String(STAGED.delete), '-1', position, begin, ...cells, ...none];
+    return [String(ord), String(STAGED.delete), '-1', 'f', position, begin, ...cells, ...none];
   }
   const unknown = row.cells.flatMap((cell, i) => (cell === undefined ? [i] : []));
   const op = unknown.length === 0 ? STAGED.upsert : STAGED.partial;
   const group = unknown.length === 0 ? -1 : groups.of(unknown);
-  return [String(ord), String(op), String(group), position, begin, ...row.cells.map((c) => c ?? null), ...(row.carryFrom ?? none)];
+  return [String(ord), String(op), String(group), row.fresh ? 't' : 'f', position, begin, ...row.cells.map((c) => c ?? null), ...(row.carryFrom ?? none)];
 }
 
 class UnknownGroups {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  DIRECT_PARTITION,
   LogPosition,
   silentLogger,
   StreamOffset,
@@ -64,7 +65,7 @@ export class WarehouseFixture {
     await store.registerPipeline(WarehouseFixture.pipeline);
     const warehouse = await createPostgresWarehouse({ dataSource, pipeline: WarehouseFixture.pipeline, logger: silentLogger });
     const fixture = new WarehouseFixture(db, dataSource, store, warehouse);
-    fixture.checkpoint = await warehouse.createCheckpoint(WarehouseFixture.pipeline, 0, offsetAt(0));
+    fixture.checkpoint = await warehouse.createCheckpoint(WarehouseFixture.pipeline, DIRECT_PARTITION, offsetAt(0));
     return fixture;
   }
 
@@ -106,12 +107,13 @@ export class WarehouseFixture {
     return result.rowsSwept;
   }
 
-  /** Folds and applies events as one batch on the fixture's checkpoint. */
-  async apply(mapping: TableMapping, events: readonly ChangeEvent[], reread: BatchWrite['reread'] = new Map(), more: Partial<Pick<BatchWrite, 'parked' | 'parkLimit' | 'trial'>> = {}): Promise<BatchResult> {
-    const fold = foldBatch(events, new Map([[mapping.id, mapping]]), this.checkpoint.highest);
+  /** Folds and applies events as one batch on the fixture's checkpoint, or on another. */
+  async apply(mapping: TableMapping, events: readonly ChangeEvent[], reread: BatchWrite['reread'] = new Map(), more: Partial<Pick<BatchWrite, 'parked' | 'parkLimit' | 'trial' | 'checkpoint'>> = {}): Promise<BatchResult> {
+    const checkpoint = more.checkpoint ?? this.checkpoint;
+    const fold = foldBatch(events, new Map([[mapping.id, mapping]]), checkpoint.highest);
     this.offset += 1;
     const result = await this.warehouse.applyBatch({
-      checkpoint: this.checkpoint,
+      checkpoint,
       next: offsetAt(this.offset),
       highest: fold.highest,
       tables: fold.tables.map((t) => ({ mapping, fold: t })),
@@ -121,10 +123,11 @@ export class WarehouseFixture {
       reread,
       parked: [],
       parkLimit: 1_000,
+      reloads: fold.reloads,
       trial: false,
       ...more,
     });
-    if (result.outcome === 'applied') this.checkpoint = result.checkpoint;
+    if (result.outcome === 'applied' && more.checkpoint === undefined) this.checkpoint = result.checkpoint;
     return result;
   }
 

@@ -6,7 +6,7 @@ export class LoadHistory implements MigrationInterface {
   readonly name = 'LoadHistory1764300000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    for (const statement of statements) await runner.query(statement);
+    for (const statement of loadHistoryStatements()) await runner.query(statement);
   }
 
   async down(runner: QueryRunner): Promise<void> {
@@ -14,7 +14,14 @@ export class LoadHistory implements MigrationInterface {
   }
 }
 
-const statements = [
+/** Which checkpoints tell of table `t`, and their order. */
+interface CheckpointsOfTable {
+  readonly where: string;
+  readonly order: string;
+}
+
+/** For later migrations too, which change what the view stands on. */
+export const loadHistoryStatements = (checkpoints: CheckpointsOfTable = { where: '', order: 'partition' }): readonly string[] => [
   // What the stream has applied is known as of now only, so it stands in the row of each table's newest run.
   `CREATE VIEW ${S}.load_history AS
    SELECT r.pipeline, t.id AS table_name, coalesce(r.started_at, r.created_at) AS load_date, r.reason,
@@ -38,8 +45,8 @@ const statements = [
         FROM ${S}.task WHERE run_id = r.id AND table_id = t.id AND kind IN ('finish-table', 'finish-validation') AND state = 'done') AS k ON true
      LEFT JOIN ${S}.table_state AS s ON s.pipeline = r.pipeline AND s.table_id = t.id
      LEFT JOIN LATERAL (
-      SELECT timestamptz 'epoch' + max(committed_at_us) * interval '1 microsecond' AS last_message, string_agg(next_offset, ', ' ORDER BY partition) AS next_offset
-        FROM ${S}.checkpoint WHERE pipeline = r.pipeline) AS c ON true
+      SELECT timestamptz 'epoch' + max(committed_at_us) * interval '1 microsecond' AS last_message, string_agg(next_offset, ', ' ORDER BY ${checkpoints.order}) AS next_offset
+        FROM ${S}.checkpoint WHERE pipeline = r.pipeline ${checkpoints.where}) AS c ON true
      LEFT JOIN ${S}.validation AS v ON v.pipeline = r.pipeline AND v.table_id = t.id AND v.run_id = r.id`,
   `COMMENT ON VIEW ${S}.load_history IS 'One row per table and run. SELECT * FROM ${S}.load_history ORDER BY table_name, load_date'`,
   ...Object.entries({

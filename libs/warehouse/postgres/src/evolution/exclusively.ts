@@ -1,12 +1,12 @@
 import type { Sql } from '@elstream/database';
 import { inTransaction } from '@elstream/database';
-import { lockTables, readPartitions } from '../control-state';
+import { lockTables } from '../control-state';
 import type { WarehouseParts } from '../warehouse-parts';
 
 /** One transaction that excludes every batch and merge of the tables. */
 export async function exclusively<T>(parts: WarehouseParts, pipeline: string, tables: readonly string[], fn: (sql: Sql) => Promise<T>): Promise<T> {
   return inTransaction(parts.dataSource, async (sql) => {
-    await lockTables(sql, 'exclusive', { pipeline, tables: [...tables].sort(), partitions: await readPartitions(sql, pipeline) });
+    await lockTables(sql, { by: 'switch' }, pipeline, tables);
     return fn(sql);
   });
 }

@@ -1,5 +1,6 @@
 import type { TableMapping } from '@elstream/core';
 import type { Sql } from '@elstream/database';
+import { GAP_PREFIX } from '@elstream/warehouse';
 
 const WORDS = 'columns were added at the source: ';
 
@@ -30,13 +31,32 @@ export async function forgetDropped(sql: Sql, pipeline: string, table: string, d
 
 /**
  * The preload that begins answers it, if it reads these columns: one that was planned with an earlier mapping does not,
- * and another has to follow.
+ * and another has to follow. The mark of a log gap stays until the preload has ended: should its run not end well, the
+ * next one is started by the mark.
  */
 export async function clearStale(sql: Sql, pipeline: string, mapping: TableMapping): Promise<void> {
   await sql.execute(
     `UPDATE elstream.table_state SET stale = NULL WHERE pipeline = $1 AND table_id = $2 AND stale IS NOT NULL
-        AND (NOT starts_with(stale, $3) OR substr(stale, length($3) + 1)::jsonb <@ $4::jsonb)`,
-    [pipeline, mapping.id, WORDS, JSON.stringify(mapping.columns.map((c) => c.source))],
+        AND CASE WHEN starts_with(stale, $3) THEN substr(stale, length($3) + 1)::jsonb <@ $4::jsonb ELSE NOT starts_with(stale, $5) END`,
+    [pipeline, mapping.id, WORDS, JSON.stringify(mapping.columns.map((c) => c.source)), GAP_PREFIX],
+  );
+}
+
+/** A preload has ended: the gap is answered. Another one since has raised the epoch, and this preload does not end. */
+export async function clearGapMark(sql: Sql, pipeline: string, table: string): Promise<void> {
+  await sql.execute('UPDATE elstream.table_state SET stale = NULL WHERE pipeline = $1 AND table_id = $2 AND starts_with(stale, $3)', [pipeline, table, GAP_PREFIX]);
+}
+
+/**
+ * Notes tables that only a preload makes whole again, as after a truncate that cannot be applied in order. A preload that
+ * is under way may have read before: the mark of a log gap, which its end clears, gives way.
+ */
+export async function markToReload(sql: Sql, pipeline: string, reloads: ReadonlyMap<string, string>): Promise<void> {
+  if (reloads.size === 0) return;
+  await sql.execute(
+    `UPDATE elstream.table_state AS s SET stale = u.reason, updated_at = now() FROM unnest($2::text[], $3::text[]) AS u(table_id, reason)
+      WHERE s.pipeline = $1 AND s.table_id = u.table_id AND (s.stale IS NULL OR starts_with(s.stale, $4))`,
+    [pipeline, [...reloads.keys()], [...reloads.values()], GAP_PREFIX],
   );
 }
 
