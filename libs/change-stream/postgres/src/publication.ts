@@ -12,7 +12,30 @@ interface PublicationRow {
   readonly oid: string;
   readonly all: boolean;
   readonly schemas: boolean;
+  /** It publishes every kind of change, partitions as asked. */
+  readonly intact: boolean;
+  /** As `publicationOptions` would make it. */
   readonly settings: boolean;
+}
+
+/** How partitions of a partitioned table are published. */
+export interface PublicationShape {
+  /**
+   * Under the name of their root. A TRUNCATE of a single partition is then not sent at all; without it, a partition made
+   * later comes under a name that whoever reads by name does not know.
+   */
+  readonly viaRoot: boolean;
+}
+
+const BY_OWN_NAME: PublicationShape = { viaRoot: false };
+
+export interface PublicationState {
+  /** FOR ALL TABLES, or for whole schemas: none of ours. */
+  readonly foreign: boolean;
+  /** False: somebody changed what it publishes, so that changes are missing. */
+  readonly intact: boolean;
+  /** Ids of the tables it lists whole. */
+  readonly tables: ReadonlySet<string>;
 }
 
 /** From 18 on stored generated columns can be published, and are then in the log as in a COPY. */
@@ -23,14 +46,12 @@ const SCHEMA_PUBLICATIONS_VERSION = 150_000;
  * Makes the publication list exactly these tables, in one transaction: a table is added, locked by that against
  * changes of its identity, then checked; a refused one rolls everything back, so that it never was in. Never ALL TABLES.
  */
-export async function alignPublication(dataSource: DataSource, name: string, tables: readonly TableMapping[]): Promise<PublicationChange> {
+export async function alignPublication(dataSource: DataSource, name: string, tables: readonly TableMapping[], shape: PublicationShape = BY_OWN_NAME): Promise<PublicationChange> {
   return inTransaction(dataSource, async (sql) => {
     const version = await serverVersion(sql);
-    const found = await readPublication(sql, name, version);
-    if (found !== null && (found.all || found.schemas)) {
-      throw new ElstreamError('PUBLICATION_FOREIGN', 'refuse', `publication ${name} is FOR ALL TABLES or for whole schemas, so it is not ours; drop it or give the pipeline another name`);
-    }
-    const options = publicationOptions(version);
+    const found = await readPublication(sql, name, { version, shape });
+    if (found !== null && (found.all || found.schemas)) throw publicationForeign(name);
+    const options = publicationOptions(version, shape);
     if (found === null) await sql.execute(`CREATE PUBLICATION ${quoteName(name)} WITH (${options})`);
     else if (!found.settings) await sql.execute(`ALTER PUBLICATION ${quoteName(name)} SET (${options})`);
     const members = found === null ? [] : await readMembers(sql, found.oid, version);
@@ -50,14 +71,35 @@ export async function hasPublication(dataSource: DataSource, name: string): Prom
   return rows.length > 0;
 }
 
-/** Ids of the tables the publication lists whole; null: there is none. */
-export async function publishedTables(dataSource: DataSource, name: string): Promise<ReadonlySet<string> | null> {
+export function publicationForeign(name: string): ElstreamError {
+  return new ElstreamError('PUBLICATION_FOREIGN', 'refuse', `publication ${name} is FOR ALL TABLES or for whole schemas, so it is not ours; drop it or give the pipeline another name`);
+}
+
+/** The publication as it is now; null: there is none. */
+export async function readPublicationState(dataSource: DataSource, name: string, shape: PublicationShape = BY_OWN_NAME): Promise<PublicationState | null> {
   return onPostgres(dataSource, async (sql) => {
     const version = await serverVersion(sql);
-    const found = await readPublication(sql, name, version);
+    const found = await readPublication(sql, name, { version, shape });
     if (found === null) return null;
     const members = await readMembers(sql, found.oid, version);
-    return new Set(members.filter((member) => member.whole).map(tableId));
+    return { foreign: found.all || found.schemas, intact: found.intact, tables: new Set(members.filter((member) => member.whole).map(tableId)) };
+  });
+}
+
+/** Ids of the tables the publication lists whole; null: there is none. */
+export async function publishedTables(dataSource: DataSource, name: string): Promise<ReadonlySet<string> | null> {
+  return (await readPublicationState(dataSource, name))?.tables ?? null;
+}
+
+/** What somebody with the right to do it runs so that `alignPublication` has nothing left to do. */
+export async function publicationStatements(dataSource: DataSource, name: string, { tables, shape }: { readonly tables: readonly TableName[]; readonly shape: PublicationShape }): Promise<string[]> {
+  return onPostgres(dataSource, async (sql) => {
+    const version = await serverVersion(sql);
+    const found = await readPublication(sql, name, { version, shape });
+    const list = tables.map(only).join(', ');
+    const options = publicationOptions(version, shape);
+    if (found === null) return [`CREATE PUBLICATION ${quoteName(name)} FOR TABLE ${list} WITH (${options})`];
+    return [...(found.settings ? [] : [`ALTER PUBLICATION ${quoteName(name)} SET (${options})`]), `ALTER PUBLICATION ${quoteName(name)} SET TABLE ${list}`];
   });
 }
 
@@ -70,10 +112,9 @@ function only(table: TableName): string {
   return `ONLY ${quoteTable(table)}`;
 }
 
-function publicationOptions(version: number): string {
-  // Not via the root: a TRUNCATE of a single partition would then not be sent at all.
+function publicationOptions(version: number, { viaRoot }: PublicationShape): string {
   const generated = version >= GENERATED_COLUMNS_VERSION ? ', publish_generated_columns = stored' : '';
-  return `publish = 'insert, update, delete, truncate', publish_via_partition_root = false${generated}`;
+  return `publish = 'insert, update, delete, truncate', publish_via_partition_root = ${String(viaRoot)}${generated}`;
 }
 
 async function serverVersion(sql: Sql): Promise<number> {
@@ -81,14 +122,15 @@ async function serverVersion(sql: Sql): Promise<number> {
   return Number(row?.version);
 }
 
-async function readPublication(sql: Sql, name: string, version: number): Promise<PublicationRow | null> {
+async function readPublication(sql: Sql, name: string, { version, shape }: { readonly version: number; readonly shape: PublicationShape }): Promise<PublicationRow | null> {
   const schemas = version >= SCHEMA_PUBLICATIONS_VERSION ? 'EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)' : 'false';
   const generated = version >= GENERATED_COLUMNS_VERSION ? `AND p.pubgencols = 's'` : '';
+  const intact = 'p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND p.pubviaroot = $2';
   const rows = await sql.query<PublicationRow>(
     `SELECT p.oid::text AS oid, p.puballtables AS all, ${schemas} AS schemas,
-            p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot ${generated} AS settings
+            ${intact} AS intact, ${intact} ${generated} AS settings
        FROM pg_publication p WHERE p.pubname = $1`,
-    [name],
+    [name, shape.viaRoot],
   );
   return rows[0] ?? null;
 }

@@ -78,18 +78,19 @@ async function holdersOf(sql: Sql): Promise<string> {
 const DROP_WAIT_MS = 10_000;
 
 /**
- * Drops the slot if it exists, ending a reader of ours (by application name) that holds it.
- * @throws ElstreamError STREAM_BUSY (retry) if somebody else reads it
+ * Drops the slot if it exists, ending a reader of ours that holds it: by application name, or whoever (`any`) reads it,
+ * where a connector does.
+ * @throws ElstreamError STREAM_BUSY (retry) if somebody else reads it, or comes back again and again
  */
-export async function dropSlot(dataSource: DataSource, slotName: string): Promise<void> {
+export async function dropSlot(dataSource: DataSource, slotName: string, reader: 'own' | 'any' = 'own'): Promise<void> {
   for (const deadline = Date.now() + DROP_WAIT_MS; ; await sleep(50)) {
-    const outcome = await onPostgres(dataSource, (sql) => tryDrop(sql, slotName));
+    const outcome = await onPostgres(dataSource, (sql) => tryDrop(sql, slotName, reader));
     if (outcome === 'gone') return;
     if (outcome === 'foreign' || Date.now() > deadline) throw slotBusy(slotName, undefined);
   }
 }
 
-async function tryDrop(sql: Sql, slotName: string): Promise<'gone' | 'busy' | 'foreign'> {
+async function tryDrop(sql: Sql, slotName: string, reader: 'own' | 'any'): Promise<'gone' | 'busy' | 'foreign'> {
   // Compared with our own as the server spells it: it cuts names and escapes letters. A reader just ending has none any more.
   const rows = await sql.query<{ pid: number | null; ours: boolean }>(
     `SELECT s.active_pid AS pid, coalesce(a.application_name = (SELECT own.application_name FROM pg_stat_activity own WHERE own.pid = pg_backend_pid()), true) AS ours
@@ -99,7 +100,7 @@ async function tryDrop(sql: Sql, slotName: string): Promise<'gone' | 'busy' | 'f
   const row = rows[0];
   if (row === undefined) return 'gone';
   if (row.pid !== null) {
-    if (!row.ours) return 'foreign';
+    if (!row.ours && reader === 'own') return 'foreign';
     await sql.query('SELECT pg_terminate_backend($1)', [row.pid]);
     return 'busy';
   }
