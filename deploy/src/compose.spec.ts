@@ -5,20 +5,29 @@ import { renderOverlay, workloadsOf } from '@elstream/servers';
 import { composeConfig, composeVariables, publishedPorts, type ComposeService } from './compose';
 import { baseImages } from './dockerfile';
 import { BUNDLED, bundleOf, environmentProblems } from './environment';
+import { connectProblems, kafkaProblems, pinned } from './kafka';
 
 const root = path.join(__dirname, '..', '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const text = read('docker-compose.yml');
 const REQUIRED = { SOURCE_PASSWORD: 'one', WAREHOUSE_PASSWORD: 'two', REDIS_PASSWORD: 'three', API_TOKEN: 'four' };
 
+const KAFKA_FILES = ['docker-compose.yml', 'docker-compose.kafka.yml'];
+
 let services: Readonly<Record<string, ComposeService>>;
+let withKafka: Readonly<Record<string, ComposeService>>;
 beforeAll(async () => {
-  const answer = await composeConfig(REQUIRED);
-  if (answer.refusal !== null) throw new Error(answer.refusal);
-  services = answer.services;
+  [services, withKafka] = [await accepted(undefined), await accepted(KAFKA_FILES)];
 }, 300_000);
 
-const ours = (): [string, ComposeService][] => Object.entries(services).filter(([, { image }]) => image?.startsWith('elstream:'));
+async function accepted(files: readonly string[] | undefined): Promise<Readonly<Record<string, ComposeService>>> {
+  const answer = await composeConfig(REQUIRED, files);
+  if (answer.refusal !== null) throw new Error(answer.refusal);
+  return answer.services;
+}
+
+const oursIn = (all: Readonly<Record<string, ComposeService>>): [string, ComposeService][] => Object.entries(all).filter(([, { image }]) => image?.startsWith('elstream:'));
+const ours = (): [string, ComposeService][] => oursIn(services);
 const textsOf = ({ environment = {} }: ComposeService): Record<string, string> => Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]));
 
 it.each(Object.keys(REQUIRED))('is refused without %s, with a word on what to do', async (name) => {
@@ -28,8 +37,9 @@ it.each(Object.keys(REQUIRED))('is refused without %s, with a word on what to do
 
 it('has no other variables than .env.example, and the same defaults; required ones are empty there', () => {
   const example = new Map(read('.env.example').split('\n').filter((line) => /^\w+=/.test(line)).map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
-  expect(Object.fromEntries(example)).toEqual(Object.fromEntries([...composeVariables(text)].map(([name, standard]) => [name, standard ?? ''])));
-  expect([...composeVariables(text)].filter(([, standard]) => standard === null).map(([name]) => name).sort()).toEqual(Object.keys(REQUIRED).sort());
+  const variables = composeVariables(text + read('docker-compose.kafka.yml'));
+  expect(Object.fromEntries(example)).toEqual(Object.fromEntries([...variables].map(([name, standard]) => [name, standard ?? ''])));
+  expect([...variables].filter(([, standard]) => standard === null).map(([name]) => name).sort()).toEqual(Object.keys(REQUIRED).sort());
 });
 
 it('holds no password', () => {
@@ -86,6 +96,61 @@ it('starts the same images as the manifests, and builds from the same base as th
   expect(baseImages(dockerfile)[0]).toBe(build?.args?.['NODE_IMAGE']);
   expect(dockerfile).toContain(`ARG VERSION=${version}\n`);
   expect(dockerfile).toContain(`-t elstream:${version} `);
+});
+
+describe('with Kafka', () => {
+  // Compose changes the order of volumes when it puts files together.
+  const written = (service: ComposeService | undefined): string => JSON.stringify({ ...service, volumes: (service?.volumes ?? []).map((volume) => JSON.stringify(volume)).sort() });
+  const differing = (): string[] => Object.keys(services).filter((name) => written(withKafka[name]) !== written(services[name]));
+
+  it('adds a broker and Kafka Connect, and changes nothing of the databases and Redis', () => {
+    expect(Object.keys(withKafka).filter((name) => !(name in services)).sort()).toEqual(['connect', 'kafka']);
+    expect(differing().sort()).toEqual([...BUNDLED].sort());
+  });
+
+  it('gives each program the variables of its pipelines, and none that nothing reads', () => {
+    for (const [, service] of oursIn(withKafka)) expect(textsOf(service)['PIPELINES_DIR']).toBe('pipelines/kafka');
+    expect(oursIn(withKafka).flatMap(([name, service]) => environmentProblems(BUNDLED.find((b) => b === name)!, textsOf(service), path.join(root, 'pipelines', 'kafka')))).toEqual([]);
+  });
+
+  it('leads the programs to the broker and to Connect by the names and ports that these have', () => {
+    const { KAFKA_BROKERS, CONNECT_URL } = textsOf(withKafka['streamer']!);
+    const [broker, connect] = [textsOf(withKafka['kafka']!), textsOf(withKafka['connect']!)];
+    expect(broker['KAFKA_ADVERTISED_LISTENERS']).toBe(`PLAINTEXT://${KAFKA_BROKERS!}`);
+    expect(connect['BOOTSTRAP_SERVERS']).toBe(KAFKA_BROKERS);
+    expect(KAFKA_BROKERS).toMatch(/^kafka:/);
+    expect(new URL(CONNECT_URL!).hostname).toBe('connect');
+    expect(new URL(connect['CONNECT_LISTENERS']!).port).toBe(new URL(CONNECT_URL!).port);
+  });
+
+  it('waits for broker and Connect to be healthy', () => {
+    for (const [, service] of oursIn(withKafka).filter(([n]) => n !== 'migrate')) expect(service.depends_on).toMatchObject({ kafka: { condition: 'service_healthy' }, connect: { condition: 'service_healthy' }, redis: { condition: 'service_healthy' } });
+    expect(withKafka['connect']?.depends_on).toMatchObject({ kafka: { condition: 'service_healthy' }, source: { condition: 'service_healthy' } });
+    const [port] = textsOf(withKafka['kafka']!)['KAFKA_LISTENERS']!.match(/(?<=PLAINTEXT:\/\/:)\d+/)!;
+    expect(withKafka['kafka']?.healthcheck?.test).toContain(`127.0.0.1:${port}`);
+    expect(withKafka['connect']?.healthcheck?.test).toContain(`http://127.0.0.1:${new URL(textsOf(withKafka['connect']!)['CONNECT_LISTENERS']!).port}/health`);
+  });
+
+  it('runs the versions that the tests run', () => {
+    expect([withKafka['kafka']?.image, withKafka['connect']?.image]).toEqual([`apache/kafka:${pinned.kafka}`, `quay.io/debezium/connect:${pinned.debezium}`]);
+  });
+
+  it('sets what R3 asks of broker and Connect', () => {
+    expect(kafkaProblems(textsOf(withKafka['kafka']!))).toEqual([]);
+    expect(connectProblems(textsOf(withKafka['connect']!))).toEqual([]);
+  });
+
+  it('takes every right from the new containers, and publishes no port of theirs', () => {
+    for (const name of ['kafka', 'connect']) {
+      expect(withKafka[name]).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], user: expect.stringMatching(/^[1-9]\d*:[1-9]\d*$/) });
+      expect(publishedPorts(withKafka[name]!)).toEqual([]);
+    }
+  });
+
+  it('starts the same images as the manifests', async () => {
+    const rendered = workloadsOf(await renderOverlay('dev-kafka')).flatMap(({ pod }) => pod.containers.map(({ image }) => image));
+    expect(new Set(Object.values(withKafka).map(({ image }) => image))).toEqual(new Set(rendered));
+  });
 });
 
 it('lets into the build what npm and the bundler want, and nothing that holds secrets', () => {

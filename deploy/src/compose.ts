@@ -17,6 +17,7 @@ export interface ComposeService {
   readonly volumes?: readonly (string | { readonly source: string; readonly target: string; readonly read_only?: boolean })[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
+  readonly tmpfs?: string | readonly string[];
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
@@ -28,15 +29,15 @@ export interface ComposeService {
 
 export type ComposeAnswer = { readonly services: Readonly<Record<string, ComposeService>>; readonly refusal: null } | { readonly services: null; readonly refusal: string };
 
-/** `config` of the file with these variables alone: neither the caller's environment nor a .env counts. */
-export async function composeConfig(variables: Readonly<Record<string, string>>, file = path.join(root, 'docker-compose.yml')): Promise<ComposeAnswer> {
+/** `config` of the files of the repository, later ones over earlier ones, with these variables alone: neither the caller's environment nor a .env counts. */
+export async function composeConfig(variables: Readonly<Record<string, string>>, files: readonly string[] = ['docker-compose.yml']): Promise<ComposeAnswer> {
   const [program, ...args] = await findDockerCompose();
   const folder = mkdtempSync(path.join(os.tmpdir(), 'elstream-compose-'));
   try {
     const envFile = path.join(folder, 'env');
     writeFileSync(envFile, '');
     const { HOME, PATH } = process.env;
-    const { status, stdout, stderr } = spawnSync(program, [...args, '--env-file', envFile, '-f', file, '--project-directory', root, 'config'], { encoding: 'utf8', env: { ...(HOME === undefined ? {} : { HOME }), ...(PATH === undefined ? {} : { PATH }), ...variables } });
+    const { status, stdout, stderr } = spawnSync(program, [...args, '--env-file', envFile, ...files.flatMap((file) => ['-f', path.join(root, file)]), '--project-directory', root, 'config'], { encoding: 'utf8', env: { ...(HOME === undefined ? {} : { HOME }), ...(PATH === undefined ? {} : { PATH }), ...variables } });
     if (status !== 0) return { services: null, refusal: stderr.trim() };
     return { services: (parse(stdout) as { services: Record<string, ComposeService> }).services, refusal: null };
   } finally {

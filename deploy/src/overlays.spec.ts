@@ -1,7 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { environmentOfContainer, type KubernetesObject, renderOverlay, type Workload, workloadsOf } from '@elstream/servers';
+import { composeConfig } from './compose';
 import { BUNDLED, bundleOf, environmentProblems, pipelineReferences } from './environment';
+import { connectProblems, kafkaProblems } from './kafka';
 import { referenceProblems } from './references';
 import { restrictedProblems } from './restricted';
 import { type Slip, slipped } from './slip.fixture';
@@ -10,6 +12,8 @@ import { fieldProblems, schemaProblems } from './schemas';
 const root = path.join(__dirname, '..', '..');
 const overlaysFolder = path.join(root, 'deploy', 'k8s', 'overlays');
 const pipelines = path.join(root, 'pipelines');
+/** An overlay has the pipelines of one folder. */
+const pipelinesOf = (overlay: string): string => (overlay.endsWith('-kafka') ? path.join(pipelines, 'kafka') : pipelines);
 /** The Secrets docs/deployment.md makes, with stand-ins of the right form. */
 const SECRETS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   elstream: { API_TOKEN: 'token', REDIS_URL: 'redis://:password@redis:6379/0', SOURCE_URL: 'postgresql://elstream:password@source:5432/source', WAREHOUSE_URL: 'postgresql://elstream:password@warehouse:5432/warehouse' },
@@ -26,8 +30,8 @@ function variablesOf(objects: readonly KubernetesObject[], workload: Workload): 
   return { ...values, ...Object.fromEntries(Object.entries(secrets).map(([name, { secret, key }]) => [name, SECRETS[secret]?.[key] ?? ''])) };
 }
 
-function variableProblems(objects: readonly KubernetesObject[]): string[] {
-  return ours(objects).flatMap((workload) => environmentProblems(bundleOf(workload.pod.containers[0]!.command)!, variablesOf(objects, workload), pipelines));
+function variableProblems(objects: readonly KubernetesObject[], folder: string): string[] {
+  return ours(objects).flatMap((workload) => environmentProblems(bundleOf(workload.pod.containers[0]!.command)!, variablesOf(objects, workload), folder));
 }
 
 const ours = (objects: readonly KubernetesObject[]): Workload[] => workloadsOf(objects).filter(({ podLabels }) => podLabels['app.kubernetes.io/name'] === 'elstream');
@@ -111,7 +115,7 @@ describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
   });
 
   it('sets every variable a program needs, and none that nothing reads', () => {
-    expect(variableProblems(objects)).toEqual([]);
+    expect(variableProblems(objects, pipelinesOf(overlay))).toEqual([]);
   });
 
   it.each<[string, RegExp, Slip]>([
@@ -122,7 +126,7 @@ describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
     ["with another service's variable", /migrate: HTTP_PORT/, [MIGRATE, `${CONTAINER} env +`, { name: 'HTTP_PORT', value: '1' }]],
     ['with a value out of its range', /LEASE_DURATION/, [GATEWAY, `${CONTAINER} env +`, { name: 'LEASE_DURATION', value: '1ms' }]],
   ])('would be refused %s', (_slip, pattern, slip) => {
-    expect(variableProblems(slipped(objects, slip)).join('\n')).toMatch(pattern);
+    expect(variableProblems(slipped(objects, slip), pipelinesOf(overlay)).join('\n')).toMatch(pattern);
   });
 
   it('listens on the ports it opens, and is looked at where it listens', () => {
@@ -146,8 +150,9 @@ describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
       expect(container?.volumeMounts).toEqual([{ name: 'pipelines', mountPath: path.posix.join('/app', variablesOf(objects, workload)['PIPELINES_DIR']!), readOnly: true }]);
     }
     const data = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'pipelines')?.['data'];
-    const files = readdirSync(pipelines);
-    expect(data).toEqual(Object.fromEntries(files.map((file) => [file, readFileSync(path.join(pipelines, file), 'utf8')])));
+    const folder = pipelinesOf(overlay);
+    const files = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
+    expect(data).toEqual(Object.fromEntries(files.map((file) => [file, readFileSync(path.join(folder, file), 'utf8')])));
   });
 
   it('has the sample source of sql/postgres', () => {
@@ -156,6 +161,47 @@ describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
   });
 });
 
+describe('overlay dev-kafka', () => {
+  let objects: KubernetesObject[];
+  const variables = (component: string): Record<string, string> => {
+    const workload = workloadsOf(objects).find(({ podLabels }) => (podLabels['app.kubernetes.io/component'] ?? podLabels['app.kubernetes.io/name']) === component)!;
+    return variablesOf(objects, workload);
+  };
+  const service = (name: string): unknown => objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === name)?.['spec'];
+
+  beforeAll(async () => {
+    objects = await renderOverlay('dev-kafka');
+  }, 300_000);
+
+  it('has all that overlay dev has', async () => {
+    const names = (all: readonly KubernetesObject[]): string[] => all.map(({ kind, metadata }) => `${kind} ${metadata.name.replace(/-[a-z0-9]{10}$/, '')}`);
+    expect(names(objects)).toEqual(expect.arrayContaining(names(await renderOverlay('dev'))));
+  });
+
+  it('leads our programs and Connect to the broker, and our programs to Connect', () => {
+    for (const name of BUNDLED) expect(variables(name)).toMatchObject({ KAFKA_BROKERS: 'kafka:9092', CONNECT_URL: 'http://connect:8083' });
+    expect(variables('connect')).toMatchObject({ BOOTSTRAP_SERVERS: 'kafka:9092', CONNECT_LISTENERS: 'http://0.0.0.0:8083' });
+    expect(variables('kafka')).toMatchObject({ KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:9092' });
+    expect([service('kafka'), service('connect')]).toMatchObject([{ ports: [{ port: 9092 }] }, { ports: [{ port: 8083 }] }]);
+  });
+
+  it('sets what R3 asks of broker and Connect, as Compose does', async () => {
+    expect([kafkaProblems(variables('kafka')), connectProblems(variables('connect'))]).toEqual([[], []]);
+    const { services } = await composeConfig({ SOURCE_PASSWORD: 'one', WAREHOUSE_PASSWORD: 'two', REDIS_PASSWORD: 'three', API_TOKEN: 'four' }, ['docker-compose.yml', 'docker-compose.kafka.yml']);
+    for (const name of ['kafka', 'connect']) expect(variables(name)).toEqual(Object.fromEntries(Object.entries(services?.[name]?.environment ?? {}).map(([key, value]) => [key, String(value)])));
+  });
+
+  it.each<[string, RegExp, string, Record<string, string>]>([
+    ['without exactly-once support', /CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT is disabled/, 'connect', { CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT: 'disabled' }],
+    ['with a variable that the image overwrites', /CONNECT_OFFSET_FLUSH_INTERVAL_MS is overwritten/, 'connect', { CONNECT_OFFSET_FLUSH_INTERVAL_MS: '1000' }],
+    ['in another time zone', /TZ is Europe/, 'connect', { TZ: 'Europe/Berlin' }],
+    ['with a broker that makes topics by being asked', /KAFKA_AUTO_CREATE_TOPICS_ENABLE is true/, 'kafka', { KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'true' }],
+  ])('would be refused %s', (_slip, pattern, name, slip) => {
+    expect((name === 'kafka' ? kafkaProblems : connectProblems)({ ...variables(name), ...slip }).join('\n')).toMatch(pattern);
+  });
+});
+
 it('reads references of pipeline files, comments left out', () => {
   expect(pipelineReferences(pipelines).sort()).toEqual(['SOURCE_URL', 'WAREHOUSE_URL']);
+  expect(pipelineReferences(path.join(pipelines, 'kafka')).sort()).toEqual(['CONNECT_URL', 'KAFKA_BROKERS', 'SOURCE_URL', 'WAREHOUSE_URL']);
 });

@@ -25,8 +25,8 @@ describe('documents of the settings', () => {
 describe('docs/pipeline.schema.json', () => {
   const check = new Ajv({ strict: false, allErrors: true }).compile(pipelineJsonSchema());
 
-  it('accepts the sample pipeline as it is written, references unresolved', () => {
-    check(parse(readFileSync(path.join(root, 'pipelines', 'inventory.yaml'), 'utf8')));
+  it.each(['inventory.yaml', 'kafka/inventory.yaml'])('accepts the sample pipeline %s as it is written, references unresolved', (file) => {
+    check(parse(readFileSync(path.join(root, 'pipelines', file), 'utf8')));
     expect(check.errors).toBeNull();
   });
 
