@@ -157,13 +157,13 @@ describe('describing the tables of a PostgreSQL source', () => {
     await using context = await openSource(`
       CREATE TABLE t (id int PRIMARY KEY); CREATE VIEW v AS SELECT * FROM t; CREATE MATERIALIZED VIEW mv AS SELECT * FROM t;
       CREATE UNLOGGED TABLE u (id int PRIMARY KEY); CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t);
-      CREATE SCHEMA elstream; CREATE TABLE elstream.control (id int PRIMARY KEY);`);
+      CREATE SCHEMA elstream; CREATE TABLE elstream.control (id int PRIMARY KEY); CREATE TABLE elstream.counter (pipeline text PRIMARY KEY);`);
     const { source } = context;
-    expect((await source.describe(selection(['*']))).map((t) => [t.schema.name, t.problems.length])).toEqual([['t', 0], ['u', 1]]);
+    for (const all of ['*', '*.*']) expect((await source.describe(selection([all]))).map((t) => [t.schema.name, t.problems.length])).toEqual([['t', 0], ['u', 1]]);
     for (const [name, what] of [['v', 'a view'], ['mv', 'a materialized view'], ['u', 'an unlogged table'], ['child', 'an inheritance child']]) {
       expect((await describeOne(source, `public.${name}`)).problems).toEqual([expect.stringContaining(`public.${name}: it is ${what}`)]);
     }
-    for (const name of ['elstream.control', 'pg_catalog.pg_class', 'public.none']) {
+    for (const name of ['elstream.control', 'elstream.counter', 'pg_catalog.pg_class', 'public.none']) {
       await expect(source.describe(selection([name]))).rejects.toMatchObject({ code: 'TABLE_NOT_FOUND', place: { table: name } });
     }
   });
