@@ -54,8 +54,10 @@ async function consume(topic: string, more: Partial<ConsumeOptions> = {}): Promi
     sessionTimeoutMs: 6_000,
     onBatch: async (batch) => {
       seen.batches.push(batch);
-      await onBatch?.(batch);
+      const verdict = await onBatch?.(batch);
+      if (verdict !== undefined) return verdict;
       seen.records.push(...batch.records.map((record) => ({ ...record, partition: batch.partition })));
+      return undefined;
     },
     ...rest,
   });
@@ -186,7 +188,7 @@ describe('reading with kafkajs from the pinned broker', () => {
     expect(await kafka.offsets(topic)).toEqual([{ partition: 0, first: 6n, end: 10n }]);
     const seen = await consume(topic, { startAt: () => Promise.resolve(3n) });
     await until(() => seen.gaps.length > 0, seen, 'the gap');
-    expect(seen.gaps).toEqual([{ topic, partition: 0, expected: 3n, logStart: 6n }]);
+    expect(seen.gaps).toEqual([{ topic, partition: 0, expected: 3n, logStart: 6n, end: 10n }]);
     expect(seen.records).toEqual([]);
     seen.consumer.seek({ topic, partition: 0 }, 6n);
     await until(() => seen.records.length === 4, seen, 'the rest');
@@ -200,7 +202,7 @@ describe('reading with kafkajs from the pinned broker', () => {
     await send(topic, numbers(0, 2));
     const seen = await consume(topic, { startAt: () => Promise.resolve(50n) });
     await until(() => seen.gaps.length > 0, seen, 'the gap');
-    expect(seen.gaps).toEqual([{ topic, partition: 0, expected: 50n, logStart: 0n }]);
+    expect(seen.gaps).toEqual([{ topic, partition: 0, expected: 50n, logStart: 0n, end: 3n }]);
     expect(seen.records).toEqual([]);
     await seen.consumer.close();
   });
@@ -209,7 +211,7 @@ describe('reading with kafkajs from the pinned broker', () => {
     const topic = await freshTopic();
     await send(topic, ['a']);
     let fail = true;
-    const seen = await consume(topic, { onBatch: () => (fail ? Promise.reject(new Error('no')) : Promise.resolve()) });
+    const seen = await consume(topic, { onBatch: () => (fail ? Promise.reject(new Error('no')) : Promise.resolve(undefined)) });
     await expect(until(() => false, seen, 'never')).rejects.toThrow('no');
     await send(topic, ['b']);
     fail = false;
@@ -223,7 +225,7 @@ describe('reading with kafkajs from the pinned broker', () => {
   it('keeps its partitions while a batch takes longer than the session', async () => {
     const topic = await freshTopic();
     await send(topic, ['slow']);
-    const seen = await consume(topic, { onBatch: () => new Promise((resolve) => setTimeout(resolve, 8_000)) });
+    const seen = await consume(topic, { onBatch: () => new Promise((resolve) => setTimeout(() => resolve(undefined), 8_000)) });
     await until(() => seen.records.length === 1, seen, 'the slow batch');
     expect(seen.batches).toHaveLength(1);
     expect(seen.batches[0]!.signal.aborted).toBe(false);
@@ -234,7 +236,7 @@ describe('reading with kafkajs from the pinned broker', () => {
     const topic = await freshTopic();
     await send(topic, ['a']);
     let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
+    const held = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
     const first = await consume(topic, { onBatch: () => held });
     await until(() => first.batches.length === 1, first, 'the batch in hand');
     // It joins once the first has let go.

@@ -1,10 +1,11 @@
 import { describeError, ElstreamError, type Logger, silentLogger } from '@elstream/core';
-import { type Admin, CompressionTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs';
+import { type Admin, CompressionTypes, ConfigResourceTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs';
 import { type ConnectionOptions } from 'node:tls';
 import { registerCodecs } from './codecs';
-import { type ConsumeOptions, type KafkaConsumer, startConsumer } from './consumer';
+import { type ConsumeOptions, type KafkaConsumer, type KafkaPartition, type LogRange, startConsumer } from './consumer';
+import { OffsetReader, type PartitionOffsets } from './offset-reader';
 
-// This file and consumer.ts are all that knows kafkajs: what they export names none of its types.
+// This file, consumer.ts and offset-reader.ts are all that knows kafkajs: what they export names none of its types.
 
 export interface KafkaSettings {
   /** `host:port` of some brokers; the rest are learned from them. */
@@ -26,13 +27,6 @@ export interface NewTopic {
   readonly replicas?: number;
   /** As in `retention.ms`. */
   readonly config?: Readonly<Record<string, string>>;
-}
-
-/** Offsets of a partition: `first` is the log's start, `end` the next to be written. */
-export interface PartitionOffsets {
-  readonly partition: number;
-  readonly first: bigint;
-  readonly end: bigint;
 }
 
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
@@ -61,6 +55,10 @@ export interface KafkaClient {
   deleteRecords(topic: string, partition: number, before: bigint): Promise<void>;
   listTopics(): Promise<readonly string[]>;
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /** The same of those topics that exist. */
+  offsetsOf(topics: Iterable<string>): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>>;
+  /** Settings in force of topics that exist, by topic. */
+  configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
   /** What a group has committed; null where nothing. For lag tools only, never our truth (R2). */
   committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint | null>>;
   consume(options: ConsumeOptions): Promise<KafkaConsumer>;
@@ -87,7 +85,11 @@ export async function openKafka(settings: KafkaSettings): Promise<KafkaClient> {
   const kafka = new Kafka(configOf(settings));
   const admin = kafka.admin();
   await during(`connect to ${settings.brokers.join(',')}`, () => admin.connect());
-  return new Client(kafka, admin, settings.logger ?? silentLogger);
+  const offsets = await during(`connect to ${settings.brokers.join(',')}`, () => OffsetReader.connect(kafka)).catch(async (error: unknown) => {
+    await admin.disconnect();
+    throw error;
+  });
+  return new Client(kafka, admin, offsets, settings.logger ?? silentLogger);
 }
 
 function configOf({ brokers, clientId, tls, sasl, requestTimeoutMs = 30_000, logger = silentLogger }: KafkaSettings): KafkaConfig {
@@ -112,6 +114,7 @@ class Client implements KafkaClient {
   constructor(
     private readonly kafka: Kafka,
     private readonly admin: Admin,
+    private readonly offsetReader: OffsetReader,
     private readonly logger: Logger,
   ) {}
 
@@ -145,10 +148,24 @@ class Client implements KafkaClient {
     return during('list topics', () => this.admin.listTopics());
   }
 
-  offsets(topic: string): Promise<readonly PartitionOffsets[]> {
-    return during(`offsets of ${topic}`, async () => {
-      const found = await this.admin.fetchTopicOffsets(topic);
-      return found.map(({ partition, low, high }) => ({ partition, first: BigInt(low), end: BigInt(high) })).sort((a, b) => a.partition - b.partition);
+  async offsets(topic: string): Promise<readonly PartitionOffsets[]> {
+    const found = (await this.offsetsOf([topic])).get(topic);
+    if (found === undefined) throw new ElstreamError('KAFKA', 'retry', `the topic ${topic} does not exist now`);
+    return found;
+  }
+
+  offsetsOf(topics: Iterable<string>): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>> {
+    return during('offsets of topics', async () => {
+      const there = new Set(await this.admin.listTopics());
+      return this.offsetReader.read([...new Set(topics)].filter((topic) => there.has(topic)));
+    });
+  }
+
+  configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    return during('settings of topics', async () => {
+      if (topics.length === 0) return new Map();
+      const { resources } = await this.admin.describeConfigs({ includeSynonyms: false, resources: topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })) });
+      return new Map(resources.map(({ resourceName, configEntries }) => [resourceName, new Map(configEntries.map(({ configName, configValue }) => [configName, configValue]))]));
     });
   }
 
@@ -160,12 +177,12 @@ class Client implements KafkaClient {
   }
 
   async consume(options: ConsumeOptions): Promise<KafkaConsumer> {
-    const logStart = async (topic: string, partition: number): Promise<bigint> => {
+    const range = async ({ topic, partition }: KafkaPartition): Promise<LogRange> => {
       const found = (await this.offsets(topic)).find((p) => p.partition === partition);
       if (!found) throw new ElstreamError('KAFKA', 'retry', `the topic ${topic} has no partition ${String(partition)} now`);
-      return found.first;
+      return found;
     };
-    const consumer = await during(`join the group ${options.groupId}`, () => startConsumer(this.kafka, options, { logStart, logger: this.logger }));
+    const consumer = await during(`join the group ${options.groupId}`, () => startConsumer(this.kafka, options, { range, logger: this.logger }));
     this.#open.add(consumer);
     return consumer;
   }
@@ -182,7 +199,7 @@ class Client implements KafkaClient {
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((one) => one.close()));
     this.#open.clear();
-    await this.admin.disconnect();
+    await Promise.all([this.admin.disconnect(), this.offsetReader.close()]);
   }
 }
 

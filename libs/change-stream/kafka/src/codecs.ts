@@ -1,12 +1,22 @@
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { decompress as decompressZstdInJs } from 'fzstd';
-import * as lz4 from 'lz4-napi';
 import * as zlib from 'node:zlib';
-import * as snappy from 'snappy';
 import { ElstreamError } from '@elstream/core';
 
 /** Node 22.15 and newer have zstd of their own, several times faster; Node 20's types do not know it. */
 const native = zlib as { zstdCompressSync?: (bytes: Uint8Array) => Buffer; zstdDecompressSync?: (bytes: Uint8Array) => Buffer };
+
+/** Both are native and made for one platform: loaded when a batch needs them, so that nothing else ends for want of them. */
+const snappy = () => load('snappy', () => import('snappy'));
+const lz4 = () => load('lz4-napi', () => import('lz4-napi'));
+
+async function load<M>(name: string, module: () => Promise<M>): Promise<M> {
+  try {
+    return await module();
+  } catch (cause) {
+    throw new ElstreamError('KAFKA_CODEC', 'stop', `a batch is packed with ${name === 'snappy' ? 'snappy' : 'lz4'}, whose package ${name} cannot be loaded here; install it for this platform beside the program (npm install ${name}); what is written from now on can do without by stream.compression: gzip`, { cause });
+  }
+}
 
 /** How Java's Snappy streams begin; then two versions of 4 bytes each, then blocks of length and bytes. */
 const JAVA_SNAPPY = Buffer.from('\x82SNAPPY\0', 'latin1');
@@ -14,13 +24,14 @@ const JAVA_SNAPPY_HEAD = 16;
 
 /** Clients in Java write Snappy in blocks with a head, others (librdkafka among them) as one block without. */
 export async function uncompressSnappy(bytes: Buffer): Promise<Buffer> {
-  if (!bytes.subarray(0, JAVA_SNAPPY.length).equals(JAVA_SNAPPY)) return asBuffer(await snappy.uncompress(bytes));
+  const { uncompress } = await snappy();
+  if (!bytes.subarray(0, JAVA_SNAPPY.length).equals(JAVA_SNAPPY)) return asBuffer(await uncompress(bytes));
   const blocks: Buffer[] = [];
   for (let at = JAVA_SNAPPY_HEAD; at < bytes.length; ) {
     const length = bytes.readUInt32BE(at);
     at += 4 + length;
     if (at > bytes.length) throw new ElstreamError('KAFKA_CODEC', 'stop', 'a Snappy block is longer than the batch that holds it');
-    blocks.push(asBuffer(await snappy.uncompress(bytes.subarray(at - length, at))));
+    blocks.push(asBuffer(await uncompress(bytes.subarray(at - length, at))));
   }
   return Buffer.concat(blocks);
 }
@@ -40,8 +51,8 @@ function compressZstd(bytes: Buffer): Buffer {
 
 /** kafkajs brings gzip; the others are added to its table, which is one for the process. */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = () => ({ compress: ({ buffer }: Encoder) => snappy.compress(buffer), decompress: uncompressSnappy });
-  CompressionCodecs[CompressionTypes.LZ4] = () => ({ compress: ({ buffer }: Encoder) => lz4.compressFrame(buffer), decompress: (bytes: Buffer) => lz4.decompressFrame(bytes) });
+  CompressionCodecs[CompressionTypes.Snappy] = () => ({ compress: async ({ buffer }: Encoder) => (await snappy()).compress(buffer), decompress: uncompressSnappy });
+  CompressionCodecs[CompressionTypes.LZ4] = () => ({ compress: async ({ buffer }: Encoder) => (await lz4()).compressFrame(buffer), decompress: async (bytes: Buffer) => (await lz4()).decompressFrame(bytes) });
   CompressionCodecs[CompressionTypes.ZSTD] = () => ({ compress: ({ buffer }: Encoder) => Promise.resolve(compressZstd(buffer)), decompress: (bytes: Buffer) => Promise.resolve(uncompressZstd(bytes)) });
 }
 

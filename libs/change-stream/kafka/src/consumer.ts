@@ -15,7 +15,7 @@ export interface KafkaRecord {
   readonly value: Buffer | null;
 }
 
-/** What one fetch brought of a partition: at least one record, in order. */
+/** What one fetch brought of a partition, in order; no record where it held markers of transactions or aborted records alone. */
 export interface KafkaBatch extends KafkaPartition {
   /** The batch covers all offsets from here … */
   readonly from: bigint;
@@ -28,21 +28,32 @@ export interface KafkaBatch extends KafkaPartition {
   readonly signal: AbortSignal;
 }
 
-/** Offsets that can no longer be had: what the log begins with is not what was expected. */
+/** Offsets that can no longer be had: what the log holds is not what was expected. */
 export interface KafkaGap extends KafkaPartition {
   readonly expected: bigint;
-  /** Above `expected`: retention was faster. At or below: the topic is a new one, or was cut off at its end. */
+  /** Above `expected`: retention was faster. */
   readonly logStart: bigint;
+  /** Below `expected`: the topic is a new one, or was cut off at its end. */
+  readonly end: bigint;
 }
+
+/** `again`: the partition's start is asked once more; `stop`: nothing more of it. Neither moves anything. */
+export type BatchVerdict = 'again' | 'stop' | undefined;
 
 export interface ConsumeOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
-  /** Where to begin: asked at each assignment, before anything of these partitions is fetched; undefined: at the log's start. The group's committed offsets are never read. */
-  readonly startAt: (partition: KafkaPartition) => Promise<bigint | undefined>;
-  /** One batch of a partition at a time. Resolving means: go on behind it. What it throws pauses the partition and goes to `onFailure`. */
-  readonly onBatch: (batch: KafkaBatch) => Promise<void>;
-  /** Nothing more of the partition is delivered until `seek`. */
+  /**
+   * Where to begin: asked at each assignment, after the batch of the partition that is still in hand, and before anything
+   * is fetched; undefined: at the log's start, null: nowhere. The group's committed offsets are never read.
+   */
+  readonly startAt: (partition: KafkaPartition) => Promise<bigint | null | undefined>;
+  /**
+   * One batch of a partition at a time. Resolving without a verdict means: go on behind it. What it throws pauses the
+   * partition and goes to `onFailure`, unless the batch's signal is aborted: then the start is asked again.
+   */
+  readonly onBatch: (batch: KafkaBatch) => Promise<BatchVerdict>;
+  /** Nothing more of the partition is delivered until `seek` or `again`. */
   readonly onGap: (gap: KafkaGap) => void;
   readonly onFailure: (error: unknown) => void;
   /** Partitions whose batches are handled at the same time. Default 1. */
@@ -61,18 +72,30 @@ export interface KafkaConsumer {
   resume(partition: KafkaPartition): void;
   /** Goes on at `offset`, and lifts what a gap has stopped. */
   seek(partition: KafkaPartition, offset: bigint): void;
+  /** Asks for the partition's start, and goes on there. */
+  again(partition: KafkaPartition): void;
   /** Tells the group, for lag tools only. */
   commit(partition: KafkaPartition, next: bigint): Promise<void>;
+  /** The same soon, some at a time, unless the partition is lost before. Never fails. */
+  note(partition: KafkaPartition, next: bigint): void;
   /** Leaves the group, after the batches in hand, but after `STOP_MS` in any case (R12). Idempotent. */
   close(): Promise<void>;
 }
 
 interface Surroundings {
-  readonly logStart: (topic: string, partition: number) => Promise<bigint>;
+  /** The offsets that the log holds now. */
+  readonly range: (partition: KafkaPartition) => Promise<LogRange>;
   readonly logger: Logger;
 }
 
+/** `end` is the high watermark. */
+export interface LogRange {
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
 const STOP_MS = 5_000;
+const NOTE_MS = 500;
 const nameOf = ({ topic, partition }: KafkaPartition): string => `${topic}/${String(partition)}`;
 
 /** Resolves once it has joined its group, which batches that other members have in hand may hold up for the session timeout. */
@@ -102,6 +125,10 @@ class Reader implements KafkaConsumer {
   readonly #pausedByUser = new Set<string>();
   /** Partitions of which a batch did not fit, since sought again. */
   readonly #doubted = new Map<string, bigint>();
+  /** Per partition the end of what is in hand: a handler that outlives its assignment holds up the next of its partition. */
+  readonly #tails = new Map<string, Promise<void>>();
+  readonly #notes = new Map<string, KafkaPartition & { readonly next: bigint }>();
+  #noting: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -136,7 +163,7 @@ class Reader implements KafkaConsumer {
     this.#consumer.on(REBALANCING, () => this.lose());
     this.#consumer.on(START_BATCH_PROCESS, ({ payload }) => {
       // Aborted records and markers alone: kafkajs passes over them without a word to the handler.
-      if (payload.batchSize === 0) this.passOver(payload, payload.firstOffset, BigInt(payload.lastOffset) + 1n);
+      if (payload.batchSize === 0 && payload.firstOffset !== null) this.passOver({ topic: payload.topic, partition: payload.partition }, BigInt(payload.firstOffset), BigInt(payload.lastOffset) + 1n);
     });
     this.#consumer.on(CRASH, ({ payload }) => {
       this.lose();
@@ -155,51 +182,91 @@ class Reader implements KafkaConsumer {
     this.#assigned = Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })));
     this.halt(this.#assigned);
     const generation = this.#generation;
-    for (const partition of this.#assigned) {
-      this.begin(partition, generation).catch((error: unknown) => {
-        if (generation === this.#generation && this.#closing === undefined) this.options.onFailure(error);
-      });
-    }
+    for (const partition of this.#assigned) this.begin(partition, generation);
   }
 
-  private async begin(partition: KafkaPartition, generation: number): Promise<void> {
-    const start = (await this.options.startAt(partition)) ?? (await this.around.logStart(partition.topic, partition.partition));
-    if (generation === this.#generation && this.#closing === undefined) this.seek(partition, start);
+  /** Checked against the log at once: of a log that ends below its start nothing would be delivered that could tell. */
+  private begin(at: KafkaPartition, generation: number): void {
+    const stale = (): boolean => generation !== this.#generation || this.#closing !== undefined;
+    const work = async (): Promise<void> => {
+      if (stale()) return;
+      const start = await this.options.startAt(at);
+      if (stale() || start === null) return;
+      const range = await this.around.range(at);
+      if (stale()) return;
+      if (start !== undefined && (start < range.first || start > range.end)) this.options.onGap({ ...at, expected: start, logStart: range.first, end: range.end });
+      else this.seek(at, start ?? range.first);
+    };
+    this.exclusive(at, work).catch((error: unknown) => {
+      if (!stale()) this.options.onFailure(error);
+    });
   }
 
   private lose(): void {
     for (const batch of this.#inHand) batch.abort();
+    this.#notes.clear();
   }
 
-  private passOver(partition: KafkaPartition, first: string | null, next: bigint): void {
-    const expected = this.#next.get(nameOf(partition));
-    // Beyond what is expected: the next batch with records will tell whether something is missing.
-    if (expected !== undefined && first !== null && BigInt(first) <= expected && next > expected) this.#next.set(nameOf(partition), next);
+  private exclusive(at: KafkaPartition, work: () => Promise<void>): Promise<void> {
+    const name = nameOf(at);
+    const run = (this.#tails.get(name) ?? Promise.resolve()).then(work);
+    const tail = run.catch(() => undefined);
+    this.#tails.set(name, tail);
+    return run;
+  }
+
+  /** kafkajs goes on by itself: our side of the partition follows in its turn, so that checkpoints come past such offsets too. */
+  private passOver(at: KafkaPartition, from: bigint, next: bigint): void {
+    const generation = this.#generation;
+    const work = async (): Promise<void> => {
+      const expected = this.#next.get(nameOf(at));
+      if (generation !== this.#generation || expected === undefined || next <= expected) return;
+      await this.deliver(at, { from: from < expected ? expected : from, records: [], next, end: next }, new AbortController());
+    };
+    this.exclusive(at, work).catch((error: unknown) => {
+      if (generation === this.#generation && this.#closing === undefined) this.options.onFailure(error);
+    });
   }
 
   private async onEachBatch({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
     const at: KafkaPartition = { topic: batch.topic, partition: batch.partition };
     const generation = this.#generation;
-    const expected = this.#next.get(nameOf(at));
-    // Fetched before the partition was stopped.
-    if (expected === undefined) return;
-    const { records, from, next } = contentsOf(batch);
-    if (!(await this.fits(at, from, expected)) || generation !== this.#generation) return;
     const lost = new AbortController();
-    this.#inHand.add(lost);
     const beat = setInterval(() => void heartbeat().catch(() => lost.abort()), this.heartbeatMs);
     try {
-      await this.options.onBatch({ ...at, from: expected, records, next, end: BigInt(batch.highWatermark), signal: lost.signal });
-      // Else another assignment, or a seek of the handler's, has said where to go on.
-      if (generation !== this.#generation || this.#next.get(nameOf(at)) !== expected) return;
-      this.#next.set(nameOf(at), next);
-      resolveOffset(String(next - 1n));
-    } catch (error) {
-      if (generation !== this.#generation) return;
-      this.stopAt(at);
-      this.options.onFailure(error);
+      await this.exclusive(at, async () => {
+        if (generation !== this.#generation || lost.signal.aborted) return;
+        const contents = { ...contentsOf(batch), end: BigInt(batch.highWatermark) };
+        if (await this.deliver(at, contents, lost)) resolveOffset(String(contents.next - 1n));
+      });
     } finally {
       clearInterval(beat);
+    }
+  }
+
+  /** True: go on behind it. */
+  private async deliver(at: KafkaPartition, { from, ...contents }: Pick<KafkaBatch, 'from' | 'records' | 'next' | 'end'>, lost: AbortController): Promise<boolean> {
+    const generation = this.#generation;
+    const expected = this.#next.get(nameOf(at));
+    // Fetched before the partition was stopped.
+    if (expected === undefined) return false;
+    if (!(await this.fits(at, from, expected)) || generation !== this.#generation) return false;
+    this.#inHand.add(lost);
+    try {
+      const verdict = await this.options.onBatch({ ...at, ...contents, from: expected, signal: lost.signal });
+      // Else another assignment, or a seek of the handler's, has said where to go on.
+      if (generation !== this.#generation || this.#next.get(nameOf(at)) !== expected) return false;
+      if (verdict === undefined) this.#next.set(nameOf(at), contents.next);
+      else this.stopAt(at);
+      if (verdict === 'again') this.begin(at, generation);
+      return verdict === undefined;
+    } catch (error) {
+      if (generation !== this.#generation) return false;
+      this.stopAt(at);
+      if (lost.signal.aborted) this.begin(at, generation);
+      else this.options.onFailure(error);
+      return false;
+    } finally {
       this.#inHand.delete(lost);
     }
   }
@@ -211,9 +278,9 @@ class Reader implements KafkaConsumer {
       this.#doubted.delete(name);
       return true;
     }
-    const logStart = await this.around.logStart(at.topic, at.partition);
+    const { first, end } = await this.around.range(at);
     if (this.#next.get(name) !== expected) return false;
-    if (from > expected && logStart <= expected) return true;
+    if (from > expected && first <= expected && expected <= end) return true;
     // Below: fetched before a seek, or kafkajs has gone to the start of a log that ends below what we expect. Ask again.
     if (from < expected && this.#doubted.get(name) !== expected) {
       this.#doubted.set(name, expected);
@@ -221,7 +288,7 @@ class Reader implements KafkaConsumer {
       return false;
     }
     this.stopAt(at);
-    this.options.onGap({ ...at, expected, logStart });
+    this.options.onGap({ ...at, expected, logStart: first, end });
     return false;
   }
 
@@ -260,16 +327,41 @@ class Reader implements KafkaConsumer {
     await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
   }
 
+  again(at: KafkaPartition): void {
+    this.begin(at, this.#generation);
+  }
+
+  note(at: KafkaPartition, next: bigint): void {
+    this.#notes.set(nameOf(at), { ...at, next });
+    this.#noting ??= setTimeout(() => void this.tellNotes(), NOTE_MS);
+  }
+
+  /** Whoever has lost a partition has forgotten its notes; if it does not know yet, the broker refuses its generation. */
+  private async tellNotes(): Promise<void> {
+    clearTimeout(this.#noting);
+    this.#noting = undefined;
+    const offsets = [...this.#notes.values()].map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) }));
+    this.#notes.clear();
+    if (offsets.length === 0) return;
+    try {
+      await this.#consumer.commitOffsets(offsets);
+    } catch (error) {
+      this.around.logger.debug({ group: this.options.groupId }, `offsets were not told to the group, which only lag tools read: ${describeError(error)}`);
+    }
+  }
+
   close(): Promise<void> {
     return (this.#closing ??= this.leave());
   }
 
   private async leave(): Promise<void> {
-    this.lose();
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_MS)));
-    await Promise.race([this.#consumer.disconnect(), patience]);
+    const last = this.tellNotes();
+    this.lose();
+    await Promise.race([last.then(() => this.#consumer.disconnect()), patience]);
     clearTimeout(timer);
+    clearTimeout(this.#noting);
   }
 }
 

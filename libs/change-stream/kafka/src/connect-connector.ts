@@ -1,0 +1,205 @@
+import { tableId, backoffMs, ElstreamError, sleep, systemClock, type Clock, type Logger, type TableMapping } from '@elstream/core';
+import { committedOffset, ConnectClient, configDifferences, explainFailure, JsonNumber, planConnector, type CapturedTable, type CommittedOffset, type ConnectorPlan, type ConnectorStatus, type FailureExplanation, type PlanOptions, type SourceOffset } from '@elstream/debezium';
+import { type CaptureConnector, type ConnectorHealth } from './connector';
+import { type KafkaStreamOptions } from './options';
+
+/** A connector that Kafka Connect runs. */
+export function connectConnector(options: KafkaStreamOptions, logger: Logger): CaptureConnector {
+  return new ConnectConnector(options, new ConnectClient(options.connect), logger);
+}
+
+const POLL_MS = 200;
+const RAISE_MS = 1_000;
+const BACKOFF = { minMs: 2_000, maxMs: 60_000 } as const;
+/** A connector that ran this long after it was started again has recovered. */
+const HEALTHY_MS = 120_000;
+
+class ConnectConnector implements CaptureConnector {
+  readonly name: string;
+  private readonly clock: Clock;
+  private restarts = 0;
+  private restartAt = 0;
+
+  constructor(
+    private readonly options: KafkaStreamOptions,
+    private readonly client: ConnectClient,
+    private readonly logger: Logger,
+  ) {
+    this.name = options.connect.connector;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  plan(tables: readonly TableMapping[]): ConnectorPlan {
+    return planConnector(planOptions(this.options, tables));
+  }
+
+  async prepare(plan: ConnectorPlan, anew: boolean, raise: () => Promise<void>): Promise<boolean> {
+    const { name } = this;
+    const running = await this.client.config(name);
+    const delivered = running !== null && committedOffset(await this.client.offsets(name), plan.connector) !== null;
+    if (running === null) await this.create(plan);
+    else if (anew) await this.beginAnew(plan);
+    else if (configDifferences(plan.config, running) !== null) {
+      // Only where something changed: an update starts the task again.
+      this.logger.info({ connector: name }, 'the settings of the connector change');
+      await this.client.put(name, plan.config);
+    }
+    if ((await this.client.status(name))?.state !== 'RUNNING') await this.client.resume(name);
+    await this.untilDelivered(plan, raise);
+    return running === null || anew || !delivered;
+  }
+
+  /** Offsets of a connector of that name outlive it: they would hide that capture begins here. */
+  private async create(plan: ConnectorPlan): Promise<void> {
+    await this.client.createStopped(this.name, plan.config);
+    await this.forget();
+    await this.client.resume(this.name);
+  }
+
+  private async beginAnew(plan: ConnectorPlan): Promise<void> {
+    await this.client.stop(this.name);
+    await this.forget();
+    await this.client.put(this.name, plan.config);
+    await this.client.resume(this.name);
+  }
+
+  /** Connect takes it only once the tasks have ended, which it says with an error of its own. */
+  private async forget(): Promise<void> {
+    const deadline = this.clock() + this.startTimeoutMs;
+    for (;;) {
+      try {
+        await this.client.deleteOffsets(this.name);
+        return;
+      } catch (error) {
+        const stopped = await this.client.status(this.name);
+        const ended = stopped?.state === 'STOPPED' && stopped.tasks.length === 0;
+        if (this.clock() >= deadline || (ended && error instanceof ElstreamError && error.recovery === 'refuse' && (await this.client.offsets(this.name))?.length !== 0)) throw error;
+        if (ended && (await this.client.offsets(this.name))?.length === 0) return;
+        await sleep(POLL_MS);
+      }
+    }
+  }
+
+  /** R4 step 0, bounded. An offset is stored with the record that follows: something is written until one is there. */
+  private async untilDelivered(plan: ConnectorPlan, raise: () => Promise<void>): Promise<void> {
+    const start = this.clock();
+    for (let raisedAt = start; ; ) {
+      const status = await this.client.status(this.name, plan.config);
+      const failure = failureOf(status);
+      if (failure !== null && failure.kind !== 'retry') throw new ElstreamError('CONNECTOR_FAILED', 'stop', describeFailure(this.name, failure), { place: { setting: 'stream.connect' } });
+      if (failure !== null) await this.revive();
+      const running = failure === null && status !== null && status.tasks.length > 0 && status.tasks.every(({ state }) => state === 'RUNNING');
+      if (running && (await this.committed()) !== null) break;
+      const now = this.clock();
+      if (now - start > this.startTimeoutMs) {
+        const why = failure === null ? `it is ${status === null ? 'gone' : `${status.state}, its tasks ${status.tasks.map(({ state }) => state).join(', ') || 'none'}`}` : describeFailure(this.name, failure);
+        throw new ElstreamError('CONNECTOR_NOT_RUNNING', 'retry', `the connector ${this.name} has delivered nothing within ${String(this.startTimeoutMs)} ms: ${why}; look at the log of the Connect worker`);
+      }
+      if (running && now - raisedAt >= RAISE_MS) {
+        await raise();
+        raisedAt = now;
+      }
+      await sleep(POLL_MS);
+    }
+    this.logger.info({ connector: this.name, ms: this.clock() - start }, 'the connector is confirmed running');
+  }
+
+  async health(plan: ConnectorPlan | null): Promise<ConnectorHealth> {
+    const [config, status] = await Promise.all([this.client.config(this.name), this.client.status(this.name)]);
+    if (config === null || status === null) return { exists: false, committed: null, confirmable: null, gap: null, trouble: null };
+    const offsets = await this.client.offsets(this.name);
+    const committed = committedOffset(offsets, this.options.capture.endpoint.connector);
+    const failure = failureOf(status);
+    const lost = failure?.kind === 'gap' ? describeFailure(this.name, failure) : null;
+    return { exists: true, committed, confirmable: confirmableOf(offsets), gap: lost, trouble: this.troubleOf(status, failure) ?? this.foreignSettings(plan, config) };
+  }
+
+  private troubleOf({ state }: ConnectorStatus, failure: FailureExplanation | null): string | null {
+    if (failure !== null) return describeFailure(this.name, failure);
+    if (state === 'PAUSED' || state === 'STOPPED') return `the connector ${this.name} was ${state === 'PAUSED' ? 'paused' : 'stopped'} in Kafka Connect: resume it there (PUT /connectors/${encodeURIComponent(this.name)}/resume)`;
+    return null;
+  }
+
+  private foreignSettings(plan: ConnectorPlan | null, config: Readonly<Record<string, string>>): string | null {
+    const differences = plan === null ? null : configDifferences(plan.config, config);
+    if (differences === null) return null;
+    const names = [...differences.changed, ...differences.missing, ...differences.unexpected].join(', ');
+    return `the connector ${this.name} has other settings than elstream gave it (${names}): start a run to prepare it again, and give settings of your own in the pipeline file`;
+  }
+
+  async committed(): Promise<CommittedOffset | null> {
+    return committedOffset(await this.client.offsets(this.name), this.options.capture.endpoint.connector);
+  }
+
+  async revive(): Promise<void> {
+    const failure = failureOf(await this.client.status(this.name));
+    if (failure?.kind !== 'retry') return;
+    const now = this.clock();
+    if (now < this.restartAt) return;
+    this.restarts = now - this.restartAt > HEALTHY_MS ? 1 : this.restarts + 1;
+    this.restartAt = now + backoffMs(this.restarts, BACKOFF);
+    this.logger.warn({ connector: this.name, restarts: this.restarts }, `${describeFailure(this.name, failure)}`);
+    await this.client.restart(this.name, { onlyFailed: true });
+  }
+
+  async drop(): Promise<void> {
+    if ((await this.client.config(this.name)) === null) return;
+    await this.client.stop(this.name);
+    await this.forget();
+    await this.client.delete(this.name);
+  }
+
+  private get startTimeoutMs(): number {
+    return this.options.connect.startTimeoutMs ?? 120_000;
+  }
+}
+
+function planOptions({ capture, connect, pipeline, topicPrefix, topics, kafka }: KafkaStreamOptions, tables: readonly TableMapping[]): PlanOptions {
+  const { endpoint, counter, names } = capture;
+  const { host = endpoint.host, port = endpoint.port, tls, readReplica } = connect.source ?? {};
+  const { user, password, database } = endpoint;
+  const { schemas, compression, heartbeatMs, extra } = connect;
+  const common = {
+    pipeline,
+    name: connect.connector,
+    topicPrefix,
+    source: { host, port, user, password, database, ...(tls === undefined ? {} : { tls }), ...(readReplica === undefined ? {} : { readReplica }) },
+    tables: tables.map((mapping) => capturedTable(mapping, connect.excluded)),
+    counterTable: { schema: counter.schema, name: counter.table },
+    maxRequestBytes: topics.maxEventBytes ?? 16 << 20,
+    ...(topics.replicas === undefined ? {} : { replicas: topics.replicas }),
+    ...(schemas === undefined ? {} : { schemas }),
+    ...(compression === undefined ? {} : { compression }),
+    ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+    extra: { ...endpoint.settings, ...extra },
+  };
+  if (endpoint.connector === 'postgresql') return { ...common, connector: 'postgresql', slot: names['slot.name'] ?? '', publication: names['publication.name'] ?? '' };
+  const { brokers = kafka.brokers, client } = connect.schemaHistory ?? {};
+  return { ...common, connector: 'sqlserver', schemaHistory: { brokers, topic: `${topicPrefix}.schema-history`, ...(client === undefined ? {} : { client }) } };
+}
+
+/** Always with its key: the mapping does not tell whether that is the primary key, and the two must agree (partition by key). */
+function capturedTable(mapping: TableMapping, excluded: ((table: string) => readonly string[]) | undefined): CapturedTable {
+  const without = excluded?.(tableId(mapping.source)) ?? [];
+  return { ...mapping.source, key: mapping.key.map((index) => mapping.columns[index]?.source ?? ''), ...(without.length === 0 ? {} : { excluded: without }) };
+}
+
+function failureOf(status: ConnectorStatus | null): FailureExplanation | null {
+  if (status === null) return null;
+  const failed = [status, ...status.tasks].find(({ state }) => state === 'FAILED');
+  return failed === undefined ? null : explainFailure(failed.trace ?? '');
+}
+
+function describeFailure(name: string, { reason, remedy }: FailureExplanation): string {
+  return `the connector ${name} failed: ${reason}; ${remedy}`;
+}
+
+/**
+ * PostgreSQL: the connector confirms to its slot what it has completely processed, which may lie inside a transaction,
+ * above the commit that `committedOffset` names: the highest position of the offset counts.
+ */
+function confirmableOf(offsets: readonly SourceOffset[] | null): bigint | null {
+  const positions = (offsets ?? []).flatMap(({ offset }) => ['lsn', 'lsn_proc', 'lsn_commit'].map((field) => offset[field]));
+  const known = positions.flatMap((value) => (value instanceof JsonNumber ? [BigInt(value.text)] : []));
+  return known.length === 0 ? null : known.reduce((max, value) => (value > max ? value : max));
+}

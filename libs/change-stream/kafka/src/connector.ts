@@ -1,0 +1,36 @@
+import { type TableMapping } from '@elstream/core';
+import { type CommittedOffset, type ConnectorPlan } from '@elstream/debezium';
+
+/** Where the connector stands, in one look. */
+export interface ConnectorHealth {
+  readonly exists: boolean;
+  /** What it has acknowledged; null: nothing yet, or its offsets are gone. */
+  readonly committed: CommittedOffset | null;
+  /** No log position that it may have told the source it needs no more lies above; null with `committed`. */
+  readonly confirmable: bigint | null;
+  /** Why changes are missing from the topics, for people; null: none are known to be. */
+  readonly gap: string | null;
+  /** Why it does not run although nothing is lost, with the remedy; null: it does. */
+  readonly trouble: string | null;
+}
+
+/** What a stream needs of the connector that writes its topics. */
+export interface CaptureConnector {
+  readonly name: string;
+  /** Topics, and the form of values, for these tables. Pure. @throws ElstreamError CONNECTOR_PLAN (refuse) */
+  plan(tables: readonly TableMapping[]): ConnectorPlan;
+  /**
+   * Registered with the plan's settings, running, and has an offset: capture is confirmed running (R4 step 0).
+   *
+   * @param anew what it captures was made anew: offsets from before would hide the gap, so they are deleted first
+   * @param raise writes something for it to deliver
+   * @returns whether capture begins here: an existing checkpoint then means a log gap
+   */
+  prepare(plan: ConnectorPlan, anew: boolean, raise: () => Promise<void>): Promise<boolean>;
+  /** @param plan what its settings ought to be; null: not known, they are not compared */
+  health(plan: ConnectorPlan | null): Promise<ConnectorHealth>;
+  committed(): Promise<CommittedOffset | null>;
+  revive(): Promise<void>;
+  /** With its offsets. Idempotent. */
+  drop(): Promise<void>;
+}

@@ -1,0 +1,173 @@
+import { type CaptureStatus, type ChangeStream, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
+import { silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type LogPosition, type TableMapping, type TableName } from '@elstream/core';
+import { hasPassed, topicOf, type ConnectorPlan } from '@elstream/debezium';
+import { openKafka, type KafkaClient } from './client';
+import { connectConnector } from './connect-connector';
+import { type CaptureConnector, type ConnectorHealth } from './connector';
+import { type KafkaStreamOptions } from './options';
+import { eventsBehind, gapsOf } from './partition-gaps';
+import { kafkaMark, kafkaMoment, type Ends } from './progress';
+import { Reading } from './reading';
+import { ensureTopics, parseTableId, partitionName } from './topics';
+
+/**
+ * Change events that a Debezium connector captures and Kafka carries; any number of streamers of a pipeline share the
+ * partitions. Connects to Kafka at once; to Kafka Connect when it is needed. Throws a classified `ElstreamError`.
+ */
+export async function createKafkaStream(options: KafkaStreamOptions): Promise<ChangeStream> {
+  const logger = options.logger ?? silentLogger;
+  const client = await openKafka({ ...options.kafka, logger });
+  return new KafkaStream(options, client, options.connector ?? connectConnector(options, logger), logger);
+}
+
+const WAIT_MS = 1_000;
+
+class KafkaStream implements ChangeStream {
+  private closed = false;
+  /** Of the tables prepared or read last: what the connector's settings ought to be. */
+  private plan: ConnectorPlan | null = null;
+
+  constructor(
+    private readonly options: KafkaStreamOptions,
+    private readonly client: KafkaClient,
+    private readonly connector: CaptureConnector,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Topics, then what is captured, then the connector: it must never write to a topic that a broker made by itself, nor
+   * begin before the publication lists its tables. Ends are read last, and before any row of the source is (R4).
+   */
+  async prepare(tables: readonly TableMapping[]): Promise<StreamStart> {
+    const { capture } = this.options;
+    const plan = this.connector.plan(tables);
+    await ensureTopics(this.client, plan, tables.map(({ id }) => id), this.options.topics);
+    const made = await capture.prepare(tables);
+    const created = await this.connector.prepare(plan, made.created, () => capture.raiseCounter());
+    this.plan = plan;
+    const offsets = await this.client.offsetsOf([...plan.topics.tables, plan.topics.counter]);
+    const starts = [...offsets].flatMap(([topic, partitions]) => partitions.map(({ partition, end }) => [partitionName({ topic, partition }), StreamOffset.kafka(end)] as const));
+    return { offsets: new Map(starts), identity: made.identity, created: made.created || created };
+  }
+
+  async consume(options: ConsumeOptions): Promise<void> {
+    const { mappings, signal } = options;
+    while (mappings().size === 0 && !signal.aborted) await sleep(WAIT_MS, signal);
+    if (signal.aborted || this.closed) return;
+    const plan = this.connector.plan([...mappings().values()]);
+    this.plan = plan;
+    const { capture, groupId, pipeline, limits = {} } = this.options;
+    const reading = new Reading(
+      {
+        client: this.client,
+        groupId,
+        pipeline,
+        counter: { ...capture.counter, topic: plan.topics.counter },
+        form: { connector: plan.connector, handling: plan.handling },
+        topicOf: ({ source }) => this.topicOf(source),
+        passedOver: await this.existing(await this.capturedTopics()),
+        limits: { batchBytes: 4 << 20, batchEvents: 10_000, fetchBytes: 16 << 20, concurrency: 4, sessionTimeoutMs: 30_000, ...limits },
+        logger: this.logger,
+      },
+      options,
+    );
+    await reading.run();
+  }
+
+  /** The slot's position is read before the connector's, which only grows: above it then means that somebody else moved the slot. */
+  async status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus> {
+    const capture = await this.options.capture.status();
+    const health = await this.connector.health(this.plan);
+    const captured = await this.options.capture.captured();
+    const { retainedBytes } = capture;
+    const none: CaptureStatus = { state: 'ready', gap: null, partitionGaps: [], trouble: health.trouble, retainedBytes, eventsBehind: null };
+    if (capture.state !== 'ready') return { ...none, state: capture.state, gap: capture.reason ?? 'what the connector captures from is gone at the source' };
+    if (captured === null) return { ...none, state: 'missing', gap: 'the publication at the source is gone' };
+    if (!health.exists) return { ...none, state: 'missing', gap: `the connector ${this.connector.name} does not exist in Kafka Connect` };
+    const topics = this.tablesByTopic(captured);
+    const ends = await this.client.offsetsOf(topics.keys());
+    const partitionGaps: readonly PartitionGap[] = gapsOf(checkpoints, ends, (topic) => topics.get(topic) ?? []);
+    return { ...none, gap: this.gapOf(health, capture.confirmed, checkpoints), partitionGaps, eventsBehind: eventsBehind(checkpoints, ends) };
+  }
+
+  private gapOf({ gap, committed, confirmable }: ConnectorHealth, confirmed: LogPosition | null, checkpoints: readonly Checkpoint[]): string | null {
+    if (gap !== null) return gap;
+    if (committed === null) return checkpoints.length === 0 ? null : `the connector ${this.connector.name} has no offset in Kafka Connect any more: where it went on is not known`;
+    if (this.options.capture.endpoint.connector !== 'postgresql' || confirmed === null || confirmable === null || confirmed.toBigInt() <= confirmable) return null;
+    return `the replication slot stands at ${confirmed.hex}, beyond what the connector ${this.connector.name} has delivered (${confirmable.toString(16).padStart(16, '0')}): somebody else moved it, or the connector's offset is an old one`;
+  }
+
+  async mark(position: LogPosition): Promise<StreamMark | null> {
+    const committed = await this.connector.committed();
+    if (committed === null || !hasPassed(committed, position)) return null;
+    // Only then: see `kafkaMark`.
+    const ends = await this.ends();
+    return ends === null ? null : kafkaMark(position, ends, { connector: this.options.capture.endpoint.connector, topicOf: (table) => this.topicOf(parseTableId(table)) });
+  }
+
+  async moment(position: LogPosition, table: string): Promise<StreamMoment> {
+    const { connector } = this.options.capture.endpoint;
+    return kafkaMoment(position, connector === 'sqlserver' ? [] : await this.client.offsets(this.topicOf(parseTableId(table))), connector);
+  }
+
+  revive(): Promise<void> {
+    return this.connector.revive();
+  }
+
+  captured(): Promise<ReadonlySet<string> | null> {
+    return this.options.capture.captured();
+  }
+
+  raiseCounter(): Promise<void> {
+    return this.options.capture.raiseCounter();
+  }
+
+  /** The topics stay unless the settings say otherwise: others may read them, and they end by their retention. */
+  async drop(): Promise<void> {
+    const topics = await this.capturedTopics();
+    await this.connector.drop();
+    await this.options.capture.drop();
+    if (this.options.topics.dropWithPipeline !== true) return;
+    const there = await this.existing(topics);
+    if (there.length > 0) await this.client.deleteTopics(there);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await Promise.all([this.client.close(), this.options.capture.close()]);
+  }
+
+  private topicOf(table: TableName): string {
+    const { connector, database } = this.options.capture.endpoint;
+    return topicOf({ connector, topicPrefix: this.options.topicPrefix, database }, table);
+  }
+
+  private get counterTopic(): string {
+    const { schema, table } = this.options.capture.counter;
+    return this.topicOf({ schema, name: table });
+  }
+
+  /** Topic → tables whose events are missing when it has a gap; of the counter's: all. */
+  private tablesByTopic(captured: ReadonlySet<string>): ReadonlyMap<string, readonly string[]> {
+    const tables = [...captured].map((id) => [this.topicOf(parseTableId(id)), [id]] as const).filter(([topic]) => topic !== this.counterTopic);
+    return new Map<string, readonly string[]>([...tables, [this.counterTopic, tables.flatMap(([, ids]) => ids)]]);
+  }
+
+  private async capturedTopics(): Promise<readonly string[]> {
+    const captured = await this.options.capture.captured();
+    return captured === null ? [] : [...this.tablesByTopic(captured).keys()];
+  }
+
+  private async existing(topics: readonly string[]): Promise<string[]> {
+    const there = new Set(await this.client.listTopics());
+    return topics.filter((topic) => there.has(topic));
+  }
+
+  /** Null: a topic is missing, or capture. */
+  private async ends(): Promise<Ends | null> {
+    const topics = await this.capturedTopics();
+    const ends = await this.client.offsetsOf(topics);
+    return topics.length > 0 && ends.size === topics.length ? ends : null;
+  }
+}

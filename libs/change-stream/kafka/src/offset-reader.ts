@@ -1,0 +1,77 @@
+import { ElstreamError } from '@elstream/core';
+import { type Kafka } from 'kafkajs';
+
+/** Offsets of a partition: `first` is the log's start, `end` the next to be written. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
+/** What we use of kafkajs's own; 2.2.4 declares none of it. */
+interface Cluster {
+  readonly brokerPool: { refreshMetadata(topics: readonly string[]): Promise<void> };
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
+  fetchTopicsOffset(topics: readonly { topic: string; fromBeginning: boolean; partitions: readonly { partition: number }[] }[]): Promise<readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[]>;
+}
+
+const READ_UNCOMMITTED = 0;
+
+/**
+ * Offsets of many topics in three requests a broker. kafkajs's admin asks twice per topic, keeps what it knows of leaders
+ * for minutes, and knows the end of *committed* records only (the last stable offset). That end will not do for R4: the
+ * broker marks a transaction's partitions as committed one after another, the connector's offsets perhaps before the rows,
+ * so that a committed source offset can be seen while the rows before it still lie above the last stable offset. Here
+ * `end` is the high watermark: whatever was written when it was asked for lies below, committed, aborted or open.
+ */
+export class OffsetReader {
+  private tail: Promise<unknown> = Promise.resolve();
+
+  private constructor(private readonly cluster: Cluster) {}
+
+  static async connect(kafka: Kafka): Promise<OffsetReader> {
+    const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster');
+    const create: unknown = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, unknown>)[symbol];
+    if (typeof create !== 'function') throw new ElstreamError('KAFKA', 'stop', 'this release of kafkajs is not the one that elstream was built with (2.2.4)');
+    const cluster = (create as (options: object) => Cluster)({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, isolationLevel: READ_UNCOMMITTED });
+    await cluster.connect();
+    return new OffsetReader(cluster);
+  }
+
+  /** @param topics all must exist */
+  read(topics: readonly string[]): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>> {
+    // One at a time: the cluster knows the leaders of the topics asked for last.
+    const run = this.tail.then(() => this.ask(topics));
+    this.tail = run.catch(() => undefined);
+    return run;
+  }
+
+  private async ask(topics: readonly string[]): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>> {
+    if (topics.length === 0) return new Map();
+    await this.cluster.brokerPool.refreshMetadata(topics);
+    const wanted = topics.map((topic) => ({ topic, partitions: this.cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId })) }));
+    const ask = async (fromBeginning: boolean): Promise<Map<string, Map<number, bigint>>> => {
+      const found = await this.cluster.fetchTopicsOffset(wanted.map((topic) => ({ ...topic, fromBeginning })));
+      return new Map(found.map(({ topic, partitions }) => [topic, new Map(partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))]));
+    };
+    // The start first: it is never above an end that is read later.
+    const first = await ask(true);
+    const end = await ask(false);
+    return new Map(wanted.map(({ topic, partitions }) => [topic, partitions.map(({ partition }) => rangeOf(topic, partition, first, end)).sort((a, b) => a.partition - b.partition)]));
+  }
+
+  close(): Promise<void> {
+    return this.cluster.disconnect();
+  }
+}
+
+type Found = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
+
+function rangeOf(topic: string, partition: number, firsts: Found, ends: Found): PartitionOffsets {
+  const first = firsts.get(topic)?.get(partition);
+  const end = ends.get(topic)?.get(partition);
+  if (first === undefined || end === undefined) throw new ElstreamError('KAFKA', 'retry', `partition ${String(partition)} of the topic ${topic} has no leader now`);
+  return { partition, first, end };
+}
