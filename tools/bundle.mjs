@@ -1,9 +1,10 @@
-// npm run bundle: one CommonJS file per service for the image, dist-bundle/<name>.cjs, needing Node and nothing else.
+// npm run bundle: one CommonJS file per service for the image, dist-bundle/<name>.cjs, and beside them what cannot be
+// in a file: they need Node of this platform and nothing else.
 // tsc first (it emits the metadata Nest injects by; esbuild does not), then esbuild over its output.
 //   --no-build   take the apps' dist folders as they are
 //   --out <dir>  elsewhere than ./dist-bundle
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,8 +26,14 @@ export const bundles = {
  */
 const optional = [
   '@fastify/static', '@grpc/grpc-js', '@grpc/proto-loader', '@nats-io/transport-node', '@nestjs/websockets', 'amqp-connection-manager', 'amqplib',
-  'class-transformer', 'class-validator', 'kafkajs', 'mqtt', 'pg-native',
+  'class-transformer', 'class-validator', 'mqtt', 'pg-native',
 ];
+
+/**
+ * Kafka's codecs are native: JavaScript that looks for a library of the platform among its optional dependencies. They
+ * stay packages, in `node_modules` beside the bundles; the image is built where it runs, so npm has installed the right one.
+ */
+const natives = ['snappy', 'lz4-napi'];
 
 /** Served by the gateway below /api/docs; nothing else of swagger-ui-dist is asked for. */
 const swaggerAssets = ['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js', 'favicon-16x16.png', 'favicon-32x32.png', 'LICENSE', 'NOTICE'];
@@ -60,7 +67,7 @@ export const options = {
   legalComments: 'none',
   define: { 'import.meta.url': '__importMetaUrl' },
   banner: { js: 'const __importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-  external: optional.flatMap((name) => [name, `${name}/*`]),
+  external: [...optional, ...natives].flatMap((name) => [name, `${name}/*`]),
   logLevel: 'warning',
 };
 
@@ -78,8 +85,30 @@ export async function bundle(outdir) {
   });
   if (warnings.length > 0) throw new Error('esbuild warned, see above: name what is optional in tools/bundle.mjs, install what is not');
   copySwaggerAssets(path.join(outdir, 'swagger-ui'));
-  writeFileSync(path.join(outdir, 'THIRD_PARTY.txt'), licences(Object.keys(metafile.inputs)));
+  const copied = copyNatives(outdir);
+  writeFileSync(path.join(outdir, 'THIRD_PARTY.txt'), licences([...Object.keys(metafile.inputs), ...copied.map((file) => `${path.relative(root, file)}/package.json`)]));
   return metafile;
+}
+
+/** Copies the natives with what is installed of their optional dependencies below `outdir`; the folders they come from. */
+export function copyNatives(outdir) {
+  const from = createRequire(path.join(root, 'libs/change-stream/kafka/package.json'));
+  return natives.flatMap((name) => {
+    const folder = packageFolder(from, name);
+    const { optionalDependencies = {}, dependencies = {} } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+    if (Object.keys(dependencies).length > 0) throw new Error(`${name} has dependencies now, which tools/bundle.mjs does not copy; adapt copyNatives`);
+    const within = createRequire(path.join(folder, 'package.json'));
+    const libraries = Object.keys(optionalDependencies).map((library) => [library, packageFolder(within, library)]).filter(([, at]) => at !== undefined);
+    if (libraries.length === 0) throw new Error(`${name} has no library for ${process.platform}-${process.arch}: run npm ci on this platform`);
+    const packages = [[name, folder], ...libraries];
+    for (const [as, at] of packages) cpSync(at, path.join(outdir, 'node_modules', as), { recursive: true, dereference: true });
+    return packages.map(([, at]) => at);
+  });
+}
+
+/** Where a package is installed; packages need not export their package.json. Undefined: it is not. */
+function packageFolder(from, name) {
+  return from.resolve.paths(name).map((folder) => path.join(folder, name)).find((folder) => existsSync(path.join(folder, 'package.json')));
 }
 
 function copySwaggerAssets(to) {

@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import preset from '../../../jest.preset.cjs';
-import { bundles, options } from '../../../tools/bundle.mjs';
+import { bundles, copyNatives, options } from '../../../tools/bundle.mjs';
 import { root } from '../../../tools/lint/boundaries.mjs';
 
 const [, swc] = preset.transform['^.+\\.ts$'];
@@ -26,3 +26,4 @@ const fromSources = {
 
 const entries = Object.entries(bundles).map(([name, built]) => [name, path.join(root, built.replace('/dist/', '/src/').replace(/\.js$/, '.ts'))]);
 await build({ ...options, entryPoints: Object.fromEntries(entries), outdir: process.argv[2], plugins: [fromSources] });
+copyNatives(process.argv[2]);
