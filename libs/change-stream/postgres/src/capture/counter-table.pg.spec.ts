@@ -105,7 +105,7 @@ describe('a counter table that is another one', () => {
 });
 
 describe('a role without rights', () => {
-  it('is told what a DBA can run, step by step, after which it prepares and drops', async () => {
+  it('is told what a DBA can run, step by step, after which it prepares, raises and drops', async () => {
     await using context = await captureContext();
     const { db } = context;
     const role = await context.role();
@@ -116,15 +116,21 @@ describe('a role without rights', () => {
       return (error as Error).message;
     };
     const doings: string[] = [];
-    for (let message = await refusal(); doings.length < 3; message = await refusal()) {
+    while (doings.length < 3) {
+      const message = await refusal();
       doings.push(/may not (.*?) at the source/.exec(message)?.[1] ?? message);
       await db.query(message.slice(message.indexOf('let a DBA run: ') + 'let a DBA run: '.length));
-      if (doings.length === 3) break;
     }
     expect(doings).toEqual(['make the counter table elstream.counter', 'publish the tables', 'make a replication slot']);
     expect((await capture.prepare([])).created).toBe(true);
     await capture.raiseCounter();
     expect((await capture.status()).state).toBe('ready');
+    await expect(capture.drop()).rejects.toMatchObject({ code: 'SOURCE_RIGHTS', message: matching(/let a DBA run: DROP PUBLICATION/) });
+    await db.query(`DROP PUBLICATION ${quoted(context.publicationName)}`);
+    await capture.drop();
+    expect(await capture.status()).toMatchObject({ state: 'missing' });
+    // Not ours to drop, so it stays, without our row.
+    expect(await db.query('SELECT * FROM elstream.counter')).toEqual([]);
   });
 
   it('is told the grants where the counter table is there but not for it', async () => {

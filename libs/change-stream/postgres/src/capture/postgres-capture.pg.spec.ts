@@ -102,6 +102,22 @@ describe('prepare', () => {
     expect(await capture.captured()).toEqual(new Set(['public.t']));
   });
 
+  it('takes no slot for its own that a connector has made in the same moment', async () => {
+    await using context = await captureContext();
+    const { db } = context;
+    const capture = await context.capture();
+    const holder = await db.client();
+    await holder.query(`SELECT pg_advisory_lock(hashtextextended('elstream counter table', 0))`);
+    const preparing = capture.prepare([]);
+    const refused = expect(preparing).rejects.toMatchObject({ code: 'SLOT_RACE', recovery: 'retry' });
+    await eventually(async () => (await db.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)).length === 1);
+    await db.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [context.slotName]);
+    await holder.query('SELECT pg_advisory_unlock_all()');
+    await refused;
+    expect((await capture.status()).state).toBe('missing');
+    expect((await capture.prepare([])).created).toBe(true);
+  });
+
   it('makes a slot anew that a connector still reads, and one whose log the server removed', async () => {
     await using server = await startOwnServer({ max_slot_wal_keep_size: '1MB', max_wal_size: '32MB', min_wal_size: '32MB', wal_keep_size: '0' });
     await using context = await captureContext(await server.createDatabase());

@@ -9,7 +9,10 @@ import { COUNTER_TABLE, counterMapping, dropCounter, ensureCounter, raiseCounter
 import { withRights, type RightsCase } from './source-rights';
 
 export interface PostgresCaptureOptions {
-  /** `postgres://user:password@host:port/database`, also the connector's; the role needs REPLICATION and CREATE on the database, and owns the tables. Never logged. */
+  /**
+   * `postgres://user:password@host:port/database`, also the connector's; the role needs REPLICATION, and owns tables and publication or has a DBA
+   * run what `prepare` asks for: a connector that takes no snapshot reads no table. Never logged.
+   */
   readonly url: string;
   /** The source's address as seen from Kafka Connect. */
   readonly endpoint: { readonly host: string; readonly port: number };
@@ -30,7 +33,10 @@ export interface PostgresCaptureOptions {
   readonly logger?: Logger;
 }
 
-/** The connector names topics after the relation that is sent: partitions have to come as their root. */
+/**
+ * The connector names topics after the relation that is sent: partitions have to come as their root, those made later too.
+ * The price: a TRUNCATE of a single partition is not in the log's messages, and only validation sees it.
+ */
 const SHAPE = { viaRoot: true };
 
 /**
@@ -140,9 +146,10 @@ class PostgresCapture implements CaptureSource {
 
   async drop(): Promise<void> {
     const slot = await readSlot(this.dataSource, this.options.slotName);
+    const { publicationName } = this.options;
     if (slot?.ours === true) await this.dropSlot();
-    await dropPublication(this.dataSource, this.options.publicationName);
     await dropCounter(this.dataSource, this.row);
+    await withRights(this.rightsOf('drop the publication', `DROP PUBLICATION IF EXISTS ${quoteName(publicationName)}`), () => dropPublication(this.dataSource, publicationName));
   }
 
   async close(): Promise<void> {
