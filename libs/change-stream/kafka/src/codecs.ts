@@ -1,18 +1,24 @@
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { decompress as decompressZstdInJs } from 'fzstd';
+import type * as Lz4 from 'lz4-napi';
+import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
+import type * as Snappy from 'snappy';
 import { ElstreamError } from '@elstream/core';
 
 /** Node 22.15 and newer have zstd of their own, several times faster; Node 20's types do not know it. */
 const native = zlib as { zstdCompressSync?: (bytes: Uint8Array) => Buffer; zstdDecompressSync?: (bytes: Uint8Array) => Buffer };
 
 /** Both are native and made for one platform: loaded when a batch needs them, so that nothing else ends for want of them. */
-const snappy = () => load('snappy', () => import('snappy'));
-const lz4 = () => load('lz4-napi', () => import('lz4-napi'));
+const snappy = (): typeof Snappy => load('snappy') as typeof Snappy;
+const lz4 = (): typeof Lz4 => load('lz4-napi') as typeof Lz4;
 
-async function load<M>(name: string, module: () => Promise<M>): Promise<M> {
+/** Found beside this file or the bundle it is in, where tools/bundle.mjs lays them; no bundler follows it. */
+const requireHere = createRequire(__filename);
+
+function load(name: 'snappy' | 'lz4-napi'): unknown {
   try {
-    return await module();
+    return requireHere(name);
   } catch (cause) {
     throw new ElstreamError('KAFKA_CODEC', 'stop', `a batch is packed with ${name === 'snappy' ? 'snappy' : 'lz4'}, whose package ${name} cannot be loaded here; install it for this platform beside the program (npm install ${name}); what is written from now on can do without by stream.compression: gzip`, { cause });
   }
@@ -24,7 +30,7 @@ const JAVA_SNAPPY_HEAD = 16;
 
 /** Clients in Java write Snappy in blocks with a head, others (librdkafka among them) as one block without. */
 export async function uncompressSnappy(bytes: Buffer): Promise<Buffer> {
-  const { uncompress } = await snappy();
+  const { uncompress } = snappy();
   if (!bytes.subarray(0, JAVA_SNAPPY.length).equals(JAVA_SNAPPY)) return asBuffer(await uncompress(bytes));
   const blocks: Buffer[] = [];
   for (let at = JAVA_SNAPPY_HEAD; at < bytes.length; ) {
@@ -51,8 +57,8 @@ function compressZstd(bytes: Buffer): Buffer {
 
 /** kafkajs brings gzip; the others are added to its table, which is one for the process. */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = () => ({ compress: async ({ buffer }: Encoder) => (await snappy()).compress(buffer), decompress: uncompressSnappy });
-  CompressionCodecs[CompressionTypes.LZ4] = () => ({ compress: async ({ buffer }: Encoder) => (await lz4()).compressFrame(buffer), decompress: async (bytes: Buffer) => (await lz4()).decompressFrame(bytes) });
+  CompressionCodecs[CompressionTypes.Snappy] = () => ({ compress: ({ buffer }: Encoder) => snappy().compress(buffer), decompress: uncompressSnappy });
+  CompressionCodecs[CompressionTypes.LZ4] = () => ({ compress: ({ buffer }: Encoder) => lz4().compressFrame(buffer), decompress: (bytes: Buffer) => lz4().decompressFrame(bytes) });
   CompressionCodecs[CompressionTypes.ZSTD] = () => ({ compress: ({ buffer }: Encoder) => Promise.resolve(compressZstd(buffer)), decompress: (bytes: Buffer) => Promise.resolve(uncompressZstd(bytes)) });
 }
 
