@@ -16,6 +16,7 @@ const ELEMENTS: readonly (readonly [RegExp, ColumnType])[] = [
   [/^(?:double precision|float8)$/, { kind: 'float', bits: 64 }],
   [/^(?:boolean|bool)$/, { kind: 'boolean' }],
   [/^(?:text|character|varchar|bpchar|char\b)/, TEXT],
+  [/^jsonb?$/, { kind: 'json' }],
   [/^uuid$/, { kind: 'uuid' }],
   [/^bytea$/, { kind: 'binary' }],
   [/^date$/, { kind: 'date' }],
@@ -32,7 +33,7 @@ const BARE = /^(?!null$)[^\s{},"\\]+$/i;
 export function arrayReader(column: CellColumn, readerOf: (column: CellColumn) => CellReader): CellReader {
   const native = column.native.replace(/\[\]$/, '');
   const type = elementType(native);
-  const wire: Wire = column.wire.as === 'array' ? column.wire.items : itemWire(column, type, native);
+  const wire: Wire = column.wire.as === 'array' && column.wire.items.as !== 'plain' ? column.wire.items : itemWire(column, type, native);
   const read = readerOf({ ...column, native, type, wire });
   return (scanner) => {
     if (scanner.kind === Token.String && column.placeholder.isText(scanner.text())) return undefined;
@@ -42,7 +43,7 @@ export function arrayReader(column: CellColumn, readerOf: (column: CellColumn) =
 }
 
 function itemWire(column: CellColumn, type: ColumnType, native: string): Wire {
-  return column.wire.as === 'plain' ? wireOfHandling(type, { native, handling: column.handling }) : column.wire;
+  return column.wire.as === 'plain' || column.wire.as === 'array' ? wireOfHandling(type, { native, handling: column.handling }) : column.wire;
 }
 
 function elementType(native: string): ColumnType {
@@ -51,7 +52,7 @@ function elementType(native: string): ColumnType {
   return scale === undefined ? type : { kind: 'decimal', precision: null, scale: Number(scale) };
 }
 
-function elements(scanner: JsonScanner, read: CellReader, { placeholder }: CellColumn): EventCell {
+function elements(scanner: JsonScanner, read: CellReader, { placeholder, connector, native }: CellColumn): EventCell {
   scanner.enter();
   const cells: EventCell[] = [];
   for (let first = true; scanner.more(first); first = false) {
@@ -62,11 +63,16 @@ function elements(scanner: JsonScanner, read: CellReader, { placeholder }: CellC
   if (cells.length === 1 && (cells[0] === undefined || cells[0] === placeholder.uuid)) return undefined;
   const { byteTexts } = placeholder;
   if (cells.length === byteTexts.length && cells.every((cell, i) => cell === byteTexts[i])) return undefined;
+  // The elements of an array of several dimensions, which Debezium does not know of, arrive as NULL.
+  if (cells.length > 0 && connector === 'postgresql' && cells.every((cell) => cell === null)) throw new FieldError('DEBEZIUM_VALUE', 'is an array of NULLs, as which Debezium writes arrays of several dimensions too; it is read again when the dead letter is replayed');
+  const isBox = native.startsWith('box');
   // An element that looks like the placeholder beside others is a value like any other.
-  return `{${cells.map((cell) => quoted(cell === undefined ? placeholder.value : cell)).join(',')}}`;
+  return `{${cells.map((cell) => quoted(cell === undefined ? placeholder.value : cell, isBox)).join(isBox ? ';' : ',')}}`;
 }
 
-function quoted(cell: string | null): string {
+/** Elements of a box[] have their own delimiter, so that a comma need not be quoted. */
+function quoted(cell: string | null, isBox: boolean): string {
   if (cell === null) return 'NULL';
+  if (isBox) return cell;
   return BARE.test(cell) ? cell : `"${cell.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -1,15 +1,17 @@
 import { type ColumnType, type EventCell } from '@elstream/core';
-import { binaryText, bitsText, bytesFromBase64 } from './cells/binary';
+import { binaryText, bytesFromBase64 } from './cells/binary';
 import { decimalFromBytes, decimalFromText } from './cells/decimal';
 import { floatText } from './cells/float';
-import { intervalText } from './cells/interval';
+import { atScale, decimalFromDouble } from './cells/own-text';
 import { dateFromDays, dateFromIso, timeFromIso, timeFromUnits, timestampFromIso, timestampFromUnits, type TimestampColumn } from './cells/temporal';
 import { FieldError } from './field-error';
 import { type Connector, type HandlingModes } from './handling';
 import { Token, type JsonScanner } from './json/json-scanner';
 import { END, ObjectShape } from './json/object-shape';
 import { type Placeholder } from './placeholder';
-import { arrayReader } from './array-reader';
+import { misfit, textOf } from './misfit';
+import { otherReader } from './other-reader';
+import { refusalOf } from './refusal';
 import { precisionOf, type Wire } from './wire';
 
 /**
@@ -30,9 +32,10 @@ export interface CellColumn {
 /** Conversion is by the *column's* type; the wire form says how to read it, and one that does not fit the type is refused. */
 export function cellReader(column: CellColumn): CellReader {
   const { type, wire } = column;
-  if (wire.as === 'refused') {
+  const refusal = wire.as === 'refused' ? wire.why : refusalOf(column);
+  if (refusal !== null) {
     return () => {
-      throw new FieldError('DEBEZIUM_TYPE', wire.why);
+      throw new FieldError('DEBEZIUM_TYPE', refusal);
     };
   }
   switch (type.kind) {
@@ -56,14 +59,10 @@ export function cellReader(column: CellColumn): CellReader {
     case 'timestamp':
       return temporalReader(column);
     case 'other':
-      return otherReader(column);
+      return otherReader(column, cellReader);
   }
   (type) satisfies never;
   return (scanner) => misfit(scanner, 'known');
-}
-
-function textOf(scanner: JsonScanner, what: string): string {
-  return scanner.kind === Token.String ? scanner.text() : misfit(scanner, what);
 }
 
 const UUID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
@@ -90,15 +89,17 @@ function integerReader(bits: 16 | 32 | 64): CellReader {
   };
 }
 
-function decimalReader({ wire, placeholder }: CellColumn): CellReader {
+function decimalReader({ type, wire, connector, handling, placeholder }: CellColumn): CellReader {
+  const { precision, scale } = type.kind === 'decimal' ? type : { precision: null, scale: null };
+  const isDouble = connector === 'postgresql' && handling.decimal === 'double';
   return (scanner) => {
-    if (scanner.kind === Token.Number) return decimalFromText(scanner.text());
+    if (scanner.kind === Token.Number) return isDouble ? decimalFromDouble(scanner.text(), { precision, scale }) : atScale(decimalFromText(scanner.text()), scale);
     if (scanner.kind === Token.Object) return variableScale(scanner);
     // Base64 and digits can look alike: without a scale no text is taken for either.
     if (scanner.kind !== Token.String || wire.as === 'variable') return misfit(scanner, 'a decimal');
     const text = scanner.text();
-    if (wire.as === 'decimal') return placeholder.isBase64(text) ? undefined : decimalFromBytes(bytesFromBase64(text), wire.scale);
-    return placeholder.isText(text) ? undefined : decimalFromText(text);
+    if (wire.as === 'decimal') return placeholder.isBase64(text) ? undefined : atScale(decimalFromBytes(bytesFromBase64(text), wire.scale), scale);
+    return placeholder.isText(text) ? undefined : atScale(decimalFromText(text), scale);
   };
 }
 
@@ -137,10 +138,13 @@ function binaryReader({ wire, placeholder }: CellColumn): CellReader {
 function temporalReader({ type, wire, native, connector }: CellColumn): CellReader {
   const read = temporalText(type, wire, { zone: 'zone' in type && type.zone, precision: precisionOf(native), wraps: connector === 'sqlserver' });
   const asText = wire.as === 'iso';
+  const midnight = type.kind === 'time' && asText && connector === 'postgresql' ? '00:00:00' : null;
   const what = `${type.kind} as the settings have it (time.precision.mode)`;
   return (scanner) => {
     if (read === null || (asText ? scanner.kind !== Token.String : scanner.kind !== Token.Number)) return misfit(scanner, what);
-    return read(scanner.text());
+    const text = read(scanner.text());
+    if (text === midnight) throw new FieldError('DEBEZIUM_VALUE', 'is 00:00:00, as which Debezium writes 24:00:00 too; set time.precision.mode=microseconds');
+    return text;
   };
 }
 
@@ -157,70 +161,4 @@ function temporalText(type: ColumnType, wire: Wire, column: TimestampColumn): ((
     default:
       return null;
   }
-}
-
-/** Types carried in their lossless text form. */
-function otherReader(column: CellColumn): CellReader {
-  const { wire, native, placeholder } = column;
-  if (/\[\]$/.test(native)) return arrayReader(column, cellReader);
-  if (/^hstore$/i.test(native)) return cellReader({ ...column, wire: { as: 'refused', why: 'is an hstore, whose own text Debezium does not send; leave the column out' } });
-  switch (wire.as) {
-    case 'bits':
-      return bitsReader(wire.length, placeholder);
-    case 'binary':
-      return binaryReader(column);
-    case 'decimal':
-      return decimalReader(column);
-    default:
-      return plainReader(column);
-  }
-}
-
-function bitsReader(length: number | null, placeholder: Placeholder): CellReader {
-  return (scanner) => {
-    const text = textOf(scanner, 'a bit string');
-    if (placeholder.isBase64(text)) return undefined;
-    if (length === null) throw new FieldError('DEBEZIUM_TYPE', 'is a bit string of varying length, which Debezium does not send; leave the column out');
-    return bitsText(bytesFromBase64(text), length);
-  };
-}
-
-function plainReader({ native, placeholder }: CellColumn): CellReader {
-  const isBit = /^bit/i.test(native);
-  const isInterval = /^interval/i.test(native);
-  return (scanner) => {
-    switch (scanner.kind) {
-      case Token.String: {
-        const text = scanner.text();
-        if (placeholder.isText(text)) return undefined;
-        return isInterval ? intervalText(text) : text;
-      }
-      case Token.Number:
-        if (isInterval) throw new FieldError('DEBEZIUM_TYPE', 'is a duration in microseconds, in which months are lost; set interval.handling.mode=string');
-        return scanner.whole ? scanner.text() : misfit(scanner, 'a text');
-      case Token.True:
-        return isBit ? '1' : 't';
-      case Token.False:
-        return isBit ? '0' : 'f';
-      case Token.Null:
-        return null;
-      case Token.Object:
-      case Token.Array:
-        return misfit(scanner, 'a text');
-    }
-  };
-}
-
-const FOUND: Readonly<Record<Token, string>> = {
-  [Token.String]: 'a string',
-  [Token.Number]: 'a number',
-  [Token.True]: 'a boolean',
-  [Token.False]: 'a boolean',
-  [Token.Null]: 'null',
-  [Token.Object]: 'an object',
-  [Token.Array]: 'an array',
-};
-
-function misfit(scanner: JsonScanner, expected: string): never {
-  throw new FieldError('DEBEZIUM_TYPE', `is ${FOUND[scanner.kind]} in the event, expected ${expected}; check the connector's handling modes, or plan the table anew (prepare)`);
 }

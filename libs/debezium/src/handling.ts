@@ -27,7 +27,7 @@ export interface DecoderOptions {
 }
 
 /** @throws ElstreamError DEBEZIUM_PLAN (refuse) naming the column or setting */
-export function checkOptions({ mapping, natives, handling }: DecoderOptions): void {
+export function checkOptions({ mapping, natives, handling, connector }: DecoderOptions): void {
   const refuse = (message: string, setting?: string): never => {
     throw new ElstreamError('DEBEZIUM_PLAN', 'refuse', message, { place: { table: mapping.id, ...(setting === undefined ? {} : { setting }) } });
   };
@@ -35,6 +35,11 @@ export function checkOptions({ mapping, natives, handling }: DecoderOptions): vo
   for (const index of mapping.key) {
     const column = mapping.columns[index];
     if (column === undefined || column.mask !== null) refuse(`column ${column?.source ?? String(index)} of ${mapping.id} is masked and a key column; leave its mask out or give the table another key`);
+  }
+  // PostgreSQL's years outside 1677 to 2262 are NULL in the event, without a word.
+  if (connector === 'postgresql' && handling.time === 'nanoseconds') {
+    const lost = mapping.columns.find(({ type }) => type.kind === 'timestamp' && !type.zone);
+    if (lost !== undefined) refuse(`column ${lost.source} of ${mapping.id} is a timestamp, most years of which time.precision.mode=nanoseconds writes as NULL; set it to microseconds`, 'time.precision.mode');
   }
   if (!/^[\x20-\x7e]+$/.test(handling.unavailableValue) || /["\\]/.test(handling.unavailableValue)) {
     refuse('unavailable.value.placeholder must be printable ASCII without quotes and backslashes', 'unavailable.value.placeholder');

@@ -17,6 +17,8 @@ export type Wire =
   | { readonly as: 'days' }
   | { readonly as: 'units'; readonly digits: UnitDigits }
   | { readonly as: 'iso' }
+  /** A label, said by its schema to be one. */
+  | { readonly as: 'enum' }
   | { readonly as: 'array'; readonly items: Wire }
   /** Cannot be read without loss. */
   | { readonly as: 'refused'; readonly why: string };
@@ -61,6 +63,7 @@ export function wireOfSchema(schema: SchemaField, type: ColumnType, { handling, 
     const scale = schema.parameters?.['scale'];
     return scale !== undefined && /^-?\d+$/.test(scale) ? { as: 'decimal', scale: Number(scale) } : { as: 'refused', why: 'has a decimal schema without a scale' };
   }
+  if (name === 'io.debezium.data.Enum') return { as: 'enum' };
   if (name === 'io.debezium.data.Bits') return { as: 'bits', length: bitLength(schema.parameters?.['length'] ?? native) };
   if (schema.type === 'array') return { as: 'array', items: schema.items === undefined ? { as: 'plain' } : wireOfSchema(schema.items, type, { handling, native }) };
   if (schema.type === 'map') return { as: 'refused', why: 'is a map; set hstore.handling.mode=json and carry it as text, or leave the column out' };
@@ -122,7 +125,7 @@ function bitLength(text: string): number | null {
   return digits === undefined || length > 100_000 ? null : length;
 }
 
-function encodingOf({ binary }: HandlingModes): BinaryEncoding {
+export function encodingOf({ binary }: HandlingModes): BinaryEncoding {
   return binary === 'bytes' ? 'base64' : binary;
 }
 

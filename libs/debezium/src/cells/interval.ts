@@ -3,9 +3,13 @@ import { fractionOf } from './calendar';
 
 const ISO = /^P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?)(\d+)(?:\.(\d{1,9}))?S)?)?$/;
 
+const ZERO = 'P0Y0M0DT0H0M0S';
+
 /** `interval.handling.mode=string` → PostgreSQL's `IntervalStyle postgres`: `1 year 2 mons -3 days +04:05:06.78`. */
 export function intervalText(text: string): string {
   const parts = ISO.exec(text);
+  // Debezium asks the driver for the parts, which are all 0 for PostgreSQL's infinities.
+  if (text === ZERO) throw new FieldError('DEBEZIUM_VALUE', 'is an interval of 0, as which Debezium writes infinity and -infinity too; it is read again when the dead letter is replayed');
   if (parts === null || text === 'P') throw new FieldError('DEBEZIUM_VALUE', 'is not an ISO interval');
   const [years, months, days, hours, minutes, seconds] = [parts[1], parts[2], parts[3], parts[4], parts[5], parts[7]].map((part) => Number(part ?? '0'));
   const allMonths = (years ?? 0) * 12 + (months ?? 0);

@@ -11,12 +11,25 @@ const ISO_TIMESTAMP = /^([+-]?\d{4,9})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\
 /** The common case, cut instead of computed. */
 const ISO_UTC = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 
-/** PostgreSQL's infinities as its JDBC driver counts them (ms), and as that instant in ISO. Not an instant anyone stores. */
+/**
+ * PostgreSQL's infinities as its JDBC driver counts them (ms), taken for a number of whatever unit, and as that instant in
+ * ISO; those of dates are their own. The positive timestamps are instants nobody stores, the others lie outside PostgreSQL's range.
+ */
 const INFINITE: ReadonlyMap<string, string> = new Map([
   ['9223372036825200000', 'infinity'],
   ['-9223372036832400000', '-infinity'],
   ['+292278994-08-16T23:00:00Z', 'infinity'],
   ['-292275055-05-16T23:00:00Z', '-infinity'],
+  ['+294247-01-10T04:00:25.2Z', 'infinity'],
+  ['-290308-12-21T19:59:27.6Z', '-infinity'],
+  ['-5877611-06-21Z', 'infinity'],
+  ['-5877611-06-22Z', '-infinity'],
+  ['infinity', 'infinity'],
+  ['-infinity', '-infinity'],
+]);
+const INFINITE_DAYS: ReadonlyMap<string, string> = new Map([
+  ['-2147472692', 'infinity'],
+  ['-2147472691', '-infinity'],
 ]);
 
 /** What the column's own type says about its timestamps. */
@@ -31,13 +44,17 @@ export interface TimestampColumn {
 /** Days since 1970-01-01. */
 export function dateFromDays(text: string): string {
   if (!INTEGER.test(text) || text.length > 11) throw new FieldError('DEBEZIUM_VALUE', 'is no number of days');
+  const infinite = INFINITE_DAYS.get(text);
+  if (infinite !== undefined) return infinite;
   const date = dateOf(Number(text));
   return date.text + date.era;
 }
 
 export function dateFromIso(text: string): string {
+  const infinite = text.length > 11 ? INFINITE.get(text) : undefined;
+  if (infinite !== undefined) return infinite;
   const parts = ISO_DATE.exec(text);
-  if (parts === null) return INFINITE.get(text) ?? refuse('an ISO date');
+  if (parts === null) return refuse('an ISO date');
   const date = named(Number(parts[1]), parts[2] ?? '', parts[3] ?? '');
   return date.text + date.era;
 }
@@ -66,6 +83,7 @@ export function timeFromIso(text: string, zone: boolean): string {
 export function timestampFromUnits(text: string, unit: UnitDigits, column: TimestampColumn): string {
   const infinite = column.wraps ? undefined : INFINITE.get(text);
   if (infinite !== undefined) return infinite;
+  if (!column.wraps && unit === 6) refuseOverflow(text);
   const count = unit === 9 && column.wraps ? unwrapped(text) : text;
   const { seconds, fraction } = split(count, unit);
   // The end of a period, cut by a unit coarser than the column: no other value of year 9999's last unit is in use.
@@ -114,6 +132,17 @@ function unwrapped(text: string): string {
     if (full % 100n === 0n && full >= BigInt(FIRST_SECOND) * 1_000_000_000n && full < BigInt(LAST_SECOND + 1) * 1_000_000_000n) return full.toString();
   }
   throw new FieldError('DEBEZIUM_VALUE', 'is a wrapped number of nanoseconds outside the years 1 to 9999');
+}
+
+/** 4714-11-24 BC, PostgreSQL's first day, in microseconds. */
+const FIRST_MICROS = -210_866_803_200_000_000n;
+const LAST_MICROS = 9_223_372_036_854_775_807n;
+
+/** In PostgreSQL's last 30 years seconds are cut to fit 64 bits before the fraction is added: what is left of them tells nothing. */
+function refuseOverflow(text: string): void {
+  if (text.length < 19 || !INTEGER.test(text)) return;
+  const value = BigInt(text);
+  if (value < FIRST_MICROS || value >= LAST_MICROS) throw new FieldError('DEBEZIUM_VALUE', 'is a timestamp outside the 64 bits of a count of microseconds; set time.precision.mode=isostring');
 }
 
 /** Whole seconds, rounded down, and what is left of them as `.digits`. */
