@@ -30,6 +30,7 @@ describe('explainFailure', () => {
     ['org.apache.kafka.common.errors.TimeoutException: Topic shop.public.item not present in metadata after 60000 ms.', 'person', /topic/],
     ['org.apache.kafka.common.errors.TimeoutException: Expiring 1 record(s)', 'retry', /brokers/],
     ['org.apache.kafka.common.errors.ProducerFencedException: There is a newer producer with the same transactionalId which fences the current one.', 'retry', /another instance/],
+    ["io.debezium.DebeziumException: Table 'a.b' has columns that differ only by case. Column name: 'X'.", 'person', /differ only by case/],
     ['io.debezium.DebeziumException: Failed to properly convert data value for \'public.item.at\' of type timestamptz', 'person', /cannot convert/],
   ])('says of "%s": %s', (cause, kind, reason) => {
     const said = explainFailure(wrapped(cause));

@@ -59,7 +59,8 @@ function commonSettings(options: PlanOptions, handling: HandlingModes): Settings
     'heartbeat.interval.ms': String(options.heartbeatMs ?? 1_000),
     // R11: the queue is bounded in bytes, not only in events.
     'max.queue.size.in.bytes': String(64 * 1024 * 1024),
-    // A source that cannot be reached for a minute becomes a failed task that somebody sees; whoever watches starts it again.
+    // Faults while streaming become a failed task within a minute, which whoever watches sees and starts again. A task that
+    // cannot even begin (host, password) is *not* counted: it stays RUNNING without an end; `ConnectClient.validate` tells why.
     'errors.max.retries': '12',
     'retriable.restart.connector.wait.ms': '5000',
     ...converterSettings('key', false),
