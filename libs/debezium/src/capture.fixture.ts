@@ -124,7 +124,7 @@ export class CaptureContext implements AsyncDisposable {
     const kafka = new Kafka({ brokers: this.servers.brokers.split(','), logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
-    const consumer = kafka.consumer({ groupId: `read-${randomBytes(6).toString('hex')}`, maxBytesPerPartition: 32 * 1024 * 1024 });
+    const consumer = kafka.consumer({ groupId: `read-${randomBytes(6).toString('hex')}`, maxBytesPerPartition: 32 * 1024 * 1024, maxWaitTimeInMs: 200 });
     try {
       await this.until(connector, async () => (await admin.listTopics()).includes(topic), () => `the topic ${topic} is not there`);
       const found: RecordedEvent[] = [];

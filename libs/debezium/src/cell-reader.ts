@@ -131,7 +131,8 @@ function binaryReader({ wire, placeholder }: CellColumn): CellReader {
   const { encoding } = wire;
   return (scanner) => {
     const text = textOf(scanner, 'binary');
-    return placeholder.isEncoded(text, encoding) ? undefined : binaryText(text, encoding);
+    // In hex mode it is not encoded.
+    return placeholder.isText(text) || placeholder.isEncoded(text, encoding) ? undefined : binaryText(text, encoding);
   };
 }
 

@@ -61,10 +61,14 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
   private readonly payload: PayloadFinder<CellReaders>;
   private readonly mapping: TableMapping;
   private readonly masked: readonly number[];
+  /** Columns of which an update's NULL may be a value that was not sent. */
+  private readonly maybeUnsent: readonly number[];
 
   constructor(private readonly options: DecoderOptions) {
     this.mapping = options.mapping;
     this.masked = this.mapping.columns.flatMap((column, index) => (column.mask === null ? [] : [index]));
+    const nullable = options.connector === 'postgresql' && options.handling.binary.startsWith('base64');
+    this.maybeUnsent = this.mapping.columns.flatMap(({ type }, index) => (nullable && type.kind === 'binary' ? [index] : []));
     const rows = new RowReader(options);
     this.rows = rows;
     this.keys = new KeyReader(this.mapping, rows);
@@ -187,6 +191,8 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     if (row === null) return this.poison(record, parts, 'DEBEZIUM_ENVELOPE', `an event with op ${parts.op ?? ''} has no row in after`);
     const key = keyIn(mapping, row);
     if (key === null) return this.keyMissing(record, parts);
+    const hidden = parts.op === 'u' ? this.maybeUnsent.find((index) => row[index] === null) : undefined;
+    if (hidden !== undefined) return this.poison(record, parts, 'DEBEZIUM_VALUE', `column ${mapping.columns[hidden]?.source ?? ''} of ${mapping.id} is NULL, as which Debezium writes an unchanged toasted bytea too unless binary.handling.mode=bytes; set it`);
     const old = parts.op === 'u' ? keyIn(mapping, parts.before) : null;
     for (const index of this.masked) row[index] = applyMask(row[index], mapping.columns[index]?.mask ?? null);
     return {

@@ -41,7 +41,7 @@ interface Mode {
 const MODES: readonly Mode[] = [
   { handling: modes('isostring', 'string', 'base64'), schemas: false, lost: MIDNIGHT },
   { handling: modes('isostring', 'string', 'base64'), schemas: true, lost: MIDNIGHT },
-  { handling: modes('microseconds', 'string', 'base64'), schemas: false, lost: LAST_YEAR },
+  { handling: modes('microseconds', 'string', 'bytes'), schemas: false, lost: LAST_YEAR },
   { handling: modes('adaptive', 'string', 'bytes'), schemas: true, lost: LAST_YEAR },
   { handling: modes('adaptive_time_microseconds', 'double', 'base64-url-safe'), schemas: false, lost: [...LAST_YEAR, ...LARGE_DECIMALS] },
   { handling: modes('connect', 'string', 'hex'), schemas: true, lost: MICROS },

@@ -42,6 +42,7 @@ export function refusedColumns({ mapping, natives, connector, handling }: Decode
 
 function partlyLost(type: ColumnType, { connector, handling }: Pick<Column, 'connector' | 'handling'>): string | null {
   if (connector !== 'postgresql') return null;
+  if (type.kind === 'binary' && handling.binary.startsWith('base64')) return `is a bytea, of which binary.handling.mode=${handling.binary} writes an unchanged toasted value as NULL; set it to bytes`;
   if (type.kind === 'time' && handling.time === 'isostring') return 'is a time, of which time.precision.mode=isostring writes 24:00:00 as 00:00:00; set it to microseconds';
   // Not for the decoder to find: what is outside is NULL in the event.
   if (type.kind === 'timestamp' && !type.zone && handling.time === 'nanoseconds') return 'is a timestamp, which time.precision.mode=nanoseconds holds from 1677 to 2262 only; set it to microseconds';
