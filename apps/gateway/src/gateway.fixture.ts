@@ -150,7 +150,7 @@ function overviewOf(store: ControlStore): GatewayServices['overview'] {
     pipeline: async (name): Promise<PipelineOverview> => {
       const record = await store.readPipeline(name);
       const [active] = await store.readRuns({ pipeline: name, states: ['pending', 'running'], limit: 1 });
-      const shown = { lagMs: 12, eventsApplied: 3, retainedBytes: 250_000, position: '00', tables: [] };
+      const shown = { lagMs: 12, eventsApplied: 3, retainedBytes: 250_000, eventsBehind: 7n, captureTrouble: null, position: '00', tables: [] };
       const { paused = false, streamError = null, gapReason = null } = record ?? {};
       return { name, paused, streamError, gapReason, ...shown, activeRunId: active?.id ?? null, activeRuns: active === undefined ? [] : [{ id: active.id, lane: laneOf(active.stages) }] };
     },

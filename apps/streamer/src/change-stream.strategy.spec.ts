@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { Controller, Module, UseFilters, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
-import type { ChangeStream, ReadOptions } from '@elstream/change-stream';
-import { ElstreamError, LogPosition, silentLogger, silentTracer, sleep, StreamOffset, type Checkpoint } from '@elstream/core';
+import { consumeDirect, type ChangeStream, type ReadOptions } from '@elstream/change-stream';
+import { DIRECT_PARTITION, ElstreamError, LogPosition, silentLogger, silentTracer, sleep, StreamOffset, type Checkpoint, type EventBatch } from '@elstream/core';
 import { silentObserver, type PipelineHandle, type TakenBatch } from '@elstream/replication';
 import type { Runtime } from '@elstream/runtime';
 import { eventually } from '@elstream/testing';
@@ -14,7 +14,7 @@ import { ChangeStreamStrategy } from './change-stream.strategy';
 type Handle = (taken: TakenBatch, context: ChangeBatchContext) => Promise<Checkpoint | null>;
 
 const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
-const checkpointAt = (next: StreamOffset): Checkpoint => ({ pipeline: 'shop', partition: 0, generation: 1, next, highest: null });
+const checkpointAt = (next: StreamOffset): Checkpoint => ({ pipeline: 'shop', partition: DIRECT_PARTITION, generation: 1, next, highest: null, counter: null });
 const at = (next: StreamOffset): number => Number(next.splitDirect().position.toBigInt());
 
 /** A source with batches 1, 2, 3 … and a warehouse whose checkpoint follows what the handler returns. */
@@ -22,19 +22,20 @@ function world() {
   const state = { applied: 0, acknowledged: [] as number[], failures: [] as string[], streamError: null as string | null, endless: true };
   const identity = { system: '1', fork: '1' };
   const stream: Partial<ChangeStream> = {
-    status: () => Promise.resolve({ state: 'ready', retainedBytes: 0, confirmed: offset(0) }),
-    read: async function* ({ from, signal }: ReadOptions) {
-      for (let n = at(from); !signal.aborted; n += 1) {
-        yield { partition: 0, from: offset(n), next: offset(n + 1), events: [{ op: 'counter', tx: { position: LogPosition.fromBigInt(1n, 8), committedAtUs: 1n }, value: 1n }], bytes: 1 };
-        await sleep(1);
-      }
-    },
-    acknowledge: (_partition, next) => void state.acknowledged.push(at(next)),
+    status: () => Promise.resolve({ state: 'ready', gap: null, partitionGaps: [], trouble: null, retainedBytes: 0, eventsBehind: null }),
+    consume: (options) => consumeDirect({ read, acknowledge: (next) => void state.acknowledged.push(at(next)) }, options),
+    revive: () => Promise.resolve(),
   };
+  async function* read({ from, signal }: ReadOptions): AsyncGenerator<EventBatch> {
+    for (let n = at(from); !signal.aborted; n += 1) {
+      yield { partition: DIRECT_PARTITION, from: offset(n), next: offset(n + 1), events: [{ op: 'counter', tx: { position: LogPosition.fromBigInt(1n, 8), committedAtUs: 1n }, value: 1n, gapless: false }], bytes: 1 };
+      await sleep(1);
+    }
+  }
   const pipeline = {
     name: 'shop',
     settings: { counterIntervalMs: 60_000 },
-    warehouse: { readCheckpoint: () => Promise.resolve(checkpointAt(offset(state.applied))) },
+    warehouse: { readCheckpoint: () => Promise.resolve(checkpointAt(offset(state.applied))), readCheckpoints: () => Promise.resolve([checkpointAt(offset(state.applied))]) },
     source: () => Promise.resolve({ identity: () => Promise.resolve(identity) }),
     stream: () => Promise.resolve(stream),
     mappings: () => Promise.resolve(mappings),

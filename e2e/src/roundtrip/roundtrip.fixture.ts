@@ -1,6 +1,6 @@
 import { loadPipelineText } from '@elstream/config';
 import type { Run } from '@elstream/control';
-import { hasPassedDirect, tableId, type Cell, type Service, type TableMapping } from '@elstream/core';
+import { tableId, type Cell, type Service, type TableMapping } from '@elstream/core';
 import { CANONICAL_SETTINGS, quoteName, quoteTable } from '@elstream/database';
 import { createPlanner, createStreamer, createTaskWorker, type PipelineHandle, type RunOverview } from '@elstream/replication';
 import { createRuntime, type Runtime } from '@elstream/runtime';
@@ -88,10 +88,11 @@ ${more}`;
     const { pipeline } = this;
     const source = await pipeline.source();
     const end = await source.endOfLog();
-    await source.emitCounter(await this.runtime.store.nextCounter(pipeline.name));
+    const stream = await pipeline.stream();
+    await stream.raiseCounter(() => this.runtime.store.nextCounter(pipeline.name));
     const passed = eventually(async () => {
-      const checkpoint = await pipeline.warehouse.readCheckpoint(pipeline.name, 0);
-      return (await this.streamError()) !== null || (checkpoint !== null && hasPassedDirect(checkpoint.next, end));
+      const mark = await stream.mark(end);
+      return (await this.streamError()) !== null || mark?.reachedBy(await pipeline.warehouse.readCheckpoints(pipeline.name)) === true;
     }, { timeoutMs: WAIT_MS, intervalMs: 20, describe: 'the stream passes the end of the log', unlessFails: this.running });
     await passed;
     const error = await this.streamError();

@@ -16,6 +16,8 @@ const warehouse = (file: string): Suite => ({ project: 'libs/warehouse/postgres'
 export const SUITES: Readonly<Record<Rule, Suite>> = {
   'R2-checkpoint-condition': warehouse('apply-batch.pg.spec.ts'),
   'R3-reemission-skip': core('fold.spec.ts'),
+  'R3-counter': replication('stream/pipeline-stream.spec.ts'),
+  'R3-offset-guard': { project: 'libs/change-stream/kafka', file: 'src/client.kafka.spec.ts' },
   'R4-task-condition': warehouse('preload.pg.spec.ts'),
   'R4-exclusion': warehouse('exclusion.pg.spec.ts'),
   'R5-epoch-in-transaction': warehouse('preload.pg.spec.ts'),

@@ -1,4 +1,4 @@
-import { encodeRow, foldBatch, silentLogger, StreamOffset, type Cell, type TableMapping } from '@elstream/core';
+import { DIRECT_PARTITION, encodeRow, foldBatch, silentLogger, StreamOffset, type Cell, type TableMapping } from '@elstream/core';
 import type { ControlStore } from '@elstream/control';
 import { controlDataSourceOptions, controlEntities, createControlStore } from '@elstream/control-typeorm';
 import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, type EntityDataSource } from '@elstream/database';
@@ -73,7 +73,7 @@ export class Stage {
       await sql.query(`DELETE FROM public.items; DELETE FROM elstream.task; DELETE FROM elstream.run_event; DELETE FROM elstream.run; DELETE FROM elstream.checkpoint;
         UPDATE elstream.table_state SET epoch = 0, phase = 'new', run_id = NULL, truncate_epoch = NULL, truncate_position = NULL, live_at = NULL, reread_until = NULL; ${markers.map((m) => `DELETE FROM ${m.t}`).join(';')}`);
     });
-    await this.warehouse.createCheckpoint(PIPELINE, 0, StreamOffset.kafka(0n));
+    await this.warehouse.createCheckpoint(PIPELINE, DIRECT_PARTITION, StreamOffset.kafka(0n));
   }
 
   async eventsApplied(): Promise<number> {
@@ -215,7 +215,7 @@ export class World {
   /** Takes one batch of the partition and applies it; true if there was something to do. */
   private async streamOnce(size: number): Promise<boolean> {
     const { warehouse } = this.stage;
-    const checkpoint = await warehouse.readCheckpoint(PIPELINE, 0);
+    const checkpoint = await warehouse.readCheckpoint(PIPELINE, DIRECT_PARTITION);
     if (checkpoint === null) return false;
     const from = Number.parseInt(checkpoint.next.hex, 16);
     const events = this.source.partition.slice(from, from + size);
@@ -235,6 +235,7 @@ export class World {
         reread,
         parked: [],
         parkLimit: 1_000,
+        reloads: new Map(),
         trial: false,
       });
       if (result.outcome === 'applied') {

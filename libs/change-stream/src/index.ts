@@ -1,1 +1,3 @@
 export * from './change-stream';
+export { consumeDirect, directMark, directMoment, type DirectSource, type ReadOptions } from './direct-stream';
+export * from './capture-source';

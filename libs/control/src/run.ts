@@ -27,7 +27,7 @@ export interface ValidationScope {
 export interface Run {
   readonly id: string;
   readonly pipeline: string;
-  /** Why it was started. By themselves start: `log-gap` (R3), `schedule` (validation), `repair` (after differences, by policy), `schema-change`, `tables-added`. */
+  /** Why it was started. By themselves start: `log-gap` (R3), `schedule` (validation), `repair` (after differences, by policy), `schema-change`, `tables-added`, `reload` (tables that lost events of one partition, or were truncated out of order). */
   readonly reason: RunReason;
   readonly state: RunState;
   /** All of them; or `validate` alone: then live tables are compared and nothing else is done; or `repair` alone. */
@@ -41,7 +41,7 @@ export interface Run {
   readonly finishedAt: Date | null;
 }
 
-export const RUN_REASONS = ['initial', 'manual', 'log-gap', 'schedule', 'repair', 'replay', 'schema-change', 'tables-added', 'reset'] as const;
+export const RUN_REASONS = ['initial', 'manual', 'log-gap', 'schedule', 'repair', 'replay', 'schema-change', 'tables-added', 'reload', 'reset'] as const;
 export type RunReason = (typeof RUN_REASONS)[number];
 
 export type RunState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';

@@ -9,33 +9,39 @@ export interface TransactionInfo {
   readonly committedAtUs: bigint;
 }
 
-/** `row` cells follow the table's mapping; `undefined` is *unknown* (R6). */
-export interface InsertEvent {
-  readonly op: 'insert';
+/** What all events of rows have. */
+interface OfTable {
   readonly table: string;
+  /**
+   * R13: with op and key the event's identity, the same in a re-emission; lower-case hex (SQL Server: commit and change
+   * LSN; PostgreSQL through Debezium: LSN and transaction id). Absent where nothing is ever emitted again (direct stream).
+   */
+  readonly change?: string;
+}
+
+/** `row` cells follow the table's mapping; `undefined` is *unknown* (R6). */
+export interface InsertEvent extends OfTable {
+  readonly op: 'insert';
   readonly tx: TransactionInfo;
   readonly row: EventRow;
 }
 
-export interface UpdateEvent {
+export interface UpdateEvent extends OfTable {
   readonly op: 'update';
-  readonly table: string;
   readonly tx: TransactionInfo;
   readonly row: EventRow;
   /** The key before the update where it changed (bytewise), else null. */
   readonly oldKey: readonly string[] | null;
 }
 
-export interface DeleteEvent {
+export interface DeleteEvent extends OfTable {
   readonly op: 'delete';
-  readonly table: string;
   readonly tx: TransactionInfo;
   readonly key: readonly string[];
 }
 
-export interface TruncateEvent {
+export interface TruncateEvent extends OfTable {
   readonly op: 'truncate';
-  readonly table: string;
   readonly tx: TransactionInfo;
 }
 
@@ -44,7 +50,23 @@ export interface CounterEvent {
   readonly op: 'counter';
   readonly tx: TransactionInfo;
   readonly value: bigint;
+  /** The number must follow the one before it: a missing one is a log gap (R3 a). False where numbers may be left out. */
+  readonly gapless: boolean;
 }
+
+/**
+ * What happened cannot be applied in order (R6: a truncate of a table whose rows lie in several partitions): the table is
+ * to be preloaded again, which is noted in the batch's own transaction.
+ */
+export interface ReloadEvent {
+  readonly op: 'reload';
+  readonly table: string;
+  readonly tx: TransactionInfo;
+  /** For people; begins with `TRUNCATED`. */
+  readonly reason: string;
+}
+
+export const TRUNCATED = 'truncated';
 
 /** An event that cannot be decoded: its bytes and the reason go to dead letters (R7), in their place in the order. */
 export interface PoisonEvent {
@@ -60,11 +82,11 @@ export interface PoisonEvent {
 }
 
 export type RowEvent = InsertEvent | UpdateEvent | DeleteEvent | TruncateEvent;
-export type ChangeEvent = RowEvent | CounterEvent | PoisonEvent;
+export type ChangeEvent = RowEvent | CounterEvent | PoisonEvent | ReloadEvent;
 
 /** Events of one partition in order, without holes: the next batch's `from` is this one's `next`. */
 export interface EventBatch {
-  readonly partition: number;
+  readonly partition: string;
   readonly from: StreamOffset;
   readonly next: StreamOffset;
   readonly events: readonly ChangeEvent[];

@@ -3,12 +3,26 @@ import type { LogPosition, StreamOffset } from './position';
 /** Where a partition's reader stands; kept in the warehouse and moved only with the rows it describes (R2). */
 export interface Checkpoint {
   readonly pipeline: string;
-  readonly partition: number;
+  /** Kafka: `<topic>-<number>`; the one log of a direct stream: `DIRECT_PARTITION`. */
+  readonly partition: string;
   /** Raised by a reset, a log gap or a re-created topic; a process with an older one has lost the partition. */
   readonly generation: number;
   readonly next: StreamOffset;
   /** Highest commit position applied in this generation; null after a reset or gap (R3). */
   readonly highest: LogPosition | null;
+  /** The last counter number applied in this generation (R3 a); null: none. */
+  readonly counter: bigint | null;
+}
+
+/** The one partition of a direct stream. */
+export const DIRECT_PARTITION = '0';
+
+/**
+ * The lane in which batches of a partition exclude merges (R4): its number within the topic. Few lanes, however many
+ * topics: a merge takes them all.
+ */
+export function partitionLane(partition: string): number {
+  return Number(/(\d{1,9})$/.exec(partition)?.[1] ?? 0);
 }
 
 /**

@@ -39,7 +39,7 @@ export async function failpoint(name: FailpointName): Promise<void> {
 /** Rules that `npm run sabotage` switches off one at a time to prove that a suite notices. All hold in production. */
 export type Rule =
   | 'R2-checkpoint-condition'
-  | 'R3-reemission-skip'
+  | 'R3-reemission-skip' | 'R3-counter' | 'R3-offset-guard'
   | 'R4-task-condition'
   | 'R4-exclusion'
   | 'R5-epoch-in-transaction'

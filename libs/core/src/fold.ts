@@ -20,6 +20,8 @@ export type FoldedRow =
        * delete of the batch may name the same row in another spelling.
        */
       readonly carryFrom: readonly string[] | null;
+      /** An insert of the batch stands behind it: unknown cells are not those of a row that stands at `key`, but are read again (R6). */
+      readonly fresh: boolean;
     };
 
 /** A batch, folded for one table. Apply in this order: truncate, read carried cells, deletes, upserts. */
@@ -45,6 +47,8 @@ export interface FoldedBatch {
   readonly counter: bigint | null;
   /** Events of mapped tables that could not be decoded, in order. */
   readonly poison: readonly PoisonEvent[];
+  /** Table id → why it is to be preloaded again (`ReloadEvent`). */
+  readonly reloads: ReadonlyMap<string, string>;
 }
 
 /**
@@ -61,6 +65,7 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
   let skipped = 0;
   let counter: bigint | null = null;
   const poison: PoisonEvent[] = [];
+  const reloads = new Map<string, string>();
   for (const event of events) {
     if (!running.accepts(event.tx.position)) {
       skipped += 1;
@@ -75,6 +80,10 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
       skipped += 1;
       continue;
     }
+    if (event.op === 'reload') {
+      reloads.set(event.table, event.reason);
+      continue;
+    }
     if (event.op === 'poison') {
       poison.push(event);
       continue;
@@ -84,7 +93,7 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
     fold.add(event);
     folded += 1;
   }
-  return { tables: [...folds.values()].map((f) => f.result()), highest: running.position, events: folded, skipped, counter, poison };
+  return { tables: [...folds.values()].map((f) => f.result()), highest: running.position, events: folded, skipped, counter, poison, reloads };
 }
 
 class TableFold {
@@ -102,7 +111,7 @@ class TableFold {
     switch (event.op) {
       case 'insert': {
         const key = keyOfRow(this.mapping, event.row);
-        this.set({ op: 'upsert', key, position, cells: event.row, carryFrom: null });
+        this.set({ op: 'upsert', key, position, cells: event.row, carryFrom: null, fresh: true });
         return;
       }
       case 'update':
@@ -128,9 +137,10 @@ class TableFold {
     const known = before?.op === 'upsert' && ruleHolds('R6-fold') ? before : null;
     const cells = known === null ? event.row : event.row.map((cell, i) => (cell === undefined ? known.cells[i] : cell));
     // The row that stood before the batch supplies what is still unknown: under the key it had then.
-    const carryFrom = known?.carryFrom ?? (moved ? fromKey : null);
+    const fresh = known?.fresh ?? false;
+    const carryFrom = fresh ? null : (known?.carryFrom ?? (moved ? fromKey : null));
     if (moved) this.set({ op: 'delete', key: fromKey, position });
-    this.set({ op: 'upsert', key, position, cells, carryFrom: cells.includes(undefined) ? carryFrom : null });
+    this.set({ op: 'upsert', key, position, cells, carryFrom: cells.includes(undefined) ? carryFrom : null, fresh });
   }
 
   private set(row: FoldedRow): void {

@@ -32,6 +32,8 @@ export interface MappedColumn {
   readonly source: string;
   readonly target: string;
   readonly type: ColumnType;
+  /** The source's own spelling of the type (`ColumnSchema.native`), by which a connector's values are decoded. Absent in mappings stored by earlier releases. */
+  readonly native?: string;
   /** Type of the warehouse column, in the warehouse's own spelling. */
   readonly targetType: string;
   readonly nullable: boolean;

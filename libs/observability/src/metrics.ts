@@ -37,6 +37,8 @@ function define(registry: Registry, describe: (metric: MetricDescription) => voi
     tablesStopped: counter('elstream_tables_stopped_total', 'Times a table was stopped: for too many dead letters, or a schema change that cannot be followed.', ['pipeline', 'table']),
     schemaChangesFollowed: counter('elstream_schema_changes_followed_total', 'Schema changes of source tables that the warehouse followed by itself.', ['pipeline', 'table']),
     lagSeconds: gauge('elstream_lag_seconds', 'Now minus the source time of the newest applied event or counter row.', ['pipeline']),
+    captureTrouble: gauge('elstream_capture_trouble', '1 while capture at the source (its connector) does not run.', ['pipeline']),
+    eventsBehind: gauge('elstream_events_behind', 'Events in the topics that are not applied yet.', ['pipeline']),
     retainedLogBytes: gauge('elstream_retained_log_bytes', 'Log the source keeps for the pipeline.', ['pipeline']),
     retainedLogLimitBytes: gauge('elstream_retained_log_limit_bytes', 'Limit of the log the source keeps (source.walLimitBytes).', ['pipeline']),
     tasks: gauge('elstream_tasks', 'Tasks of runs that have not ended, by state.', ['pipeline', 'kind', 'state']),

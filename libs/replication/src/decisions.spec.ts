@@ -1,46 +1,39 @@
 import { RUN_STAGES, type PipelineRecord, type Run } from '@elstream/control';
-import { LogPosition, StreamOffset, type Checkpoint } from '@elstream/core';
 import { lagMs, stageProgress } from './overview/create-overview';
 import { GAP_RETRY_MS, gapRunDue } from './plan/gap-run';
 import { gapAtStart, streamReadiness } from './stream/readiness';
 import { guardWal, type WalState } from './stream/wal-guard';
 import { queueOf } from './task-worker';
-import { gapBeforeCheckpoint } from './tasks/gap-reason';
+import { gapBeforeCheckpoints } from './tasks/gap-reason';
 import { rangeOf, rangePayload } from './tasks/key-range';
 
-const at = (n: number): LogPosition => LogPosition.fromBigInt(BigInt(n), 8);
-const offset = (n: number, index = 0): StreamOffset => StreamOffset.direct(at(n), index);
 const identity = { system: '1', fork: '1' };
 const other = { system: '1', fork: '2' };
-const checkpoint: Checkpoint = { pipeline: 'shop', partition: 0, generation: 1, next: offset(100), highest: null };
 const record: PipelineRecord = { name: 'shop', paused: false, streamError: null, identity, gapReason: null };
 
 describe('a log gap before the checkpoint', () => {
   const start = { created: false, identity };
+  const status = { gap: null };
   it.each([
-    ['none while capture goes on below the checkpoint', { start, record, confirmed: offset(90), checkpoint }, null],
-    ['none where capture stands exactly at the checkpoint', { start, record, confirmed: offset(100), checkpoint }, null],
-    ['none for a first identity', { start, record: { ...record, identity: null }, confirmed: null, checkpoint }, null],
-    ['capture created under a standing checkpoint', { start: { ...start, created: true }, record, confirmed: offset(100), checkpoint }, /created again/],
-    ['capture created before a crash: it stands above', { start, record, confirmed: offset(101), checkpoint }, /above the checkpoint/],
-    ['another log', { start: { ...start, identity: other }, record, confirmed: offset(90), checkpoint }, /another one/],
-    ['one noted earlier keeps its reason', { start, record: { ...record, gapReason: 'slot dropped' }, confirmed: offset(90), checkpoint }, /^slot dropped$/],
+    ['none while capture goes on below the checkpoint', { start, record, status }, null],
+    ['none for a first identity', { start, record: { ...record, identity: null }, status }, null],
+    ['capture created under a standing checkpoint', { start: { ...start, created: true }, record, status }, /created again/],
+    ['capture created before a crash: its state tells', { start, record, status: { gap: 'it stands above the checkpoint' } }, /above the checkpoint/],
+    ['another log', { start: { ...start, identity: other }, record, status }, /another one/],
+    ['one noted earlier keeps its reason', { start, record: { ...record, gapReason: 'slot dropped' }, status }, /^slot dropped$/],
   ])('%s', (_name, found, expected) => {
-    const reason = gapBeforeCheckpoint(found);
+    const reason = gapBeforeCheckpoints(found);
     if (expected === null) expect(reason).toBeNull();
     else expect(reason).toMatch(expected);
   });
 });
 
 describe('a log gap when reading begins', () => {
-  const status = { state: 'ready', retainedBytes: 1, confirmed: offset(100) } as const;
+  const status = { gap: null };
   it.each([
-    ['none at the checkpoint', { recorded: identity, identity, status, checkpoint }, null],
-    ['none in the middle of a transaction', { recorded: identity, identity, status, checkpoint: { ...checkpoint, next: offset(100, 7) } }, null],
-    ['a slot that is gone', { recorded: identity, identity, status: { ...status, state: 'missing', confirmed: null } as const, checkpoint }, /gone/],
-    ['a slot the server invalidated', { recorded: identity, identity, status: { ...status, state: 'lost' } as const, checkpoint }, /lost its log/],
-    ['a slot somebody else moved', { recorded: identity, identity, status: { ...status, confirmed: offset(101) }, checkpoint }, /somebody else/],
-    ['another server', { recorded: identity, identity: other, status, checkpoint }, /another server/],
+    ['none where capture continues', { recorded: identity, identity, status }, null],
+    ['what capture says of itself', { recorded: identity, identity, status: { gap: 'the slot is gone' } }, /gone/],
+    ['another server', { recorded: identity, identity: other, status }, /another server/],
   ])('%s', (_name, found, expected) => {
     const reason = gapAtStart(found);
     if (expected === null) expect(reason).toBeNull();
@@ -49,14 +42,14 @@ describe('a log gap when reading begins', () => {
 });
 
 test.each([
-  ['a pipeline nobody knows', null, checkpoint, 'unprepared'],
-  ['one without a checkpoint', record, null, 'unprepared'],
-  ['a paused one', { ...record, paused: true }, checkpoint, 'paused'],
-  ['one with a gap, paused or not', { ...record, paused: true, gapReason: 'x' }, checkpoint, 'gap'],
-  ['one that stopped for an error', { ...record, streamError: 'x' }, checkpoint, 'halted'],
-  ['a prepared one', record, checkpoint, 'go'],
-] as const)('the stream of %s: %#', (_name, r, c, expected) => {
-  const ready = streamReadiness(r, c);
+  ['a pipeline nobody knows', null, true, 'unprepared'],
+  ['one without a checkpoint', record, false, 'unprepared'],
+  ['a paused one', { ...record, paused: true }, true, 'paused'],
+  ['one with a gap, paused or not', { ...record, paused: true, gapReason: 'x' }, true, 'gap'],
+  ['one that stopped for an error', { ...record, streamError: 'x' }, true, 'halted'],
+  ['a prepared one', record, true, 'go'],
+] as const)('the stream of %s: %#', (_name, r, prepared, expected) => {
+  const ready = streamReadiness(r, prepared);
   expect(ready.go ? 'go' : ready.because).toBe(expected);
 });
 

@@ -28,6 +28,8 @@ export interface ReplicationObserver {
   tableStopped(pipeline: string, table: string): void;
   schemaFollowed(pipeline: string, table: string): void;
   retainedLog(pipeline: string, bytes: number): void;
+  /** Whether capture at the source runs, as this process sees it; null: it does. */
+  captureTrouble(pipeline: string, trouble: string | null): void;
   streamFailed(pipeline: string, recovery: Recovery): void;
   gapDeclared(pipeline: string): void;
   /** Whether this process reads the pipeline's stream now; false: it waits, or another process reads and this one stands by. */
@@ -49,6 +51,7 @@ export const silentObserver: ReplicationObserver = {
   tableStopped: () => undefined,
   schemaFollowed: () => undefined,
   retainedLog: () => undefined,
+  captureTrouble: () => undefined,
   streamFailed: () => undefined,
   gapDeclared: () => undefined,
   streamActive: () => undefined,

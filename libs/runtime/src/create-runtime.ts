@@ -112,7 +112,9 @@ function assertOneWarehouse(configs: readonly PipelineConfig[]): void {
 
 async function readProgress(dataSource: EntityDataSource, pipeline: string): Promise<StreamProgress | null> {
   return onPostgres(dataSource, async ({ runner }) => {
-    const row = await runner.manager.findOneBy(checkpointEntity, { pipeline, partition: 0 });
-    return row === null ? null : { eventsApplied: Number(row.eventsApplied), committedAtUs: row.committedAtUs === null ? null : BigInt(row.committedAtUs) };
+    const rows = await runner.manager.findBy(checkpointEntity, { pipeline });
+    const committed = rows.flatMap(({ committedAtUs }) => (committedAtUs === null ? [] : [BigInt(committedAtUs)]));
+    const newest = committed.reduce<bigint | null>((a, b) => (a === null || b > a ? b : a), null);
+    return rows.length === 0 ? null : { eventsApplied: rows.reduce((sum, row) => sum + Number(row.eventsApplied), 0), committedAtUs: newest };
   });
 }

@@ -27,6 +27,7 @@ export function metricsObserver(metrics: Metrics, health: HealthRegistry): Repli
     tableStopped: (pipeline, table) => metrics.tablesStopped.inc({ pipeline, table }),
     schemaFollowed: (pipeline, table) => metrics.schemaChangesFollowed.inc({ pipeline, table }),
     retainedLog: (pipeline, bytes) => metrics.retainedLogBytes.set({ pipeline }, bytes),
+    captureTrouble: (pipeline, trouble) => metrics.captureTrouble.set({ pipeline }, trouble === null ? 0 : 1),
     streamFailed: (pipeline, recovery) => metrics.streamFailures.inc({ pipeline, recovery }),
     gapDeclared: (pipeline) => metrics.logGaps.inc({ pipeline }),
     streamActive: (pipeline, active) => metrics.streamActive.set({ pipeline }, active ? 1 : 0),
@@ -52,6 +53,7 @@ export function refreshGauges(metrics: Metrics, registry: PipelineRegistry, over
       const now = await overview.pipeline(name);
       if (now.lagMs !== null) metrics.lagSeconds.set({ pipeline: name }, now.lagMs / 1000);
       if (now.retainedBytes !== null) metrics.retainedLogBytes.set({ pipeline: name }, now.retainedBytes);
+      if (now.eventsBehind !== null) metrics.eventsBehind.set({ pipeline: name }, Number(now.eventsBehind));
       metrics.pipelinePaused.set({ pipeline: name }, now.paused ? 1 : 0);
       for (const of of now.tables) refreshTable(metrics, name, of);
     }

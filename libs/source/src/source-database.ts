@@ -90,8 +90,6 @@ export interface SourceDatabase {
   transactionsInProgress(): Promise<readonly TransactionInProgress[]>;
   /** Those of the listed that are still in progress, with their holders. */
   stillInProgress(listed: readonly TransactionInProgress[]): Promise<readonly TransactionInProgress[]>;
-  /** Writes the counter into the log as a committed transaction; moves an idle source on (R3a, R4). */
-  emitCounter(value: bigint): Promise<void>;
   close(): Promise<void>;
 }
 

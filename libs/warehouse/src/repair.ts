@@ -38,7 +38,7 @@ export interface RepairWrite {
   /** As `readStanding` gave it. */
   readonly epoch: number;
   readonly entries: readonly RepairEntry[];
-  /** End of the source's log after its rows were read: until then they may be newer than the events that still come (R6, history). */
+  /** Commit position up to which, after its rows were read, they may be newer than the events that still come (R6, history; `StreamMark.bound`). */
   readonly readUntil: LogPosition;
 }
 

@@ -1,4 +1,4 @@
-import type { BucketChecksum, BucketChoice, Cell, Checkpoint, FoldedTable, KeyDigest, KeyRange, LogPosition, ParkedEvent, SourceIdentity, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
+import type { BucketChecksum, BucketChoice, Cell, Checkpoint, FoldedTable, KeyDigest, KeyRange, LogPosition, ParkedEvent, StreamOffset, TableMapping, TaskClaim } from '@elstream/core';
 import type { EvolvingWarehouse } from './evolution';
 import type { HistoryWarehouse } from './history';
 import type { RepairableWarehouse } from './repair';
@@ -24,6 +24,8 @@ export interface BatchWrite {
    */
   readonly parked: readonly ParkedEvent[];
   readonly parkLimit: number;
+  /** Table id → why it is to be preloaded again: noted in the same transaction (`TableState.stale`), unless the table is not active. */
+  readonly reloads: ReadonlyMap<string, string>;
   /**
    * Bisection (R7): everything is done and then rolled back. Unknown columns that would have to be read again count as
    * NULL; the checkpoint's condition does not count.
@@ -34,7 +36,7 @@ export interface BatchWrite {
 export interface RereadRows {
   readonly rows: readonly Cell[][];
   readonly absent: readonly (readonly string[])[];
-  /** End of the source's log after the last of these reads: from there on the rows are what the log says they are. */
+  /** Commit position at or above which, after the last of these reads, the rows are what the events say they are (`StreamMark.bound`). */
   readonly readUntil: LogPosition;
 }
 
@@ -79,19 +81,28 @@ export interface TableState {
   readonly rowsPreloaded: number;
   readonly eventsApplied: number;
   readonly error: string | null;
-  /** Columns were added since the last preload: rows that stand lack their values until the next one. Null: it is whole. */
+  /** Why it is to be preloaded again, e.g. columns were added since the last time: rows that stand lack their values. Null: it is whole. */
   readonly stale: string | null;
 }
 
-export interface GapDeclaration {
-  readonly pipeline: string;
-  readonly partition: number;
+/** `TableState.stale` of tables that lost events of one partition begins so. */
+export const GAP_PREFIX = 'log gap: ';
+
+export interface CheckpointMove {
+  readonly partition: string;
   /** The checkpoint the gap was found with: unless it still stands exactly so, nothing is done (`CHECKPOINT_MOVED`, retry). Absent: whatever stands. */
   readonly from?: Checkpoint;
   /** First offset from which the log is whole and of the new identity. */
   readonly next: StreamOffset;
-  readonly identity: SourceIdentity;
+}
+
+export interface GapDeclaration {
+  readonly pipeline: string;
+  /** All of them in one transaction. */
+  readonly moves: readonly CheckpointMove[];
   readonly tables: readonly string[];
+  /** True: the tables are marked (`TableState.stale`, `GAP_PREFIX`), so that a run of their own preloads them. False: the caller's run does. */
+  readonly marked: boolean;
   readonly reason: string;
 }
 
@@ -111,15 +122,19 @@ export interface Warehouse extends RepairableWarehouse, HistoryWarehouse, Evolvi
   prepareTables(pipeline: string, mappings: readonly TableMapping[]): Promise<void>;
 
   /** The checkpoint, or null before the first `createCheckpoint`. */
-  readCheckpoint(pipeline: string, partition: number): Promise<Checkpoint | null>;
+  readCheckpoint(pipeline: string, partition: string): Promise<Checkpoint | null>;
+  /** All of the pipeline, of one moment. */
+  readCheckpoints(pipeline: string): Promise<readonly Checkpoint[]>;
   /** Creates the checkpoint at `next` unless one exists; returns the one that stands. */
-  createCheckpoint(pipeline: string, partition: number, next: StreamOffset): Promise<Checkpoint>;
+  createCheckpoint(pipeline: string, partition: string, next: StreamOffset): Promise<Checkpoint>;
   applyBatch(write: BatchWrite): Promise<BatchResult>;
+  /** Forgets checkpoints of partitions that are no more, as of a table that left the pipeline: its topic may come back as another. */
+  dropCheckpoints(pipeline: string, partitions: readonly string[]): Promise<void>;
   /**
-   * R3: one transaction moves the checkpoint to where the log is whole, clears the highest, raises generation and the
-   * epoch of the tables concerned, which return to phase `new`. Returns the new checkpoint.
+   * R3: one transaction moves the checkpoints to where the log is whole, clears highest and counter, raises generation and
+   * the epoch of the tables concerned, which return to phase `new`.
    */
-  declareGap(gap: GapDeclaration): Promise<Checkpoint>;
+  declareGap(gap: GapDeclaration): Promise<void>;
 
   readTableStates(pipeline: string): Promise<readonly TableState[]>;
   /**

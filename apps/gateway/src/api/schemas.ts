@@ -35,11 +35,13 @@ const pipelineTable = z.object({
 const lag = z.object({
   pipeline: z.string(),
   lagMs: z.number().nullable().describe('Now minus the source time of the newest applied event or counter row, milliseconds; null before anything was applied'),
-  position: z.string().nullable().describe('Next offset of the stream, hex; null before the first preparation'),
+  position: z.string().nullable().describe('Next offset of a direct stream, hex; null before the first preparation, and where the stream has several partitions'),
   paused: z.boolean(),
   retainedBytes: z.number().nullable().describe('Bytes of log the source keeps for the pipeline; null where unknown'),
   retainedLimitBytes: z.number().describe('Bytes of log the source may keep for the pipeline'),
   retainedShare: z.number().nullable().describe('retainedBytes / retainedLimitBytes'),
+  eventsBehind: z.number().nullable().describe('Events in the log that are not applied yet; null where unknown'),
+  captureTrouble: z.string().nullable().describe('What keeps capture at the source (its connector) from running, with the remedy; null: nothing'),
 });
 
 const pipeline = z.object({
@@ -53,6 +55,8 @@ const pipeline = z.object({
   retainedBytes: lag.shape.retainedBytes,
   retainedLimitBytes: lag.shape.retainedLimitBytes,
   retainedShare: lag.shape.retainedShare,
+  eventsBehind: lag.shape.eventsBehind,
+  captureTrouble: lag.shape.captureTrouble,
   activeRunId: z.string().nullable().describe('The first of activeRuns, in the order load, validate, repair'),
   activeRuns: z.array(z.object({ id: z.string(), lane: z.enum(['load', 'validate', 'repair']) })).describe('Runs that have not ended, at most one of each lane'),
   tables: z.array(pipelineTable),

@@ -32,9 +32,9 @@ export function lagView(overview: PipelineOverview, settings: PipelineSettings):
   return { pipeline: name, lagMs, position, paused, ...retained(overview, settings) };
 }
 
-function retained({ retainedBytes }: PipelineOverview, { walLimitBytes }: PipelineSettings) {
+function retained({ retainedBytes, eventsBehind, captureTrouble }: PipelineOverview, { walLimitBytes }: PipelineSettings) {
   const share = retainedBytes === null || walLimitBytes <= 0 ? null : retainedBytes / walLimitBytes;
-  return { retainedBytes, retainedLimitBytes: walLimitBytes, retainedShare: share };
+  return { retainedBytes, retainedLimitBytes: walLimitBytes, retainedShare: share, eventsBehind: eventsBehind === null ? null : Number(eventsBehind), captureTrouble };
 }
 
 export function runView(run: Run): Dto<'Run'> {

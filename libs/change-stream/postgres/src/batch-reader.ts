@@ -1,4 +1,4 @@
-import { type ChangeEvent, type Clock, type EventBatch, type StreamOffset } from '@elstream/core';
+import { DIRECT_PARTITION, type ChangeEvent, type Clock, type EventBatch, type StreamOffset } from '@elstream/core';
 import { type Mappings } from './relation-router';
 import { type TransactionAssembler } from './transaction-assembler';
 
@@ -117,6 +117,6 @@ class BatchBuilder {
   }
 
   build(): EventBatch {
-    return { partition: 0, from: this.from, next: this.assembler.next, events: this.events, bytes: this.bytes };
+    return { partition: DIRECT_PARTITION, from: this.from, next: this.assembler.next, events: this.events, bytes: this.bytes };
   }
 }

@@ -21,7 +21,8 @@ describe('prepare', () => {
     expect(await members()).toEqual(['b."x', 'c']);
     await stream.prepare([]);
     expect(await members()).toEqual([]);
-    expect(await stream.status()).toMatchObject({ state: 'ready', confirmed: start.offsets.get(0), retainedBytes: expect.any(Number) as number });
+    expect(await stream.status([])).toMatchObject({ state: 'ready', gap: null, retainedBytes: expect.any(Number) as number });
+    expect(await stream.confirmed()).toEqual(start.offsets.get('0'));
   });
 
   it.each<[string, string, RegExp]>([
@@ -36,7 +37,7 @@ describe('prepare', () => {
     const stream = await context.stream();
     await expect(stream.prepare([plain('ok'), plain('t')])).rejects.toMatchObject({ code: 'REPLICA_IDENTITY', recovery: 'refuse', message: expect.stringMatching(message) as string });
     expect(await context.db.query('SELECT 1 FROM pg_publication')).toEqual([]);
-    expect((await stream.status()).state).toBe('missing');
+    expect((await stream.status([])).state).toBe('missing');
   });
 
   it('refuses a publication for all tables and a slot of another database', async () => {
@@ -73,7 +74,7 @@ describe('prepare', () => {
     expect(start.created).toBe(true);
     await db.query('INSERT INTO t VALUES (2)');
     const until = await untilMarker(db);
-    expect(brief((await collect(stream, { from: start.offsets.get(0) as StreamOffset, tables: [plain('t')], until })).events)).toEqual([['+', '2']]);
+    expect(brief((await collect(stream, { from: start.offsets.get('0') as StreamOffset, tables: [plain('t')], until })).events)).toEqual([['+', '2']]);
   });
 });
 
@@ -88,7 +89,7 @@ describe('drop', () => {
     let live: () => void = () => undefined;
     const isLive = new Promise<void>((resolve) => (live = resolve));
     const ended = collect(reading, {
-      from: start.offsets.get(0) as StreamOffset,
+      from: start.offsets.get('0') as StreamOffset,
       tables: [plain('t')],
       until: (batch) => {
         if (until(batch)) live();
@@ -100,7 +101,7 @@ describe('drop', () => {
     await dropping.drop();
     await failure;
     await dropping.drop();
-    expect((await dropping.status()).state).toBe('missing');
+    expect((await dropping.status([])).state).toBe('missing');
     expect(await db.query('SELECT 1 FROM pg_publication')).toEqual([]);
   });
 
@@ -111,7 +112,7 @@ describe('drop', () => {
     const start = await stranger.prepare([plain('t')]);
     const controller = new AbortController();
     const reading = (async () => {
-      for await (const batch of stranger.read({ partition: 0, from: start.offsets.get(0) as StreamOffset, mappings: () => new Map(), signal: controller.signal })) expect(batch.events).toEqual([]);
+      for await (const batch of stranger.read({ from: start.offsets.get('0') as StreamOffset, mappings: () => new Map(), signal: controller.signal })) expect(batch.events).toEqual([]);
     })();
     await eventually(async () => (await context.db.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active', [`s_${context.db.name}`])).length === 1, { unlessFails: reading });
     await expect((await context.stream()).drop()).rejects.toMatchObject({ code: 'STREAM_BUSY' });

@@ -7,7 +7,7 @@ async function eventsOf(context: StreamContext, tables: readonly TableMapping[],
   const start = await stream.prepare(tables);
   for (const statement of statements) await context.db.query(statement);
   const until = await untilMarker(context.db);
-  const from = start.offsets.get(0) as StreamOffset;
+  const from = start.offsets.get('0') as StreamOffset;
   const { events } = await collect(stream, { from, tables, until });
   await stream.close();
   return brief(events);
@@ -127,7 +127,7 @@ describe('events of a table', () => {
     await context.db.query('CREATE TABLE t (id int PRIMARY KEY, v varchar(10))');
     const mapping = mappingOf('t', ['id'], ['id', { name: 'v', type: { kind: 'text', maxLength: 10, padded: false } }]);
     const stream = await context.stream({ lingerMs: 1_000 });
-    const from = (await stream.prepare([mapping])).offsets.get(0) as StreamOffset;
+    const from = (await stream.prepare([mapping])).offsets.get('0') as StreamOffset;
     await context.db.query("INSERT INTO t VALUES (1, 'a'); BEGIN; INSERT INTO t VALUES (2, 'b'); ALTER TABLE t ALTER v TYPE text; INSERT INTO t VALUES (3, 'c'); COMMIT");
     const seen: unknown[] = [];
     let next = from;
@@ -161,7 +161,7 @@ describe('events of a table', () => {
     await context.db.query(`BEGIN; INSERT INTO a VALUES (1); SELECT pg_logical_emit_message(true, 'other', 'x'); SELECT pg_logical_emit_message(false, 'elstream:test', '1');
       TRUNCATE a, b; INSERT INTO b VALUES (1); COMMIT`);
     const until = await untilMarker(context.db);
-    const from = start.offsets.get(0) as StreamOffset;
+    const from = start.offsets.get('0') as StreamOffset;
     const tiny = await context.stream({ maxBatchEvents: 1 });
     const { batches } = await collect(tiny, { from, tables: [b], until });
     expect(brief(batches.flatMap((batch) => batch.events))).toEqual([['x', 'public.b'], ['+', '1']]);

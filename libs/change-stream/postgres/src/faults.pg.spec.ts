@@ -8,14 +8,14 @@ const t = mappingOf('t', ['id'], ['id', 'v']);
 
 async function prepared(context: StreamContext, stream: PostgresStream, tables: readonly TableMapping[] = [t]): Promise<StreamOffset> {
   await context.db.query('CREATE TABLE IF NOT EXISTS t (id int PRIMARY KEY, v text)');
-  return (await stream.prepare(tables)).offsets.get(0) as StreamOffset;
+  return (await stream.prepare(tables)).offsets.get('0') as StreamOffset;
 }
 
 /** A reader that waits for more, and the promise of its end. */
 function idle(stream: PostgresStream, from: StreamOffset, onBatch: (batch: EventBatch) => void | Promise<void> = () => undefined): { stop: () => void; ended: Promise<void> } {
   const controller = new AbortController();
   const ended = (async () => {
-    for await (const batch of stream.read({ partition: 0, from, mappings: () => mappingsOf(t), signal: controller.signal })) await onBatch(batch);
+    for await (const batch of stream.read({ from, mappings: () => mappingsOf(t), signal: controller.signal })) await onBatch(batch);
   })();
   ended.catch(() => undefined);
   return { stop: () => controller.abort(), ended };
@@ -48,7 +48,7 @@ describe('one reader at a time', () => {
     const from = await prepared(context, stream);
     await context.db.query('INSERT INTO t VALUES (1)');
     const controller = new AbortController();
-    const batches = stream.read({ partition: 0, from, mappings: () => mappingsOf(t), signal: controller.signal })[Symbol.asyncIterator]();
+    const batches = stream.read({ from, mappings: () => mappingsOf(t), signal: controller.signal })[Symbol.asyncIterator]();
     expect((await batches.next()).done).toBe(false);
     controller.abort();
     await eventually(async () => !(await isActive(context)()));
@@ -88,7 +88,7 @@ describe('what is lost is said', () => {
       await context.db.query("SELECT pg_logical_emit_message(true, 'x', 'x')");
       await context.db.query('SELECT pg_switch_wal()');
       await context.db.query('CHECKPOINT');
-      return (await stream.status()).state === 'lost';
+      return (await stream.status([])).state === 'lost';
     });
     await expect(idle(stream, from).ended).rejects.toMatchObject({ code: 'STREAM_SLOT_LOST', recovery: 'stop' });
     expect(await stream.prepare([t])).toMatchObject({ created: true });

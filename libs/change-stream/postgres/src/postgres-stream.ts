@@ -1,11 +1,12 @@
-import { ElstreamError, silentLogger, StreamOffset, systemClock, type Clock, type EventBatch, type Logger, type LogPosition, type TableMapping } from '@elstream/core';
-import { type CaptureStatus, type ChangeStream, type ReadOptions, type StreamStart } from '@elstream/change-stream';
-import { connectPostgres, DEFAULT_TIMEOUTS, readSourceIdentity, type PostgresConnection } from '@elstream/database';
+import { DIRECT_PARTITION, ElstreamError, silentLogger, StreamOffset, systemClock, type Checkpoint, type Clock, type EventBatch, type Logger, type LogPosition, type TableMapping } from '@elstream/core';
+import { consumeDirect, directMark, directMoment, type CaptureStatus, type ChangeStream, type ConsumeOptions, type DirectSource, type ReadOptions, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
+import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, readSourceIdentity, type PostgresConnection } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { readBatches, type BatchLimits } from './batch-reader';
 import { partitionCatalog } from './partition-catalog';
 import { alignPublication, dropPublication, hasPublication, publishedTables } from './publication';
 import { RelationRouter } from './relation-router';
+import { gapBelow } from './slot-gap';
 import { createSlot, dropSlot, readSlot } from './slot';
 import { slotBusy } from './slot-errors';
 import { TransactionAssembler } from './transaction-assembler';
@@ -38,21 +39,17 @@ export interface PostgresStreamOptions {
   readonly logger?: Logger;
 }
 
-/** The log of a database is one partition. */
-const PARTITION = 0;
 const EMPTY_BATCH_MS = 1_000;
 
 /**
  * Change events directly from a logical replication slot (pgoutput) of PostgreSQL 14 or later. Connects at once, for
  * the catalog; the replication connection is opened by `read`. Throws a classified `ElstreamError`.
  */
-export async function createPostgresStream(options: PostgresStreamOptions): Promise<ChangeStream> {
+export async function createPostgresStream(options: PostgresStreamOptions): Promise<PostgresStream> {
   return PostgresStream.connect(options);
 }
 
-/** Exported for this project's own specs, which look at the buffer. */
-export class PostgresStream implements ChangeStream {
-  readonly partitions = [PARTITION];
+export class PostgresStream implements ChangeStream, DirectSource {
   private reader: Walsender | null = null;
   private opening = false;
   private closed = false;
@@ -114,7 +111,6 @@ export class PostgresStream implements ChangeStream {
   }
 
   async *read(read: ReadOptions): AsyncGenerator<EventBatch, void> {
-    if (read.partition !== PARTITION) throw new ElstreamError('STREAM_PARTITION', 'refuse', `a direct stream has partition 0 only, not ${read.partition}`);
     const walsender = await this.open(read);
     if (walsender === null) return;
     const stop = (): void => void walsender.close();
@@ -131,8 +127,12 @@ export class PostgresStream implements ChangeStream {
     }
   }
 
-  acknowledge(partition: number, offset: StreamOffset): void {
-    if (partition !== PARTITION) throw new ElstreamError('STREAM_PARTITION', 'refuse', `a direct stream has partition 0 only, not ${partition}`);
+  consume(options: ConsumeOptions): Promise<void> {
+    return consumeDirect(this, options);
+  }
+
+  /** Only this is ever told to the source. Never goes back. */
+  acknowledge(offset: StreamOffset): void {
     // Without a reader nothing is lost: the next one starts by confirming its `from`.
     this.reader?.confirm(offset.splitDirect().position);
   }
@@ -141,12 +141,37 @@ export class PostgresStream implements ChangeStream {
     return publishedTables(this.dataSource, this.options.publicationName);
   }
 
-  async status(): Promise<CaptureStatus> {
+  mark(position: LogPosition): Promise<StreamMark> {
+    return Promise.resolve(directMark(position));
+  }
+
+  moment(position: LogPosition): Promise<StreamMoment> {
+    return Promise.resolve(directMoment(position));
+  }
+
+  /** A connection that breaks is opened again by whoever reads. */
+  async revive(): Promise<void> {}
+
+  async raiseCounter(next: () => Promise<bigint>): Promise<void> {
+    const value = await next();
+    await onPostgres(this.dataSource, (sql) => sql.query('SELECT pg_logical_emit_message(true, $1, $2::text)', [this.options.counterPrefix, value.toString()]));
+  }
+
+  async status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus> {
     const slot = await readSlot(this.dataSource, this.options.slotName);
     // From 18 on a server goes on without a publication and only warns: changes would be missing in silence.
     const captured = slot?.ours === true && (await hasPublication(this.dataSource, this.options.publicationName));
-    if (slot === null || !captured) return { state: 'missing', retainedBytes: null, confirmed: null };
-    return { state: slot.lost ? 'lost' : 'ready', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed === null ? null : StreamOffset.direct(slot.confirmed, 0) };
+    const health = { partitionGaps: [], trouble: null, eventsBehind: null };
+    if (slot === null || !captured) return { ...health, state: 'missing', gap: 'the replication slot or the publication at the source is gone', retainedBytes: null };
+    const { retainedBytes } = slot;
+    if (slot.lost) return { ...health, state: 'lost', gap: 'the replication slot at the source has lost its log (the server removed it)', retainedBytes };
+    return { ...health, state: 'ready', gap: gapBelow(slot.confirmed, checkpoints), retainedBytes };
+  }
+
+  /** Everything below was acknowledged; null: there is no slot. */
+  async confirmed(): Promise<StreamOffset | null> {
+    const slot = await readSlot(this.dataSource, this.options.slotName);
+    return slot?.ours === true && slot.confirmed !== null ? StreamOffset.direct(slot.confirmed, 0) : null;
   }
 
   async drop(): Promise<void> {
@@ -194,6 +219,6 @@ export class PostgresStream implements ChangeStream {
   }
 }
 
-function startAt(position: LogPosition): ReadonlyMap<number, StreamOffset> {
-  return new Map([[PARTITION, StreamOffset.direct(position, 0)]]);
+function startAt(position: LogPosition): ReadonlyMap<string, StreamOffset> {
+  return new Map([[DIRECT_PARTITION, StreamOffset.direct(position, 0)]]);
 }

@@ -3,7 +3,7 @@ import { SeededRandom } from '@elstream/testing';
 import { brief, collect, mappingOf, streamContext, untilMarker } from './stream.fixture';
 
 const t = mappingOf('t', ['id'], ['id', 'v']);
-const first = (start: { offsets: ReadonlyMap<number, StreamOffset> }): StreamOffset => start.offsets.get(0) as StreamOffset;
+const first = (start: { offsets: ReadonlyMap<string, StreamOffset> }): StreamOffset => start.offsets.get('0') as StreamOffset;
 /** One line per event with its position: equal lists are equal streams. */
 const exact = (events: readonly ChangeEvent[]): string[] =>
   events.filter((event) => event.op !== 'counter').map((event) => JSON.stringify([event.tx.position.hex, String(event.tx.committedAtUs), event.op, 'row' in event ? event.row : 'key' in event ? event.key : null]));
@@ -100,20 +100,20 @@ describe('reading on after a break', () => {
     await context.db.query('INSERT INTO t SELECT g FROM generate_series(1, 10) g');
     const until = await untilMarker(context.db);
     const read = await collect(stream, { from: start, tables: [t], until });
-    expect((await stream.status()).confirmed).toEqual(start);
+    expect((await stream.confirmed())).toEqual(start);
     const middle = read.batches[1] as EventBatch;
     await collect(stream, {
       from: start,
       tables: [t],
       until: (batch) => {
-        if (batch.from.equals(middle.from)) stream.acknowledge(0, batch.from);
+        if (batch.from.equals(middle.from)) stream.acknowledge(batch.from);
         // What is older than the last acknowledge changes nothing.
-        stream.acknowledge(0, start);
+        stream.acknowledge(start);
         return until(batch);
       },
     });
     const { position } = middle.from.splitDirect();
-    expect((await stream.status()).confirmed?.splitDirect()).toEqual({ position, index: 0 });
+    expect((await stream.confirmed())?.splitDirect()).toEqual({ position, index: 0 });
     expect(exact((await collect(stream, { from: middle.from, tables: [t], until })).events)).toEqual(exact(read.batches.slice(1).flatMap((batch) => batch.events)));
   });
 
@@ -125,6 +125,6 @@ describe('reading on after a break', () => {
     await context.db.query('INSERT INTO unpublished SELECT generate_series(1, 1000)');
     const [end] = await context.db.query<{ lsn: string }>(`SELECT lpad(split_part(l, '/', 1), 8, '0') || lpad(split_part(l, '/', 2), 8, '0') AS lsn FROM (SELECT pg_current_wal_insert_lsn()::text) AS x (l)`);
     const { next } = await collect(stream, { from: start, tables: [t], acknowledge: true, until: (batch) => batch.next.splitDirect().position.hex >= (end?.lsn ?? '').toLowerCase() });
-    expect((await stream.status()).confirmed?.splitDirect()).toEqual(next.splitDirect());
+    expect((await stream.confirmed())?.splitDirect()).toEqual(next.splitDirect());
   });
 });

@@ -75,11 +75,11 @@ export async function collect(stream: PostgresStream, { from, tables, until, ack
   const controller = new AbortController();
   const batches: EventBatch[] = [];
   let next = from;
-  for await (const batch of stream.read({ partition: 0, from, mappings: () => mappingsOf(...tables), signal: controller.signal })) {
+  for await (const batch of stream.read({ from, mappings: () => mappingsOf(...tables), signal: controller.signal })) {
     expect(batch.from.hex).toBe(next.hex);
     next = batch.next;
     batches.push(batch);
-    if (acknowledge) stream.acknowledge(0, batch.next);
+    if (acknowledge) stream.acknowledge(batch.next);
     if (await until(batch)) break;
   }
   controller.abort();
@@ -112,6 +112,8 @@ export function brief(events: readonly ChangeEvent[]): unknown[] {
         return [['-', ...event.key]];
       case 'truncate':
         return [['x', event.table]];
+      case 'reload':
+        return [['reload', event.table]];
     }
   });
 }

@@ -125,7 +125,7 @@ export class TransactionAssembler {
     if (!this.tracker.pass() || message.prefix !== this.options.counterPrefix) return;
     const text = message.content.toString('utf8');
     if (!/^-?[0-9]{1,20}$/.test(text)) throw new RangeError(`a counter message of ours that is no number (prefix ${message.prefix})`);
-    sink.push({ op: 'counter', tx, value: BigInt(text) }, EVENT_BYTES);
+    sink.push({ op: 'counter', tx, value: BigInt(text), gapless: false }, EVENT_BYTES);
   }
 
   private transaction(): TransactionInfo {

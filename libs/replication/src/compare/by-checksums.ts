@@ -2,7 +2,7 @@ import { ElstreamError, keyIdentity, type KeyDigest, type KeyRange, type TableMa
 import { rangeOf } from '../tasks/key-range';
 import type { TaskContext } from '../tasks/task-context';
 import { FINER, bucketCount, differingBuckets, digestSlices, keysIn, type DifferingBucket, type DigestSlice } from './buckets';
-import { streamPasses } from './stream-passes';
+import { streamPasses } from '../stream/passes';
 import { bytesOfChecksums, bytesOfDigests, type Tally } from './tally';
 
 type Key = readonly string[];
@@ -69,7 +69,7 @@ export async function checksumPass(context: TaskContext, mapping: TableMapping, 
   const rows = read.checksums.reduce((sum, bucket) => sum + bucket.rows, 0);
   const differing = differingBuckets(read.checksums, early).filter((b) => only(b.bucket));
   if (differing.length === 0) return { rows, differing };
-  if (!tally.stalled && !(await streamPasses(context, source, read.b))) tally.stalled = true;
+  if (!tally.stalled && !(await streamPasses(context, read.b))) tally.stalled = true;
   stopIfTold(context);
   if (tally.stalled) return { rows, differing };
   const open = new Set(differing.map((b) => b.bucket));

@@ -1,3 +1,4 @@
+import { directMoment } from '@elstream/change-stream';
 import { LogPosition, type Standing, type TableMapping } from '@elstream/core';
 import { judge, slices, unequalColumns } from './compare-rows';
 
@@ -10,7 +11,7 @@ const nothing = { standing: { is: 'nothing' }, row: null } as const;
 describe('a comparison', () => {
   const column = (name: string) => ({ source: name, target: name.toUpperCase(), type: { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: true, mask: null }) as const;
   const mapping: TableMapping = { id: 'public.t', source: { schema: 'public', name: 't' }, target: { schema: 'public', name: 't' }, columns: [column('id'), column('a'), column('b')], key: [0], chunkRows: 10 };
-  const a = at(50);
+  const a = directMoment(at(50));
   it.each([
     ['absent on both sides is equal', undefined, nothing, { is: 'equal' }],
     ['a delete of what the source has not is equal, whenever it was', undefined, { standing: marker(99), row: null }, { is: 'equal' }],

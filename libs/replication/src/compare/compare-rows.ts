@@ -1,4 +1,5 @@
-import { keyIdentity, keyOfRow, ruleHolds, type Cell, type LogPosition, type Row, type Standing, type TableMapping } from '@elstream/core';
+import { keyIdentity, keyOfRow, ruleHolds, type Cell, type Row, type Standing, type TableMapping } from '@elstream/core';
+import type { StreamMoment } from '@elstream/change-stream';
 import { equalCells } from './equal-cells';
 
 /** What stands at a key of the warehouse, as `readStanding` gives it. */
@@ -20,12 +21,12 @@ export function unequalColumns(mapping: TableMapping, source: Row, warehouse: Ro
 }
 
 /**
- * R8 for one key, once the stream has passed B: `a` is the log position noted before the source read. What was written, or
- * deleted, at or below A was due in that read (which waited for the transactions then in progress), so it must be equal;
+ * R8 for one key, once the stream has passed B: `a` is the moment noted before the source read. What was written, or
+ * deleted, at or before A was due in that read (which waited for the transactions then in progress), so it must be equal;
  * what is newer may be right and the read old. Where neither row nor marker stands nothing was deleted since the use of
  * the table was opened, which was before A: a row the source has is missing.
  */
-export function judge(mapping: TableMapping, source: Row | undefined, { standing, row }: StandingAt, a: LogPosition): Verdict {
+export function judge(mapping: TableMapping, source: Row | undefined, { standing, row }: StandingAt, a: StreamMoment): Verdict {
   if (!ruleHolds('R8-decides')) return { is: 'in-flight' };
   if (source === undefined && row === null) return { is: 'equal' };
   const columns = source === undefined || row === null ? [] : unequalColumns(mapping, source, row);
@@ -35,8 +36,8 @@ export function judge(mapping: TableMapping, source: Row | undefined, { standing
 }
 
 /** A preload row's position counts for nothing (R5). */
-function isNewer(standing: Standing, a: LogPosition): boolean {
-  return standing.is !== 'nothing' && standing.version.kind === 'stream' && a.isBelow(standing.version.position);
+function isNewer(standing: Standing, a: StreamMoment): boolean {
+  return standing.is !== 'nothing' && standing.version.kind === 'stream' && a.mayBeNewer(standing.version.position);
 }
 
 /** Rows by the identity of their key. */

@@ -1,10 +1,11 @@
-import { describeError, describeKey, ElstreamError, failpoint, keyIdentity, ruleHolds, sleep, type Cell, type LogPosition, type TableMapping } from '@elstream/core';
+import { describeError, describeKey, ElstreamError, failpoint, keyIdentity, ruleHolds, sleep, type Cell, type TableMapping } from '@elstream/core';
+import type { StreamMoment } from '@elstream/change-stream';
 import type { SourceDatabase } from '@elstream/source';
 import type { Difference } from '../overview/overview';
 import type { TaskContext } from '../tasks/task-context';
 import { awaitReadable } from '../transaction-wait';
 import { byKey, judge, slices, type StandingAt } from './compare-rows';
-import { streamPasses } from './stream-passes';
+import { streamPasses } from '../stream/passes';
 import { bytesOfCells, type Tally } from './tally';
 
 const BETWEEN_ROUNDS_MS = 200;
@@ -35,7 +36,9 @@ export async function confirmDifferences(context: TaskContext, mapping: TableMap
   for (let round = 1; open.length > 0 && round <= rounds; round += 1) {
     if (round > 1) await sleep(BETWEEN_ROUNDS_MS, context.signal);
     if (context.signal.aborted) break;
-    const a = await source.endOfLog();
+    const stream = await context.pipeline.stream();
+    // Before the source read: what is of a later moment than A may be newer than the read.
+    const a = await stream.moment(await source.endOfLog(), mapping.id);
     if (!(await becomesReadable(context, source))) {
       tally.stalled = true;
       break;
@@ -43,7 +46,7 @@ export async function confirmDifferences(context: TaskContext, mapping: TableMap
     const ofSource = await sourceRows(context, source, { mapping, keys: open }, tally);
     await failpoint('validate:source-read');
     const b = await source.endOfLog();
-    if (!(await streamPasses(context, source, b))) {
+    if (!(await streamPasses(context, b))) {
       tally.stalled = true;
       break;
     }
@@ -76,7 +79,7 @@ export function waitOf({ pipeline, signal, logger, deps, moved }: TaskContext, s
 interface Round {
   readonly open: readonly Key[];
   readonly ofSource: Rows;
-  readonly a: LogPosition;
+  readonly a: StreamMoment;
 }
 
 interface Judged {

@@ -5,7 +5,7 @@ import { rangeOf } from '../tasks/key-range';
 import type { TaskContext } from '../tasks/task-context';
 import { bucketCount, digestSlices, type DigestSlice } from './buckets';
 import { checksumPass, expectedRows, stopIfTold } from './by-checksums';
-import { streamPasses } from './stream-passes';
+import { streamPasses } from '../stream/passes';
 import { bytesOfDigests, type Tally } from './tally';
 
 const POLL_MS = 100;
@@ -98,7 +98,7 @@ export function lackingVersions(mapping: TableMapping, here: readonly KeyDigest[
 async function copiesSettle(context: TaskContext, mapping: TableMapping, keys: readonly Key[], tally: Tally): Promise<boolean> {
   const { pipeline, deps, signal, moved } = context;
   const source = await pipeline.source();
-  if (tally.stalled || !(await streamPasses(context, source, await source.endOfLog()))) {
+  if (tally.stalled || !(await streamPasses(context, await source.endOfLog()))) {
     tally.stalled = true;
     return false;
   }

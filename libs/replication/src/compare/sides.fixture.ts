@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { directMark, directMoment } from '@elstream/change-stream';
 import type { Task } from '@elstream/control';
-import { LogPosition, StreamOffset, silentLogger, type BucketChecksum, type Cell, type KeyDigest, type KeyRange, type TableMapping } from '@elstream/core';
+import { DIRECT_PARTITION, LogPosition, StreamOffset, silentLogger, type BucketChecksum, type Cell, type KeyDigest, type KeyRange, type TableMapping } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import { silentObserver } from '../observer';
 import type { PipelineHandle } from '../pipeline';
@@ -109,13 +110,14 @@ export function contextOf({ source, warehouse, payload, compareRows, paused = fa
     digests: warehouse.digests.bind(warehouse),
     readByKeys: async (_: TableMapping, keys: readonly (readonly string[])[]) => warehouse.rowsOf(keys).map((row) => ({ row, epoch: 1, position: null })),
     readStanding: async (_: TableMapping, keys: readonly (readonly string[])[]) => ({ epoch, phase, at: keys.map((key) => standingAt(warehouse.rowsOf([key])[0] ?? null)) }),
-    readCheckpoint: async () => (paused ? null : { pipeline: 'p', partition: 0, generation: 1, next: PASSED, highest: null }),
+    readCheckpoints: async () => (paused ? [] : [{ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: PASSED, highest: null, counter: null }]),
   };
   const pipeline = {
     name: 'p',
     settings: { compareRows, maxRereads: 1, transactionWaitMs: 1_000, validationWaitMs: 1_000, validateRowsPerSecond: rate ?? null, showValues },
     warehouse: ofWarehouse,
     source: async () => ofSource,
+    stream: async () => ({ mark: async (position: LogPosition) => directMark(position), moment: async (position: LogPosition) => directMoment(position) }),
     mappings: async () => new Map([[TABLE.id, TABLE]]),
   };
   const deps = { clock: () => 0, observer: silentObserver, store: { readPipeline: async () => ({ paused, gapReason: null, streamError: null }) } };

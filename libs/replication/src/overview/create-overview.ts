@@ -1,5 +1,5 @@
 import { laneOf, type ControlStore, type RunLane, type Task, type TaskSummary } from '@elstream/control';
-import { ElstreamError, type Clock } from '@elstream/core';
+import { DIRECT_PARTITION, ElstreamError, type Checkpoint, type Clock } from '@elstream/core';
 import type { PipelineHandle, PipelineRegistry } from '../pipeline';
 import { lastValidations } from './last-validations';
 import type { Difference, Overview, PipelineOverview, RunOverview, StageProgress, TableProgress } from './overview';
@@ -52,8 +52,8 @@ export function createOverview(deps: OverviewDeps): Overview {
 async function pipelineOverview({ registry, store, clock, readProgress }: OverviewDeps, name: string): Promise<PipelineOverview> {
   const pipeline = registry.get(name);
   const record = await store.readPipeline(name);
-  const [checkpoint, progress, states, mappings, active, letters] = await Promise.all([
-    pipeline.warehouse.readCheckpoint(name, 0),
+  const [checkpoints, progress, states, mappings, active, letters] = await Promise.all([
+    pipeline.warehouse.readCheckpoints(name),
     readProgress(name),
     pipeline.warehouse.readTableStates(name),
     pipeline.mappings(),
@@ -70,8 +70,8 @@ async function pipelineOverview({ registry, store, clock, readProgress }: Overvi
     gapReason: record?.gapReason ?? null,
     lagMs: lagMs(progress?.committedAtUs ?? null, clock()),
     eventsApplied: progress?.eventsApplied ?? 0,
-    retainedBytes: checkpoint === null ? null : await retained(pipeline),
-    position: checkpoint?.next.hex ?? null,
+    ...(await capture(pipeline, checkpoints)),
+    position: checkpoints.find(({ partition }) => partition === DIRECT_PARTITION)?.next.hex ?? null,
     activeRunId: activeRuns[0]?.id ?? null,
     activeRuns,
     tables: [...mappings.values()].map((mapping) => {
@@ -94,13 +94,16 @@ async function pipelineOverview({ registry, store, clock, readProgress }: Overvi
 }
 
 /** Unknown while the source cannot be asked: a source that is down must not take the page with it. */
-async function retained(pipeline: PipelineHandle): Promise<number | null> {
-  try {
-    return (await (await pipeline.stream()).status()).retainedBytes;
-  } catch (error) {
-    if (error instanceof ElstreamError) return null;
-    throw error;
+async function capture(pipeline: PipelineHandle, checkpoints: readonly Checkpoint[]): Promise<Pick<PipelineOverview, 'retainedBytes' | 'eventsBehind' | 'captureTrouble'>> {
+  if (checkpoints.length > 0) {
+    try {
+      const { retainedBytes, eventsBehind, trouble } = await (await pipeline.stream()).status(checkpoints);
+      return { retainedBytes, eventsBehind, captureTrouble: trouble };
+    } catch (error) {
+      if (!(error instanceof ElstreamError)) throw error;
+    }
   }
+  return { retainedBytes: null, eventsBehind: null, captureTrouble: null };
 }
 
 async function runOverview({ registry, store }: OverviewDeps, runId: string): Promise<RunOverview> {

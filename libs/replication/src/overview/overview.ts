@@ -14,7 +14,7 @@ export interface TableOverview {
   readonly rowsPreloaded: number;
   readonly eventsApplied: number;
   readonly error: string | null;
-  /** Columns were added that the rows that stand have no values of yet; null: it is whole. */
+  /** Why it is preloaded again, e.g. columns were added that the rows that stand have no values of yet; null: it is whole. */
   readonly stale: string | null;
   /** Null: superseded versions are not kept. */
   readonly history: HistoryMapping['kind'] | null;
@@ -34,7 +34,11 @@ export interface PipelineOverview {
   readonly eventsApplied: number;
   /** Bytes of log the source retains for us; null where unknown. */
   readonly retainedBytes: number | null;
-  /** Next offset of partition 0, hex; null before the first preparation. */
+  /** Events in the log that are not applied yet; null where unknown. */
+  readonly eventsBehind: bigint | null;
+  /** What keeps capture at the source from running, with the remedy; null: nothing. */
+  readonly captureTrouble: string | null;
+  /** Next offset of a direct stream, hex; null before the first preparation, and where the stream has several partitions. */
   readonly position: string | null;
   /** Of those in `activeRuns` the first in the order load, validate, repair. */
   readonly activeRunId: string | null;

@@ -6,7 +6,7 @@ import type { PipelineHandle } from '../pipeline';
 import { tell } from '../tell';
 import { gapRunDue } from './gap-run';
 import { createRepairRun } from './repair-run';
-import { staleTables } from './stale-run';
+import { staleReason, staleTables } from './stale-run';
 
 /** Differences older than this are no more repaired by themselves: the setting may just have been made, milliseconds. */
 const REPAIR_WITHIN_MS = 3_600_000;
@@ -36,8 +36,9 @@ export class OwnRuns {
       if (run !== null) logger.warn({ pipeline: name, runId: run.id, reason: record.gapReason }, 'run started by itself after a log gap');
       this.tell(name, run);
     } else if (stale.length > 0) {
-      const run = await this.unlessOvertaken(() => store.createRun({ pipeline: name, reason: 'schema-change', tables: stale }));
-      if (run !== null) logger.info({ pipeline: name, runId: run.id, tables: stale.length }, 'run started by itself: columns were added to tables');
+      const reason = staleReason(stale, states);
+      const run = await this.unlessOvertaken(() => store.createRun({ pipeline: name, reason, tables: stale }));
+      if (run !== null) logger.info({ pipeline: name, runId: run.id, tables: stale.length }, reason === 'reload' ? 'run started by itself: events of tables were lost or came out of order' : 'run started by itself: columns were added to tables');
       this.tell(name, run);
     }
     if (pipeline.settings.repair === 'auto' && !record.paused && record.gapReason === null) await this.repair(name);

@@ -1,5 +1,6 @@
 import { laneOf, planNext, type PlanAction, type Run, type RunView } from '@elstream/control';
-import { describeError, hasPassedDirect, sleep, type Service } from '@elstream/core';
+import type { StreamMark } from '@elstream/change-stream';
+import { describeError, sleep, type Service } from '@elstream/core';
 import type { TableState } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
@@ -62,6 +63,8 @@ class PlannerService implements Service {
   private releasedAt = Number.NEGATIVE_INFINITY;
   private handing: Promise<void> | null = null;
   private warnedAt = Number.NEGATIVE_INFINITY;
+  /** By pipeline and H: until the stream has reached them. */
+  private readonly marks = new Map<string, ReadonlyMap<string, StreamMark>>();
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -185,15 +188,31 @@ class PlannerService implements Service {
     const { warehouse, name } = pipeline;
     const states = await warehouse.readTableStates(name);
     if (!states.some((s) => s.phase === 'catching-up')) return states;
-    const checkpoint = await warehouse.readCheckpoint(name, 0);
-    if (checkpoint === null) return states;
-    const live = await warehouse.promoteLive(name, (liveAt) => hasPassedDirect(checkpoint.next, liveAt));
+    const passed = await this.passed(pipeline, states);
+    if (passed.size === 0) return states;
+    const live = await warehouse.promoteLive(name, (liveAt) => passed.has(liveAt.hex));
     for (const table of live) {
       this.deps.logger.info({ pipeline: name, table }, 'table is live');
       const runId = states.find((s) => s.table === table)?.runId ?? null;
       if (runId !== null) await this.deps.store.addEvent({ runId, type: 'table-live', table, detail: {} });
     }
     return states;
+  }
+
+  /** The tables' Hs that the stream has passed (R4). A mark is kept: taken again, it would lie higher each time. */
+  private async passed(pipeline: PipelineHandle, states: readonly TableState[]): Promise<ReadonlySet<string>> {
+    const waiting = new Map(states.flatMap(({ phase, liveAt }) => (phase === 'catching-up' && liveAt !== null ? [[liveAt.hex, liveAt] as const] : [])));
+    const before = this.marks.get(pipeline.name);
+    const marks = new Map<string, StreamMark>();
+    const stream = await pipeline.stream();
+    for (const [hex, liveAt] of waiting) {
+      const mark = before?.get(hex) ?? (await stream.mark(liveAt));
+      if (mark !== null) marks.set(hex, mark);
+    }
+    this.marks.set(pipeline.name, marks);
+    if (marks.size === 0) return new Set();
+    const checkpoints = await pipeline.warehouse.readCheckpoints(pipeline.name);
+    return new Set([...marks].filter(([, mark]) => mark.reachedBy(checkpoints)).map(([hex]) => hex));
   }
 
   private async advance(pipeline: PipelineHandle, first: Run): Promise<void> {

@@ -8,6 +8,7 @@ import { tell } from '../tell';
 import { awaitReadable } from '../transaction-wait';
 import { acceptedEvents, isParked } from './bisect';
 import { foldAccepted, narrowDown, type Narrowed } from './narrow-down';
+import { boundOf } from './passes';
 import { codeOf, countParked, parkedPoison, stopAt } from './parked';
 
 const REREAD_KEYS = 1_000;
@@ -146,7 +147,7 @@ function batchWrite({ batch, checkpoint, mappings }: TakenBatch, folded: FoldedB
     const mapping = mappings.get(fold.table);
     return mapping === undefined ? [] : [{ mapping, fold }];
   });
-  return { checkpoint, next: batch.next, highest: folded.highest, tables, events: folded.events, counter: folded.counter, parked: [], parkLimit: 1_000, trial: false, ...more };
+  return { checkpoint, next: batch.next, highest: folded.highest, tables, events: folded.events, counter: folded.counter, parked: [], reloads: folded.reloads, parkLimit: 1_000, trial: false, ...more };
 }
 
 function newest(batch: EventBatch): bigint | null {
@@ -157,11 +158,12 @@ function newest(batch: EventBatch): bigint | null {
 
 /** R6: after R4's wait; adds to `reread`, so that keys answered before stay answered. */
 async function readAgain(
-  { deps, pipeline, signal, moved }: ApplyContext,
+  context: ApplyContext,
   mappings: ReadonlyMap<string, TableMapping>,
   wanted: ReadonlyMap<string, readonly (readonly string[])[]>,
   reread: Map<string, RereadRows>,
 ): Promise<void> {
+  const { deps, pipeline, signal, moved } = context;
   const source = await pipeline.source();
   await awaitReadable({ source, logger: deps.logger.child({ pipeline: pipeline.name }), clock: deps.clock, signal, moved, waitMs: pipeline.settings.transactionWaitMs });
   const answers = new Map<string, Omit<RereadRows, 'readUntil'>>();
@@ -181,8 +183,8 @@ async function readAgain(
     });
     answers.set(table, { rows: [...kept, ...now], absent: [...before.absent, ...absent] });
   }
-  const readUntil = await source.endOfLog();
-  for (const [table, answer] of answers) reread.set(table, { ...answer, readUntil });
+  const end = await source.endOfLog();
+  for (const [table, answer] of answers) reread.set(table, { ...answer, readUntil: await boundOf(context, table, end) });
 }
 
 /** A permanent error names its table: a column that is gone by now is the schema watch's to follow. */

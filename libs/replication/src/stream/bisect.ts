@@ -19,7 +19,7 @@ export function acceptedEvents(events: Iterable<ChangeEvent>, mappings: Readonly
   const running = new RunningHighest(highest);
   for (const event of events) {
     if (!running.accepts(event.tx.position)) continue;
-    if (event.op !== 'counter' && event.op !== 'poison' && mappings.has(event.table)) accepted.push(event);
+    if (event.op !== 'counter' && event.op !== 'poison' && event.op !== 'reload' && mappings.has(event.table)) accepted.push(event);
   }
   return accepted;
 }

@@ -62,7 +62,7 @@ function world({ policy = 'park', limit = 1_000, refuses }: Setting = {}) {
   } as unknown as PipelineHandle;
   const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
   const apply = (events: readonly ChangeEvent[], highest: LogPosition | null = null): Promise<Checkpoint | null> =>
-    applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined }, { batch: { partition: 0, from: offset(0), next: offset(1_000_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: 0, generation: 1, next: offset(0), highest }, mappings: MAPPINGS });
+    applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined }, { batch: { partition: '0', from: offset(0), next: offset(1_000_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: '0', generation: 1, next: offset(0), highest, counter: null }, mappings: MAPPINGS });
   return { seen, apply, logger };
 }
 

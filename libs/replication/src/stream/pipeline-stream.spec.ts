@@ -1,26 +1,36 @@
-import type { ChangeStream, CaptureStatus } from '@elstream/change-stream';
+import { consumeDirect, type ChangeStream } from '@elstream/change-stream';
 import type { ControlStore, PipelineRecord } from '@elstream/control';
-import { ElstreamError, LogPosition, silentTracer, sleep, StreamOffset, type Checkpoint } from '@elstream/core';
+import { DIRECT_PARTITION, ElstreamError, LogPosition, silentTracer, sleep, StreamOffset, type Checkpoint, type EventBatch } from '@elstream/core';
 import { capturingLogger } from '@elstream/testing';
 import type { ReplicationDeps } from '../deps';
 import { silentObserver } from '../observer';
 import type { PipelineHandle } from '../pipeline';
+import type { ApplyBatch } from './apply-batch';
 import { PipelineStream, type StreamOptions } from './pipeline-stream';
+import { READY } from './stream.fixture';
 
 const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
 const identity = { system: '1', fork: '1' };
 
 /** Control tables, warehouse and capture as a stream sees them; `read` is the test's. */
-function world(read: (from: StreamOffset, turn: number, opened: () => void) => void, options: Partial<StreamOptions> = {}) {
+function world(read: (from: StreamOffset, turn: number, opened: () => void) => void, options: Partial<StreamOptions> = {}, consume?: ChangeStream['consume']) {
   const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
   const stream: Partial<ChangeStream> = {
-    status: () => Promise.resolve({ state: 'ready', retainedBytes: 0, confirmed: offset(state.confirmed) } satisfies CaptureStatus),
-    read: async function* ({ from, signal, opened }) {
-      state.turns += 1;
-      read(from, state.turns, () => opened?.());
-      await sleep(60_000, signal);
-      yield* [];
-    },
+    status: () => Promise.resolve({ ...READY, gap: state.confirmed > state.checkpoint ? 'somebody else read from our replication slot' : null }),
+    consume: (options) =>
+      consume?.(options) ??
+      consumeDirect(
+        {
+          read: async function* ({ from, signal, opened }) {
+            state.turns += 1;
+            read(from, state.turns, () => opened?.());
+            await sleep(60_000, signal);
+            yield* [];
+          },
+          acknowledge: () => undefined,
+        },
+        options,
+      ),
   };
   const store: Partial<ControlStore> = {
     readPipeline: () => Promise.resolve({ ...state.record }),
@@ -28,12 +38,14 @@ function world(read: (from: StreamOffset, turn: number, opened: () => void) => v
     setStreamError: (_name, error) => Promise.resolve(void (state.record.streamError = error)),
     setGap: (_name, reason) => Promise.resolve(void (state.record.gapReason = reason)),
   };
+  const checkpoint = (): Checkpoint => ({ pipeline: 'shop', partition: DIRECT_PARTITION, generation: 1, next: offset(state.checkpoint), highest: null, counter: 7n });
+  const mappings = new Map();
   const pipeline = {
     name: 'shop',
-    warehouse: { readCheckpoint: () => Promise.resolve({ pipeline: 'shop', partition: 0, generation: 1, next: offset(state.checkpoint), highest: null } satisfies Checkpoint) },
+    warehouse: { readCheckpoint: () => Promise.resolve(checkpoint()), readCheckpoints: () => Promise.resolve([checkpoint()]) },
     source: () => Promise.resolve({ identity: () => Promise.resolve(identity) }),
     stream: () => Promise.resolve(stream),
-    mappings: () => Promise.resolve(new Map()),
+    mappings: () => Promise.resolve(mappings),
   } as unknown as PipelineHandle;
   const logger = capturingLogger();
   const observer = { ...silentObserver, streamActive: (_pipeline: string, active: boolean) => void state.active.push(active) };
@@ -131,5 +143,33 @@ describe('a stream halted by an error', () => {
     state.record.streamError = 'the row does not fit';
     await runsUntil(service, () => state.turns === 1);
     expect(state.record.streamError).toBeNull();
+  });
+});
+
+describe('the counter of a source that must not leave a number out', () => {
+  const tx = { position: LogPosition.fromBigInt(1n, 8), committedAtUs: 1n };
+  const batchOf = (...numbers: bigint[]): EventBatch => ({ partition: DIRECT_PARTITION, from: offset(100), next: offset(101), events: numbers.map((value) => ({ op: 'counter', tx, value, gapless: true })), bytes: 1 });
+  const applied: ApplyBatch = (_context, { checkpoint, batch }) => Promise.resolve({ ...checkpoint, next: batch.next });
+
+  it.each([
+    ['follows on', batchOf(8n, 9n), null],
+    ['comes again', batchOf(6n, 7n, 8n), null],
+    ['skips a number behind the last batch', batchOf(9n), /7 was followed by 9/],
+    ['skips a number inside a batch', batchOf(8n, 10n), /8 was followed by 10/],
+  ])('%s', async (_name, batch, gap) => {
+    const outcomes: string[] = [];
+    const { state, service } = world(
+      () => undefined,
+      { apply: applied },
+      async ({ start, onBatch, signal }) => {
+        await start(DIRECT_PARTITION);
+        if (outcomes.length === 0) outcomes.push(await onBatch(batch, signal));
+        await sleep(60_000, signal);
+      },
+    );
+    await runsUntil(service, () => outcomes.length > 0);
+    expect(outcomes).toEqual([gap === null ? 'applied' : 'end']);
+    if (gap === null) expect(state.record.gapReason).toBeNull();
+    else expect(state.record.gapReason).toMatch(gap);
   });
 });

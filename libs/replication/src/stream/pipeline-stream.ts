@@ -1,10 +1,11 @@
-import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, sleep, Waker, type Checkpoint, type EventBatch, type Logger, type Service, type TableMapping } from '@elstream/core';
+import type { BatchOutcome, PartitionGap } from '@elstream/change-stream';
+import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, ruleHolds, sleep, Waker, type Checkpoint, type EventBatch, type Logger, type Service, type StreamOffset, type TableMapping } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { withRetries } from '../retry';
+import { tell } from '../tell';
 import type { ApplyBatch, TakenBatch } from './apply-batch';
 import { activeLoadRun } from './load-run';
-import { readAhead } from './read-ahead';
 import { gapAtStart, streamReadiness } from './readiness';
 import type { StuckAnswer, StuckTable } from './schema-watch';
 
@@ -54,8 +55,8 @@ function saysBusy(error: unknown): boolean {
 }
 
 /**
- * The stream of one pipeline: waits until it may run, reads from the stored checkpoint, applies batch by batch, strictly
- * in turn. Whatever ends the reading (a pause, a fault, a changed mapping, a lost checkpoint), the loop begins again from
+ * The stream of one pipeline: waits until it may run, reads each partition that falls to this process from its stored
+ * checkpoint, applies batch by batch, of one partition strictly in turn. Whatever ends the reading (a pause, a fault, a changed mapping, a lost checkpoint), the loop begins again from
  * the *stored* checkpoint: nothing is carried over in memory.
  */
 export class PipelineStream implements Service {
@@ -73,10 +74,12 @@ export class PipelineStream implements Service {
   companions: StreamCompanions | null = null;
   /** The mappings the session in hand reads with. */
   private read: ReadonlyMap<string, TableMapping> = new Map();
-  /** The checkpoint the session in hand stands at. */
-  private at: Checkpoint | null = null;
-  /** When the batch in hand last moved; null: none is in hand. */
-  private movedAt: number | null = null;
+  /** The checkpoints the session in hand stands at, by partition. */
+  private readonly at = new Map<string, Checkpoint>();
+  /** The partition whose batch the session in hand failed with. */
+  private failed: string | null = null;
+  /** When the batches in hand last moved, by partition. */
+  private readonly movedAt = new Map<string, number>();
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -133,7 +136,7 @@ export class PipelineStream implements Service {
 
   /** Says that the loop turns, unless the batch in hand hangs. */
   private alive(): void {
-    if (this.movedAt === null || this.deps.clock() - this.movedAt <= HUNG_MS) this.deps.observer.alive(`stream:${this.pipeline.name}`);
+    if ([...this.movedAt.values()].every((at) => this.deps.clock() - at <= HUNG_MS)) this.deps.observer.alive(`stream:${this.pipeline.name}`);
   }
 
   private async once(): Promise<void> {
@@ -144,7 +147,8 @@ export class PipelineStream implements Service {
       if (((await store.readPipeline(name))?.streamError ?? null) !== null) await store.setStreamError(name, null);
       this.fresh = false;
     }
-    const ready = streamReadiness(await store.readPipeline(name), await warehouse.readCheckpoint(name, 0));
+    const checkpoints = await warehouse.readCheckpoints(name);
+    const ready = streamReadiness(await store.readPipeline(name), checkpoints.length > 0);
     if (!ready.go) {
       if (ready.because !== this.saidWaiting) this.logger.info({ because: ready.because }, 'stream waits');
       this.saidWaiting = ready.because;
@@ -152,75 +156,64 @@ export class PipelineStream implements Service {
       return;
     }
     this.saidWaiting = '';
-    this.at = null;
-    const gap = await this.findGap(ready.checkpoint);
+    this.at.clear();
+    this.failed = null;
+    const gap = await this.findGap(checkpoints);
     if (gap !== null) {
       this.logger.warn({ reason: gap }, 'log gap found: the pipeline will be preloaded again');
       await store.setGap(name, gap);
       return;
     }
-    await this.follow(ready.checkpoint);
+    await this.follow();
   }
 
-  private async findGap(checkpoint: Checkpoint): Promise<string | null> {
+  private async findGap(checkpoints: readonly Checkpoint[]): Promise<string | null> {
     const { store } = this.deps;
     const { name, warehouse } = this.pipeline;
     const source = await this.pipeline.source();
     const stream = await this.pipeline.stream();
     const identity = await source.identity();
-    const status = await stream.status();
+    const status = await stream.status(checkpoints);
     const recorded = (await store.readPipeline(name))?.identity ?? null;
-    const gap = gapAtStart({ recorded, identity, status, checkpoint });
-    if (gap === null) return null;
+    const gap = gapAtStart({ recorded, identity, status });
+    if (gap === null) {
+      for (const partition of status.partitionGaps) await this.declareGap(partition);
+      return null;
+    }
     // A preparation may be at work: it makes capture first and moves the checkpoint then.
     if (await this.preparing()) {
       await this.nap(this.options.pollMs);
       return null;
     }
-    const now = await warehouse.readCheckpoint(name, 0);
-    return now !== null && now.generation === checkpoint.generation && now.next.equals(checkpoint.next) ? gap : null;
+    const now = await warehouse.readCheckpoints(name);
+    return checkpoints.length === now.length && checkpoints.every((checkpoint) => now.some((other) => samePlace(checkpoint, other))) ? gap : null;
   }
 
   private async preparing(): Promise<boolean> {
     return (await activeLoadRun(this.deps.store, this.pipeline.name))?.prepared === false;
   }
 
-  private async follow(from: Checkpoint): Promise<void> {
+  private async follow(): Promise<void> {
     const { name } = this.pipeline;
     const session = new AbortController();
-    this.at = from;
     this.session = session;
     const signal = AbortSignal.any([session.signal, this.stopping.signal]);
-    const watch = this.watchPause(session);
+    const stored = await this.pipeline.mappings();
+    // Events of a halted table are passed over; its mapping loses that word before the epoch of its next preload is raised.
+    const mappings = new Map([...stored].filter(([, mapping]) => mapping.halted === undefined));
+    const watch = this.watch(session, stored);
     try {
-      const stored = await this.pipeline.mappings();
-      // Events of a halted table are passed over; its mapping loses that word before the epoch of its next preload is raised.
-      const mappings = new Map([...stored].filter(([, mapping]) => mapping.halted === undefined));
       this.read = mappings;
       const stream = await this.pipeline.stream();
-      let checkpoint = from;
-      const batches = stream.read({ partition: 0, from: from.next, mappings: () => mappings, opened: () => this.reads(from, mappings.size), reshaped: () => this.companions?.columnsNoticed(), signal });
-      for await (const batch of readAhead(batches, () => session.abort())) {
-        if (signal.aborted) return;
-        // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
-        // events of that epoch. Otherwise such events, decoded without their mapping, would be passed over for ever.
-        if ((await this.pipeline.mappings()) !== stored) {
-          this.logger.info({}, 'tables changed: stream begins again at its checkpoint');
-          return;
-        }
-        const next = await this.apply({ batch, checkpoint, mappings }, signal);
-        if (next === null) {
-          this.logger.info({}, 'checkpoint was moved by another process or a new preload: stream begins again');
-          await this.nap(AFTER_LOST_MS);
-          return;
-        }
-        this.at = checkpoint = next;
-        await failpoint('batch:after-commit-before-acknowledge');
-        stream.acknowledge(0, checkpoint.next);
-        if (touchesCopiedHistory(batch, mappings)) this.companions?.historyTouched();
-        this.failures = 0;
-        this.alive();
-      }
+      await stream.consume({
+        mappings: () => mappings,
+        start: (partition) => this.takeUp(partition),
+        onBatch: (batch, lost) => this.takeBatch(batch, { stored, mappings, signal: AbortSignal.any([signal, lost]) }),
+        onGap: (gap) => this.declareGap(gap),
+        opened: () => this.reads(mappings.size),
+        reshaped: () => this.companions?.columnsNoticed(),
+        signal,
+      });
     } finally {
       this.session = null;
       this.opened = false;
@@ -230,38 +223,109 @@ export class PipelineStream implements Service {
     }
   }
 
-  private reads(from: Checkpoint, tables: number): void {
+  /** Null: the partition has no checkpoint, as of a table that is being prepared; a changed mapping begins another session. */
+  private async takeUp(partition: string): Promise<StreamOffset | null> {
+    const checkpoint = await this.pipeline.warehouse.readCheckpoint(this.pipeline.name, partition);
+    if (checkpoint === null) {
+      this.at.delete(partition);
+      return null;
+    }
+    this.at.set(partition, checkpoint);
+    return checkpoint.next;
+  }
+
+  private async takeBatch(batch: EventBatch, { stored, mappings, signal }: Session): Promise<BatchOutcome> {
+    const { partition } = batch;
+    const checkpoint = this.at.get(partition);
+    // Read *after* the batch: a mapping stored before a table's epoch was raised is seen by every batch that holds
+    // events of that epoch. Otherwise such events, decoded without their mapping, would be passed over for ever.
+    if ((await this.pipeline.mappings()) !== stored) {
+      this.logger.info({}, 'tables changed: stream begins again at its checkpoint');
+      return 'end';
+    }
+    if (checkpoint === undefined || signal.aborted) return 'end';
+    const missing = missingNumber(batch, checkpoint.counter);
+    if (missing !== null) {
+      await this.losesNumber(missing, checkpoint);
+      return 'end';
+    }
+    const next = await this.apply({ batch, checkpoint, mappings }, signal);
+    if (next === null) {
+      this.logger.info({ partition }, 'checkpoint was moved by another process or a new preload: stream begins again');
+      await this.nap(AFTER_LOST_MS);
+      return 'lost';
+    }
+    this.at.set(partition, next);
+    await failpoint('batch:after-commit-before-acknowledge');
+    if (touchesCopiedHistory(batch, mappings)) this.companions?.historyTouched();
+    this.failures = 0;
+    this.alive();
+    return 'applied';
+  }
+
+  /** R3 (a): what lies before the number has not all been delivered, whatever table it is of. */
+  private async losesNumber({ after, found }: MissingNumber, checkpoint: Checkpoint): Promise<void> {
+    const reason = `numbers of the counter at the source are missing: ${String(after)} was followed by ${String(found)}, so capture has left changes out`;
+    const now = await this.pipeline.warehouse.readCheckpoint(this.pipeline.name, checkpoint.partition);
+    if (now === null || !samePlace(now, checkpoint)) return;
+    this.logger.warn({ reason }, 'log gap found: the pipeline will be preloaded again');
+    await this.deps.store.setGap(this.pipeline.name, reason);
+  }
+
+  /** Answers a gap of one partition (R3): its tables are preloaded again, by a run of their own. Where the checkpoint has moved on there is none. */
+  async declareGap(gap: PartitionGap): Promise<void> {
+    const { name, warehouse } = this.pipeline;
+    const { partition, expected, next, tables, reason } = gap;
+    const checkpoint = await warehouse.readCheckpoint(name, partition);
+    if (checkpoint === null || !checkpoint.next.equals(expected)) return;
+    try {
+      await warehouse.declareGap({ pipeline: name, moves: [{ partition, from: checkpoint, next }], tables, marked: true, reason });
+    } catch (error) {
+      if (!(error instanceof ElstreamError) || error.code !== 'CHECKPOINT_MOVED') throw error;
+      this.logger.debug({ partition, error: error.message }, 'a log gap is none any more');
+      return;
+    }
+    this.logger.warn({ partition, reason, tables: tables.join(', ') }, 'log gap: the tables of the partition are preloaded again');
+    this.deps.observer.gapDeclared(name);
+    tell(this.deps, { type: 'tables-changed', pipeline: name });
+  }
+
+  private reads(tables: number): void {
     this.opened = true;
     this.standingBy = false;
     this.deps.observer.streamActive(this.pipeline.name, true);
-    this.logger.info({ position: from.next.hex, tables }, 'stream reads');
+    this.logger.info({ tables }, 'stream reads');
   }
 
   private async apply(taken: TakenBatch, signal: AbortSignal): Promise<Checkpoint | null> {
     const { deps, pipeline } = this;
-    const { events, bytes } = taken.batch;
+    const { events, bytes, partition } = taken.batch;
     const moved = (): void => {
-      this.movedAt = deps.clock();
+      this.movedAt.set(partition, deps.clock());
     };
     moved();
     try {
       const apply = (): Promise<Checkpoint | null> => this.options.apply({ deps, pipeline, signal, moved }, taken);
       // One that only moves the checkpoint on an idle source is no step worth telling.
       return events.length === 0 ? await apply() : await deps.tracer.span('apply batch', { pipeline: pipeline.name, events: events.length, bytes }, apply);
+    } catch (error) {
+      this.failed ??= partition;
+      throw error;
     } finally {
-      this.movedAt = null;
+      this.movedAt.delete(partition);
     }
   }
 
   /** The control tables are the truth about a pause or a gap; the bus only makes it quicker. */
-  private async watchPause(session: AbortController): Promise<void> {
+  private async watch(session: AbortController, mappings: ReadonlyMap<string, TableMapping>): Promise<void> {
     while (!session.signal.aborted && !this.stopping.signal.aborted) {
       await this.nap(this.options.pollMs, session.signal);
       if (session.signal.aborted) return;
       this.alive();
       try {
         const record = await this.deps.store.readPipeline(this.pipeline.name);
-        if (record === null || record.paused || record.gapReason !== null) session.abort();
+        // Where nothing arrives no batch finds out that the tables have changed.
+        if (record === null || record.paused || record.gapReason !== null || (await this.pipeline.mappings()) !== mappings) session.abort();
       } catch (error) {
         this.logger.debug({ error: describeError(error) }, 'control tables cannot be read; the stream finds out by itself');
       }
@@ -328,10 +392,11 @@ export class PipelineStream implements Service {
    * no longer so, as by a process that stood still for a while.
    */
   private async overtaken(error: unknown): Promise<boolean> {
-    if (this.at === null || recoveryOf(error) === 'retry' || recoveryOf(error) === 'lost') return false;
+    if (recoveryOf(error) === 'retry' || recoveryOf(error) === 'lost') return false;
+    const met = this.failed === null ? [...this.at.values()] : [...this.at.values()].filter(({ partition }) => partition === this.failed);
     try {
-      const now = await this.pipeline.warehouse.readCheckpoint(this.pipeline.name, 0);
-      return now === null || now.generation !== this.at.generation || !now.next.equals(this.at.next);
+      const now = await this.pipeline.warehouse.readCheckpoints(this.pipeline.name);
+      return met.some((at) => !now.some((other) => samePlace(at, other)));
     } catch (failure) {
       this.logger.debug({ error: describeError(failure) }, 'the checkpoint could not be read after an error');
       return false;
@@ -341,6 +406,35 @@ export class PipelineStream implements Service {
   private nap(ms: number, also?: AbortSignal): Promise<void> {
     return this.waker.nap(ms, this.stopping.signal, ...(also === undefined ? [] : [also]));
   }
+}
+
+/** What one reading of the stream goes by. */
+interface Session {
+  /** The mappings as stored: another object once they have changed. */
+  readonly stored: ReadonlyMap<string, TableMapping>;
+  readonly mappings: ReadonlyMap<string, TableMapping>;
+  readonly signal: AbortSignal;
+}
+
+interface MissingNumber {
+  readonly after: bigint;
+  readonly found: bigint;
+}
+
+/** R3 (a). Numbers at or below the last one came again. */
+function missingNumber({ events }: EventBatch, last: bigint | null): MissingNumber | null {
+  if (!ruleHolds('R3-counter')) return null;
+  let after = last;
+  for (const event of events) {
+    if (event.op !== 'counter' || !event.gapless) continue;
+    if (after !== null && event.value > after + 1n) return { after, found: event.value };
+    if (after === null || event.value > after) after = event.value;
+  }
+  return null;
+}
+
+function samePlace(a: Checkpoint, b: Checkpoint): boolean {
+  return a.partition === b.partition && a.generation === b.generation && a.next.equals(b.next);
 }
 
 function touchesCopiedHistory(batch: EventBatch, mappings: ReadonlyMap<string, TableMapping>): boolean {

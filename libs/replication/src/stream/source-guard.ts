@@ -2,6 +2,7 @@ import { describeError, sleep, type Logger, type Service } from '@elstream/core'
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { tell } from '../tell';
+import { raiseCounter } from './passes';
 import type { PipelineStream } from './pipeline-stream';
 import { guardWal } from './wal-guard';
 
@@ -25,6 +26,7 @@ export class SourceGuard implements Service {
   private ended: Promise<unknown> | null = null;
   private exceededSince: number | null = null;
   private warnedAt = 0;
+  private troubled: string | null = null;
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -61,23 +63,30 @@ export class SourceGuard implements Service {
 
   private async count(): Promise<void> {
     if (!this.stream.reading) return;
-    const source = await this.pipeline.source();
-    await source.emitCounter(await this.deps.store.nextCounter(this.pipeline.name));
+    await raiseCounter(this.deps, this.pipeline);
   }
 
   private async guard(): Promise<void> {
     const { store, clock } = this.deps;
     const { name, settings } = this.pipeline;
     const record = await store.readPipeline(name);
-    if (record === null || (await this.pipeline.warehouse.readCheckpoint(name, 0)) === null) return;
+    if (record === null) return;
+    const checkpoints = await this.pipeline.warehouse.readCheckpoints(name);
+    if (checkpoints.length === 0) return;
     const stream = await this.pipeline.stream();
     const looked = clock();
-    const { state, retainedBytes } = await stream.status();
-    if (state !== 'ready') {
+    const status = await stream.status(checkpoints);
+    this.deps.observer.captureTrouble(name, status.trouble);
+    this.say(status.trouble);
+    if (status.gap !== null) {
       // R3 (b): capture that vanished under a running stream need not break its connection; a new start finds the gap.
       if (this.stream.reading) this.stream.interrupt();
       return;
     }
+    // Noted also while paused: the sooner it is known the less has to be waited for.
+    for (const gap of status.partitionGaps) await this.stream.declareGap(gap);
+    await stream.revive();
+    const { retainedBytes } = status;
     if (retainedBytes === null) return;
     this.deps.observer.retainedLog(name, retainedBytes);
     const exceeded = retainedBytes >= settings.walLimitBytes && !record.paused;
@@ -103,6 +112,13 @@ export class SourceGuard implements Service {
       default:
         decision satisfies never;
     }
+  }
+
+  private say(trouble: string | null): void {
+    if (trouble === this.troubled) return;
+    this.troubled = trouble;
+    if (trouble === null) this.logger.info({}, 'capture at the source runs again');
+    else this.logger.warn({ trouble }, 'capture at the source does not run');
   }
 
   private warn(retainedBytes: number): void {

@@ -1,10 +1,11 @@
-import type { ChangeStream } from '@elstream/change-stream';
+import { consumeDirect, type ChangeStream, type ReadOptions } from '@elstream/change-stream';
 import type { PipelineRecord } from '@elstream/control';
-import { LogPosition, silentTracer, sleep, StreamOffset } from '@elstream/core';
+import { DIRECT_PARTITION, LogPosition, silentTracer, sleep, StreamOffset, type Checkpoint } from '@elstream/core';
 import { capturingLogger, eventually } from '@elstream/testing';
 import type { ReplicationDeps } from '../deps';
 import { silentObserver } from '../observer';
 import type { PipelineHandle } from '../pipeline';
+import { READY } from './stream.fixture';
 import { createStreamer } from './streamer';
 
 const OFFSET = StreamOffset.direct(LogPosition.fromBigInt(1n, 8), 0);
@@ -18,23 +19,26 @@ function world() {
   const identity = { system: '1', fork: '1' };
   function configure(name: string, version: string): void {
     const mappings = new Map();
+    async function* read({ signal, opened }: ReadOptions): AsyncGenerator<never> {
+      state.most = Math.max(state.most, (state.readers += 1));
+      state.log.push(`${name} ${version} reads`);
+      opened?.();
+      await sleep(60_000, signal);
+      await sleep(3);
+      state.readers -= 1;
+      state.log.push(`${name} ${version} let go`);
+      yield* [];
+    }
+    const checkpoint: Checkpoint = { pipeline: name, partition: DIRECT_PARTITION, generation: 1, next: OFFSET, highest: null, counter: null };
     const stream: Partial<ChangeStream> = {
-      status: () => ((state.looks += 1), Promise.resolve({ state: 'ready', retainedBytes: 0, confirmed: OFFSET })),
-      read: async function* ({ signal, opened }) {
-        state.most = Math.max(state.most, (state.readers += 1));
-        state.log.push(`${name} ${version} reads`);
-        opened?.();
-        await sleep(60_000, signal);
-        await sleep(3);
-        state.readers -= 1;
-        state.log.push(`${name} ${version} let go`);
-        yield* [];
-      },
+      status: () => ((state.looks += 1), Promise.resolve(READY)),
+      consume: (options) => consumeDirect({ read, acknowledge: () => undefined }, options),
+      revive: () => Promise.resolve(),
     };
     handles.set(name, {
       name,
       settings: { counterIntervalMs: 60_000, walLimitBytes: 1_000, walPolicy: 'drop' },
-      warehouse: { readCheckpoint: () => Promise.resolve({ pipeline: name, partition: 0, generation: 1, next: OFFSET, highest: null }) },
+      warehouse: { readCheckpoint: () => Promise.resolve(checkpoint), readCheckpoints: () => Promise.resolve([checkpoint]) },
       source: () => Promise.resolve({ identity: () => Promise.resolve(identity) }),
       stream: () => Promise.resolve(stream),
       mappings: () => Promise.resolve(mappings),

@@ -1,4 +1,5 @@
 import { failpoint } from '@elstream/core';
+import { raiseCounter } from '../stream/passes';
 import { epochOf, mappingOf, type TaskHandler } from './task-context';
 
 /**
@@ -16,7 +17,7 @@ export const finishTable: TaskHandler = async (context) => {
   const source = await pipeline.source();
   const liveAt = await source.endOfLog();
   await pipeline.warehouse.setLiveAt(pipeline.name, mapping.id, epoch, liveAt);
-  await source.emitCounter(await deps.store.nextCounter(pipeline.name));
+  await raiseCounter(deps, pipeline);
   logger.info({ position: liveAt.hex, swept: finished.rowsSwept }, 'preload of the table finished, the stream catches up');
   return { outcome: 'done', result: { liveAt: liveAt.hex, rowsSwept: finished.rowsSwept } };
 };

@@ -2,6 +2,7 @@ import { ElstreamError, describeError, describeKey, failpoint, keyIdentity, reco
 import type { RepairEntry, RepairOutcome, StandingRows } from '@elstream/warehouse';
 import { byKey } from '../compare/compare-rows';
 import { waitOf } from '../compare/confirm';
+import { boundOf } from '../stream/passes';
 import { awaitReadable } from '../transaction-wait';
 import type { TaskContext } from './task-context';
 
@@ -77,7 +78,7 @@ async function mendOnce(context: TaskContext, mapping: TableMapping, wanted: rea
 }
 
 async function readBoth(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[]): Promise<Write> {
-  const { pipeline, moved } = context;
+  const { pipeline } = context;
   const source = await pipeline.source();
   const keys = wanted.map(({ key }) => key);
   const stands = await pipeline.warehouse.readStanding(mapping, keys);
@@ -86,8 +87,7 @@ async function readBoth(context: TaskContext, mapping: TableMapping, wanted: rea
   await awaitReadable(waitOf(context, source));
   const rows = byKey(mapping, await source.readByKeys(mapping, keys), (row) => row);
   await failpoint('repair:source-read');
-  const readUntil = await source.endOfLog();
-  moved();
+  const readUntil = await boundOf(context, mapping.id, await source.endOfLog());
   const entries = wanted.map(({ key, settles }, i): RepairEntry => {
     const row: readonly Cell[] | null = rows.get(keyIdentity(mapping, key)) ?? null;
     return { key, expect: stands.at[i]?.standing ?? { is: 'nothing' }, row, ...(settles === undefined ? {} : { settles }) };

@@ -1,5 +1,6 @@
 import type { NewTask } from '@elstream/control';
-import { failpoint, type TableMapping } from '@elstream/core';
+import { ElstreamError, failpoint, TRUNCATED, type TableMapping } from '@elstream/core';
+import { streamPasses } from '../stream/passes';
 import { awaitReadable } from '../transaction-wait';
 import { rangePayload } from './key-range';
 import { mappingOf, type TaskContext, type TaskHandler } from './task-context';
@@ -16,6 +17,7 @@ export const openTable: TaskHandler = async (context) => {
   const { deps, pipeline, claim, signal, logger, moved } = context;
   const mapping = await mappingOf(context);
   const source = await pipeline.source();
+  await passTruncate(context, mapping);
   const epoch = await pipeline.warehouse.beginPreload(pipeline.name, mapping, claim.runId);
   await failpoint('preload:epoch-raised');
   const l0 = await source.endOfLog();
@@ -44,6 +46,19 @@ export const openTable: TaskHandler = async (context) => {
   }
   return { outcome: 'done', result: { epoch, l0: l0.hex, chunks, historyChunks: follow.length - chunks }, follow };
 };
+
+/**
+ * Where a truncate could not be ordered among the table's partitions (R6), events from before it may still come in those
+ * that lag: an epoch raised now would count them as newer than every chunk. So all that the log holds now is applied first.
+ */
+async function passTruncate(context: TaskContext, mapping: TableMapping): Promise<void> {
+  const { pipeline } = context;
+  const state = (await pipeline.warehouse.readTableStates(pipeline.name)).find(({ table }) => table === mapping.id);
+  if (state?.stale?.startsWith(TRUNCATED) !== true) return;
+  const source = await pipeline.source();
+  if (await streamPasses(context, await source.endOfLog())) return;
+  throw new ElstreamError('STREAM_BEHIND', 'retry', `table ${mapping.id} was truncated, and the stream has not applied all that came before; the preload begins when it has`, { place: { pipeline: pipeline.name, table: mapping.id } });
+}
 
 /**
  * Target columns added since the table was last preloaded to its end: the standing rows never had values there, so a fill

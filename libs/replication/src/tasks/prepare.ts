@@ -1,8 +1,9 @@
 import { ElstreamError, tableId, type TableMapping } from '@elstream/core';
 import type { SourceTable } from '@elstream/source';
+import type { CheckpointMove } from '@elstream/warehouse';
 import { describeExisting } from '../stream/described';
 import { tell } from '../tell';
-import { gapBeforeCheckpoint } from './gap-reason';
+import { gapBeforeCheckpoints } from './gap-reason';
 import { plannedMappings, planningProblems, type Planning } from './planned-mappings';
 import { stillOurs, type TaskContext, type TaskHandler } from './task-context';
 
@@ -75,26 +76,25 @@ async function standCheckpoint(context: TaskContext, mappings: readonly TableMap
   await stillOurs(context);
   await pipeline.setMappings(mappings);
   const record = await store.registerPipeline(name);
-  const { confirmed } = await stream.status();
-  let declared: string | null = null;
-  for (const [partition, next] of start.offsets) {
-    const checkpoint = await warehouse.readCheckpoint(name, partition);
-    if (checkpoint === null) {
-      await warehouse.createCheckpoint(name, partition, next);
-      continue;
-    }
-    const reason = gapBeforeCheckpoint({ start, record, confirmed, checkpoint });
-    if (reason === null) continue;
-    declared = reason;
+  const standing = await warehouse.readCheckpoints(name);
+  const gap = standing.length === 0 ? null : gapBeforeCheckpoints({ start, record, status: await stream.status(standing) });
+  if (gap !== null) {
     await stillOurs(context);
-    logger.warn({ partition, reason, position: next.hex }, 'log gap: all tables are preloaded again');
+    logger.warn({ reason: gap }, 'log gap: all tables are preloaded again');
     deps.observer.gapDeclared(name);
-    await warehouse.declareGap({ pipeline: name, partition, from: checkpoint, next, identity: start.identity, tables: active.map((m) => m.id), reason });
+    const moves = [...start.offsets].map(([partition, next]): CheckpointMove => {
+      const from = standing.find((checkpoint) => checkpoint.partition === partition);
+      return { partition, next, ...(from === undefined ? {} : { from }) };
+    });
+    await warehouse.declareGap({ pipeline: name, moves, tables: active.map((m) => m.id), marked: false, reason: gap });
   }
+  // Of a partition that comes back some day nothing may be believed.
+  await warehouse.dropCheckpoints(name, standing.map(({ partition }) => partition).filter((partition) => !start.offsets.has(partition)));
+  for (const [partition, next] of start.offsets) await warehouse.createCheckpoint(name, partition, next);
   // Only now: had we stopped before, the next try would have to find the gap again.
   await store.setIdentity(name, start.identity);
   await store.setGap(name, null);
-  return declared;
+  return gap;
 }
 
 /** Table id → rows by the source's statistics, for progress. */

@@ -24,7 +24,7 @@ export interface PostgresSourceOptions {
   readonly timeouts?: TransactionTimeouts;
   readonly connectTimeoutMs?: number;
   readonly logger?: Logger;
-  /** Prefix of the logical messages that carry the counter, e.g. `elstream:<pipeline>`; the change stream looks for it. */
+  /** Beginning of the prefix of logical messages of ours, e.g. `elstream:<pipeline>`; what follows it tells them from the change stream's counter. */
   readonly counterPrefix: string;
   /** The pipeline's replication slot: if it exists already, `check` does not ask for a free one. */
   readonly slotName?: string;
@@ -141,10 +141,6 @@ class PostgresSource implements SourceDatabase {
   async stillInProgress(listed: readonly TransactionInProgress[]): Promise<readonly TransactionInProgress[]> {
     const ids = listed.map((transaction) => transaction.id);
     return onPostgres(this.dataSource, (sql) => filterInProgress(sql, ids));
-  }
-
-  async emitCounter(value: bigint): Promise<void> {
-    await onPostgres(this.dataSource, (sql) => sql.query('SELECT pg_logical_emit_message(true, $1, $2::text)', [this.options.counterPrefix, value.toString()]));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,49 @@
+import type { LogPosition, SourceIdentity, TableMapping } from '@elstream/core';
+
+/** The database of a source that a connector captures, as the connector has to be told. */
+export interface CaptureEndpoint {
+  readonly connector: 'postgresql' | 'sqlserver';
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Never logged, never in an error. */
+  readonly password: string;
+  readonly database: string;
+  /** Settings of the connector that belong to the connection, e.g. `database.sslmode`. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface CaptureSourceStatus {
+  /** Slot and publication (SQL Server: capture instances) exist; `lost`: the server has removed log that is still needed. */
+  readonly state: 'ready' | 'missing' | 'lost';
+  readonly retainedBytes: number | null;
+  /** Everything that committed below is gone from the log, or was acknowledged; null: unknown. */
+  readonly confirmed: LogPosition | null;
+  /** For people; null where `ready`. */
+  readonly reason: string | null;
+}
+
+/**
+ * What elstream itself does at a source whose log a Debezium connector reads: everything the connector must not do by
+ * itself, because it would go on silently over a gap.
+ */
+export interface CaptureSource {
+  readonly endpoint: CaptureEndpoint;
+  /** The names under which the connector finds what `prepare` made: PostgreSQL's slot and publication. */
+  readonly names: Readonly<Record<string, string>>;
+  /**
+   * Makes counter table, publication and slot (or capture instances) exist for exactly these tables, replica identity
+   * checked first (R14). `created`: capture had to be made anew, so a connector's offsets from before mean a log gap.
+   */
+  prepare(tables: readonly TableMapping[]): Promise<{ readonly created: boolean; readonly identity: SourceIdentity; readonly position: LogPosition }>;
+  /** Where the counter row lives. */
+  readonly counter: { readonly schema: string; readonly table: string };
+  /** Raises the pipeline's row of the counter table by one (R3 a). */
+  raiseCounter(): Promise<void>;
+  status(): Promise<CaptureSourceStatus>;
+  /** As `ChangeStream.captured`. */
+  captured(): Promise<ReadonlySet<string> | null>;
+  /** Removes what `prepare` made. Idempotent; the connector must be gone. */
+  drop(): Promise<void>;
+  close(): Promise<void>;
+}
