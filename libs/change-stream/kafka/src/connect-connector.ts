@@ -37,8 +37,7 @@ class ConnectConnector implements CaptureConnector {
     const { name } = this;
     const running = await this.client.config(name);
     const delivered = running !== null && committedOffset(await this.client.offsets(name), plan.connector) !== null;
-    if (running === null) await this.create(plan);
-    else if (anew) await this.beginAnew(plan);
+    if (running === null || anew) await this.beginAnew(plan, running !== null, raise);
     else if (configDifferences(plan.config, running) !== null) {
       // Only where something changed: an update starts the task again.
       this.logger.info({ connector: name }, 'the settings of the connector change');
@@ -49,18 +48,21 @@ class ConnectConnector implements CaptureConnector {
     return running === null || anew || !delivered;
   }
 
-  /** Offsets of a connector of that name outlive it: they would hide that capture begins here. */
-  private async create(plan: ConnectorPlan): Promise<void> {
-    await this.client.createStopped(this.name, plan.config);
+  /**
+   * Offsets of a connector of that name outlive it: they would hide that capture begins here. The number raised between is
+   * one that is never delivered: if this process ends before the gap is declared, the counter tells it (R3 a).
+   */
+  private async beginAnew({ config }: ConnectorPlan, exists: boolean, raise: () => Promise<void>): Promise<void> {
+    if (exists) await this.client.stop(this.name);
+    else await this.client.createStopped(this.name, config);
     await this.forget();
+    if (exists) await this.client.put(this.name, config);
+    await raise();
     await this.client.resume(this.name);
   }
 
-  private async beginAnew(plan: ConnectorPlan): Promise<void> {
-    await this.client.stop(this.name);
-    await this.forget();
-    await this.client.put(this.name, plan.config);
-    await this.client.resume(this.name);
+  async halt(): Promise<void> {
+    if ((await this.client.config(this.name)) !== null) await this.client.stop(this.name);
   }
 
   /** Connect takes it only once the tasks have ended, which it says with an error of its own. */

@@ -30,6 +30,8 @@ export interface CaptureConnector {
   /** @param plan what its settings ought to be; null: not known, they are not compared */
   health(plan: ConnectorPlan | null): Promise<ConnectorHealth>;
   committed(): Promise<CommittedOffset | null>;
+  /** Stops it where there is one: what it captures from is made anew. */
+  halt(): Promise<void>;
   revive(): Promise<void>;
   /** With its offsets. Idempotent. */
   drop(): Promise<void>;

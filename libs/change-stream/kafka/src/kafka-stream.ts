@@ -23,7 +23,7 @@ export async function createKafkaStream(options: KafkaStreamOptions): Promise<Ch
 const WAIT_MS = 1_000;
 
 class KafkaStream implements ChangeStream {
-  private closed = false;
+  private readonly closing = new AbortController();
   /** Of the tables prepared or read last: what the connector's settings ought to be. */
   private plan: ConnectorPlan | null = null;
 
@@ -42,6 +42,8 @@ class KafkaStream implements ChangeStream {
     const { capture } = this.options;
     const plan = this.connector.plan(tables);
     await ensureTopics(this.client, plan, tables.map(({ id }) => id), this.options.topics);
+    // It would take up a new slot at its old offset, or make the slot's place uncertain.
+    if ((await capture.status()).state !== 'ready') await this.connector.halt();
     const made = await capture.prepare(tables);
     const created = await this.connector.prepare(plan, made.created, () => capture.raiseCounter());
     this.plan = plan;
@@ -51,9 +53,10 @@ class KafkaStream implements ChangeStream {
   }
 
   async consume(options: ConsumeOptions): Promise<void> {
-    const { mappings, signal } = options;
+    const { mappings } = options;
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
     while (mappings().size === 0 && !signal.aborted) await sleep(WAIT_MS, signal);
-    if (signal.aborted || this.closed) return;
+    if (signal.aborted) return;
     const plan = this.connector.plan([...mappings().values()]);
     this.plan = plan;
     const { capture, groupId, pipeline, limits = {} } = this.options;
@@ -69,7 +72,7 @@ class KafkaStream implements ChangeStream {
         limits: { batchBytes: 4 << 20, batchEvents: 10_000, fetchBytes: 16 << 20, concurrency: 4, sessionTimeoutMs: 30_000, ...limits },
         logger: this.logger,
       },
-      options,
+      { ...options, signal },
     );
     await reading.run();
   }
@@ -133,8 +136,8 @@ class KafkaStream implements ChangeStream {
   }
 
   async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.closing.signal.aborted) return;
+    this.closing.abort();
     await Promise.all([this.client.close(), this.options.capture.close()]);
   }
 
