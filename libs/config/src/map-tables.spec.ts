@@ -30,9 +30,9 @@ describe('mapTables', () => {
         source: { schema: 'public', name: 'customers' },
         target: { schema: 'public', name: 'customers' },
         columns: [
-          { source: 'id', target: 'id', type: kinds['integer'], targetType: 'integer', nullable: false, mask: null },
-          { source: 'mood', target: 'mood', type: { kind: 'other' }, targetType: 'text', nullable: true, mask: null },
-          { source: 'credit', target: 'credit', type: kinds['numeric'], targetType: 'numeric', nullable: false, mask: null },
+          { source: 'id', target: 'id', type: kinds['integer'], native: 'integer', targetType: 'integer', nullable: false, mask: null },
+          { source: 'mood', target: 'mood', type: { kind: 'other' }, native: 'mood', targetType: 'text', nullable: true, mask: null },
+          { source: 'credit', target: 'credit', type: kinds['numeric'], native: 'numeric', targetType: 'numeric', nullable: false, mask: null },
         ],
         key: [0],
         chunkRows: 1000,
@@ -53,10 +53,10 @@ describe('mapTables', () => {
     expect(problems).toEqual([]);
     expect(mappings[0]).toMatchObject({ target: { schema: 'dw', name: 'T' }, key: [4, 0], chunkRows: 200 });
     expect(mappings[0]?.columns.slice(1)).toEqual([
-      { source: 'b', target: 'b', type: kinds['numeric'], targetType: 'numeric', nullable: true, mask: { kind: 'null' } },
-      { source: 'c', target: 'c', type: kinds['text'], targetType: 'text', nullable: false, mask: { kind: 'hash', secret: SECRET } },
-      { source: 'd', target: 'a', type: kinds['numeric'], targetType: 'numeric(20,4)', nullable: true, mask: null },
-      { source: 'e', target: 'E', type: kinds['text'], targetType: 'text', nullable: true, mask: null },
+      { source: 'b', target: 'b', type: kinds['numeric'], native: 'numeric', targetType: 'numeric', nullable: true, mask: { kind: 'null' } },
+      { source: 'c', target: 'c', type: kinds['text'], native: 'numeric', targetType: 'text', nullable: false, mask: { kind: 'hash', secret: SECRET } },
+      { source: 'd', target: 'a', type: kinds['numeric'], native: 'numeric', targetType: 'numeric(20,4)', nullable: true, mask: null },
+      { source: 'e', target: 'E', type: kinds['text'], native: 'text', targetType: 'text', nullable: true, mask: null },
     ]);
   });
 

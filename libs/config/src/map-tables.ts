@@ -59,7 +59,7 @@ function mapTable(config: PipelineConfig, table: TableSchema, setting: Effective
 
 function mapColumn(column: ColumnSchema, setting: EffectiveSetting): MappedColumn {
   const mask: Mask | null = setting.mask.get(column.name) ?? null;
-  const base = { source: column.name, target: setting.rename.get(column.name) ?? column.name, mask };
+  const base = { source: column.name, target: setting.rename.get(column.name) ?? column.name, native: column.native, mask };
   if (mask?.kind === 'hash') {
     return { ...base, type: { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: column.nullable };
   }
