@@ -1,6 +1,6 @@
 import type { RowEvent } from './change-event';
 import { at, eventsOf, integerKey, mappingOf } from './core.fixture';
-import { deriveHistory, timestampText, timestampUs, touchedKeys, type DeriveInput, type StandingImage } from './history';
+import { changeIdentity, deriveHistory, timestampText, timestampUs, touchedKeys, type DeriveInput, type StandingImage } from './history';
 import { keyIdentity, type TableMapping } from './table';
 
 const plain = mappingOf('t', [integerKey]);
@@ -27,6 +27,7 @@ interface Case {
 }
 
 const A = ['1', 'a', 'x'];
+const changed = (event: RowEvent, change: string): RowEvent => ({ ...event, change });
 
 const cases: readonly Case[] = [
   { what: 'an insert ends nothing', events: [e.insert(5, ...A)], ended: [], begins: { 1: 5 } },
@@ -51,13 +52,20 @@ const cases: readonly Case[] = [
   { what: 'one that is deleted is marked', stands: [row(A, { epoch: 1, begin: 2 })], events: [e.remove(5, '1')], ended: ['1 a x 2→5 deleted approximate'] },
   { what: 'unknown cells come from the row read again', events: [e.update(5, '1', 'b', undefined), e.remove(6, '1')], table: { reread: new Map([[keyIdentity(mapping, ['1']), ['1', 'now', 'now']]]) }, ended: ['1 b now 5→6 deleted approximate'] },
   { what: 'a row read again and not found writes nothing', stands: [row(A, { epoch: 1, begin: 2 })], events: [e.update(5, '1', 'b', undefined)], table: { reread: new Map([[keyIdentity(mapping, ['1']), null]]) }, ended: [], begins: {} },
+  { what: 'an insert takes nothing from what stood there', stands: [row(A, { begin: 2 })], events: [e.insert(5, '1', 'b', undefined), e.remove(6, '1')], table: { reread: new Map([[keyIdentity(mapping, ['1']), ['1', 'b', 'read']]]) }, ended: ['1 a x 2→5', '1 b read 5→6 deleted approximate'] },
+  { what: 'an event that has ended its version before ends no other: it goes on', stands: [row(A, { begin: 6 })], events: [changed(e.update(5, '1', 'b', 'x'), 'aa'), changed(e.update(6, '1', 'a', 'x'), 'ab'), changed(e.update(8, '1', 'c', 'x'), 'ac')], table: { known: new Set(['aa', 'ab'].map((c) => `02${c} ${keyIdentity(mapping, ['1'])}`)) }, ended: ['1 a x 6→8'], begins: { 1: 8 } },
+  { what: 'op and key belong to what it is recognised by', stands: [row(A, { begin: 2 })], events: [changed(e.remove(5, '1'), 'aa')], table: { known: new Set([`02aa ${keyIdentity(mapping, ['1'])}`, `03aa ${keyIdentity(mapping, ['2'])}`]) }, ended: ['1 a x 2→5 deleted'] },
+  { what: 'an insert emitted again is told by its time', stands: [row(A, { begin: 6 })], events: [changed(e.insert(5, '1', 'first', 'x'), 'aa')], ended: [], begins: { 1: 6 } },
+  { what: 'an insert after a delete that was not applied ends the row all the same', stands: [row(A, { begin: 4 })], events: [changed(e.insert(5, '1', 'new', 'x'), 'aa')], ended: ['1 a x 4→5'], begins: { 1: 5 } },
+  { what: 'while the table is not live, so is an update that ended a preload row', stands: [row(A, { begin: 6 })], events: [changed(e.update(5, '1', 'b', 'x'), 'aa'), changed(e.update(6, '1', 'a', 'x'), 'ab')], table: { live: false }, ended: [], begins: { 1: 6 } },
+  { what: 'a truncate that found nothing does not end what came after it', stands: [row(A, { begin: 6 })], events: [changed(e.update(6, '1', 'b', 'x'), 'ab'), changed(e.truncate(5), 'aa')], ended: ['1 a x 6→6'], begins: {} },
   { what: 'time does not go back behind what is known of a key', stands: [row(A, { begin: 90 })], events: [e.update(5, '1', 'b', 'x'), e.update(6, '1', 'c', 'x')], ended: ['1 a x 90→90', '1 b x 90→90'], begins: { 1: 90 } },
 ];
 
 function derive(of: Case, mapped = mapping) {
   const changes = of.events.map(timed);
   const standing = new Map((of.stands ?? []).map((image, i) => [keyIdentity(mapped, [image.cells?.[0] ?? String(i + 1)]), image]));
-  return deriveHistory({ mapping: mapped, changes, epoch: 2, live: true, mixed: false, rereadUntil: null, truncated: null, standing, reread: new Map(), ...of.table });
+  return deriveHistory({ mapping: mapped, changes, epoch: 2, live: true, mixed: false, rereadUntil: null, truncated: null, standing, reread: new Map(), known: new Set(), ...of.table });
 }
 
 describe('derived history', () => {
@@ -91,8 +99,25 @@ describe('derived history with a period in the rows', () => {
     expect(cells([e.insert(5, '1', '1969-01-01 00:00:00+00', END), e.remove(7, '1')])).toEqual([['1969-01-01 00:00:00+00', '1970-01-01 00:00:00.000007+00', true]]);
   });
 
+  it('an insert emitted again is told by the row\'s own begin', () => {
+    const [again, later] = [1, 3].map((n) => changed(e.insert(5, '1', day(n), END), 'aa'));
+    const ended = [again, later].map((event) => derive({ what: '', stands: [row(['1', day(2), END])], events: [event!], ended: [] }, periodic).ended.map((v) => v.cells));
+    expect(ended).toEqual([[], [['1', day(2), day(3)]]]);
+  });
+
   it('does not go back in time', () => {
     expect(cells([e.insert(5, '1', day(3), END), e.update(6, '1', day(2), END)])).toEqual([[day(3), day(3), false]]);
+  });
+});
+
+describe('the identity of a change', () => {
+  it('is kept with the version its event ended, and absent where the event carries none', () => {
+    const { ended } = derive({ what: '', stands: [row(A, { begin: 2 })], events: [changed(e.update(5, '1', 'b', 'x'), '00ff'), e.remove(6, '1')], ended: [] });
+    expect(ended.map((v) => v.endedBy)).toEqual(['0200ff', null]);
+  });
+
+  it.each(['', 'A0', 'abc', 'lsn'])('is whole bytes of lower-case hex, not %p', (change) => {
+    expect(() => changeIdentity(mapping, changed(e.remove(1, '1'), change))).toThrow('not the identity of a change');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { RowEvent, TransactionInfo, UpdateEvent } from './change-event';
+import type { InsertEvent, RowEvent, TransactionInfo, UpdateEvent } from './change-event';
 import type { Cell, EventCell, Row } from './column-type';
 import type { LogPosition } from './position';
 import { keyIdentity, keyOfRow, type TableMapping } from './table';
@@ -33,6 +33,43 @@ export interface DeriveInput {
   readonly standing: ReadonlyMap<string, StandingImage>;
   /** Rows read again by key for this batch, by identity; null: the source has none any more, nothing is written for that key. */
   readonly reread: ReadonlyMap<string, Row | null>;
+  /** Ids (`changeIdentity`) of the batch's events that ended a version before this batch. */
+  readonly known: ReadonlySet<string>;
+}
+
+/** By what an event is recognised when capture emits it again (R13). */
+export interface ChangeIdentity {
+  /** Op and key too: of use within one table. */
+  readonly id: string;
+  /** Op and `change`, lower-case hex; kept with the version that the event ended. */
+  readonly hex: string;
+  /** Key of that version; null: a truncate ends those of all keys. */
+  readonly key: readonly string[] | null;
+}
+
+const OP_BYTES = { insert: '01', update: '02', delete: '03', truncate: '04' } as const;
+
+/** Null: the event carries no identity, nothing is ever emitted again. */
+export function changeIdentity(mapping: TableMapping, event: RowEvent): ChangeIdentity | null {
+  if (event.change === undefined) return null;
+  if (!/^(?:[0-9a-f]{2})+$/.test(event.change)) throw new RangeError(`not the identity of a change: '${event.change}' (lower-case hex, whole bytes)`);
+  const hex = `${OP_BYTES[event.op]}${event.change}`;
+  const key = endsAt(mapping, event);
+  return { id: key === null ? hex : `${hex} ${keyIdentity(mapping, key)}`, hex, key };
+}
+
+function endsAt(mapping: TableMapping, event: RowEvent): readonly string[] | null {
+  switch (event.op) {
+    case 'truncate':
+      return null;
+    case 'delete':
+      return event.key;
+    case 'insert':
+      return keyOfRow(mapping, event.row);
+    case 'update':
+      return event.oldKey ?? keyOfRow(mapping, event.row);
+  }
+  return event satisfies never;
 }
 
 /** One superseded version, ready for the archive. */
@@ -46,6 +83,8 @@ export interface EndedVersion {
   readonly approximate: boolean;
   /** Position of the event that ended it. */
   readonly endedAt: LogPosition;
+  /** `ChangeIdentity.hex` of that event; null: it carries none. */
+  readonly endedBy: string | null;
 }
 
 export interface DerivedHistory {
@@ -89,6 +128,8 @@ interface Image {
   readonly cells: readonly EventCell[];
   readonly fromUs: bigint | null;
   readonly trust: Trust;
+  /** Its cells are those of an event emitted again: what follows at its time is so too. */
+  readonly again?: boolean;
 }
 
 interface Place {
@@ -100,7 +141,22 @@ interface Place {
   written: boolean;
 }
 
-/** Decides; see above. A truncate ends the versions of keys seen in the batch; the caller ends those of all others. */
+/** An event that is being gone through. */
+interface Taken {
+  readonly tx: TransactionInfo;
+  readonly identity: ChangeIdentity | null;
+  /** It was emitted before. */
+  readonly again: boolean;
+}
+
+/**
+ * Decides; see above. A truncate ends the versions of keys seen in the batch; the caller ends those of all others.
+ *
+ * An event emitted again takes the rows back to what they were and is followed by the others that were emitted again, so
+ * rows end as they were: for history it only changes the image, the version goes on. It is told by its identity, which
+ * stands with the version it ended or was seen before in the batch; an event that ended none (an insert; while the table is
+ * not live, any) by its time, as far as that tells it: that stands before the begin of what it would end.
+ */
 export function deriveHistory(input: DeriveInput): DerivedHistory {
   return new Derivation(input).run();
 }
@@ -108,6 +164,7 @@ export function deriveHistory(input: DeriveInput): DerivedHistory {
 class Derivation {
   private readonly places = new Map<string, Place>();
   private readonly ended: EndedVersion[] = [];
+  private readonly seen = new Set<string>();
   private truncatedAt: LogPosition | null = null;
   private mixed = false;
 
@@ -122,52 +179,85 @@ class Derivation {
 
   private take(event: RowEvent): void {
     const { mapping } = this.input;
+    const taken = this.recognise(event);
     switch (event.op) {
       case 'insert':
         // what it does not carry is not what stood there before
-        this.replace(keyOfRow(mapping, event.row), event.row, event.tx, null);
+        this.replace(keyOfRow(mapping, event.row), event, taken, null);
         return;
       case 'update':
-        this.update(event);
+        this.update(event, taken);
         return;
       case 'delete':
-        this.remove(event.key, event.tx);
+        this.remove(event.key, taken);
         return;
       case 'truncate':
         if (this.isIgnored(undefined, event.tx.position)) return;
-        for (const place of this.places.values()) if (!this.isIgnored(place, event.tx.position)) this.end(place, event.tx, null);
+        for (const place of this.places.values()) if (!this.isIgnored(place, event.tx.position)) this.clear(place, taken, 'truncate');
         this.truncatedAt = event.tx.position;
         return;
     }
     event satisfies never;
   }
 
-  private update(event: UpdateEvent): void {
+  private recognise(event: RowEvent): Taken {
+    const identity = changeIdentity(this.input.mapping, event);
+    const again = identity !== null && (this.input.known.has(identity.id) || this.seen.has(identity.id));
+    if (identity !== null) this.seen.add(identity.id);
+    return { tx: event.tx, identity, again };
+  }
+
+  private update(event: UpdateEvent, taken: Taken): void {
     const { mapping } = this.input;
     const key = keyOfRow(mapping, event.row);
     if (event.oldKey === null || keyIdentity(mapping, event.oldKey) === keyIdentity(mapping, key)) {
-      this.replace(key, event.row, event.tx);
+      this.replace(key, event, taken);
       return;
     }
     const carried = this.place(event.oldKey, event.tx.position)?.image ?? null;
-    this.remove(event.oldKey, event.tx);
-    this.replace(key, event.row, event.tx, carried);
+    this.remove(event.oldKey, taken);
+    this.replace(key, event, taken, carried);
   }
 
   /** The version at the key ends, one of these cells begins. `carried`: the row that moved here supplies what is unknown; null: none does. */
-  private replace(key: readonly string[], row: readonly EventCell[], tx: TransactionInfo, carried?: Image | null): void {
+  private replace(key: readonly string[], event: InsertEvent | UpdateEvent, taken: Taken, carried?: Image | null): void {
+    const { tx } = taken;
     const place = this.place(key, tx.position);
     if (place === null) return;
-    const { cells, whole } = this.complete(key, row, carried === undefined ? place.image : carried);
-    const kept = this.end(place, tx, cells);
+    const { cells, whole } = this.complete(key, event.row, carried === undefined ? place.image : carried);
+    const again = taken.again || this.isPast(place.image, taken, event.op, cells);
+    const kept = again ? goesOn(place.image, tx) : this.end(place, taken, cells);
     const fromUs = kept === null ? this.tick(place, tx) : kept.fromUs;
-    place.image = { cells, fromUs, trust: whole ? 'exact' : 'inexact' };
+    place.image = { cells, fromUs, trust: whole ? 'exact' : 'inexact', again };
     place.written = true;
   }
 
-  private remove(key: readonly string[], tx: TransactionInfo): void {
-    const place = this.place(key, tx.position);
-    if (place !== null) this.end(place, tx, null);
+  private remove(key: readonly string[], taken: Taken): void {
+    const place = this.place(key, taken.tx.position);
+    if (place !== null) this.clear(place, taken, 'delete');
+  }
+
+  private clear(place: Place, taken: Taken, op: 'delete' | 'truncate'): void {
+    if (!taken.again && !this.isPast(place.image, taken, op, null)) {
+      this.end(place, taken, null);
+      return;
+    }
+    place.image = null;
+    place.written = false;
+  }
+
+  /** Of an event that may be emitted again: it belongs before the image, as its time tells. `cells`: what would follow. */
+  private isPast(image: Image | null, { tx, identity }: Taken, op: RowEvent['op'], cells: readonly EventCell[] | null): boolean {
+    if (identity === null || image === null || image.trust === 'older' || image.trust === 'none') return false;
+    const period = this.input.mapping.history?.period ?? null;
+    const began = period === null ? image.fromUs : usOf(image.cells[period.from]);
+    const begins = period === null || cells === null ? tx.committedAtUs : usOf(cells[period.from]);
+    if (began === null || begins === null || begins > began) return false;
+    // nothing stood where a row is inserted
+    if (op === 'insert') return true;
+    // a truncate of an empty table ended nothing either
+    if (this.input.live && op !== 'truncate') return false;
+    return begins < began || image.again === true || (cells !== null && sameCells(image.cells, cells));
   }
 
   /** Fills unknown cells: from the image before where that is known, else from the row read again or whatever stands. */
@@ -185,7 +275,7 @@ class Derivation {
    * Ends the version at a place. `next`: the cells that follow, null after a delete. Returns the image where nothing
    * ended, because a row of an older epoch is as it was: it goes on.
    */
-  private end(place: Place, tx: TransactionInfo, next: readonly EventCell[] | null): Image | null {
+  private end(place: Place, { tx, identity }: Taken, next: readonly EventCell[] | null): Image | null {
     const { image } = place;
     if (image === null) return null;
     place.image = null;
@@ -198,7 +288,7 @@ class Derivation {
     const ofDelete = next === null && period !== null;
     if (period !== null) cells[period.to] = this.periodEnd(cells[period.from] ?? null, next?.[period.from] ?? null, tx.committedAtUs);
     // with a period in the rows, its clock is the source's own and the commit time of a delete only comes close to it
-    this.ended.push({ cells, fromUs: image.fromUs, toUs, deleted: next === null, approximate: image.trust !== 'exact' || ofDelete, endedAt: tx.position });
+    this.ended.push({ cells, fromUs: image.fromUs, toUs, deleted: next === null, approximate: image.trust !== 'exact' || ofDelete, endedAt: tx.position, endedBy: identity?.hex ?? null });
     return null;
   }
 
@@ -250,6 +340,19 @@ function trustOf(version: Version, table: Pick<DeriveInput, 'epoch' | 'live' | '
   if (!known) return 'none';
   if (table.mixed && !table.live) return 'inexact';
   return mayCarry({ live: known, rereadUntil: table.rereadUntil }, position) ? 'exact' : 'inexact';
+}
+
+/**
+ * The version that an event emitted again leaves as it is. A preload row is none: the event that comes first begins one.
+ * After a delete or truncate, emitted again too, the row began anew; then its version begins where this event did.
+ */
+function goesOn(image: Image | null, tx: TransactionInfo): Image | null {
+  if (image === null || image.trust === 'none') return null;
+  return image.fromUs === null ? image : { ...image, fromUs: later(image.fromUs, tx.committedAtUs) };
+}
+
+function usOf(cell: EventCell): bigint | null {
+  return typeof cell === 'string' ? timestampUs(cell) : null;
 }
 
 function sameCells(a: readonly EventCell[], b: readonly EventCell[]): boolean {

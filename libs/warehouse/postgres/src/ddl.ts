@@ -1,6 +1,7 @@
 import type { EntityDataSource, Sql } from '@elstream/database';
 import { inTransaction, quoteName } from '@elstream/database';
 import { lockDdl } from './evolution/exclusively';
+import { CHANGE_COLUMN } from './history/archive';
 import { archiveLines, archiveNameProblems, createArchive, createAsOf } from './history/ddl';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
@@ -106,6 +107,7 @@ async function archiveProblems(sql: Sql, target: Target): Promise<string[]> {
   const standing = new Map((await readColumns(sql, found.oid)).map((c) => [c.name, c]));
   for (const column of archiveNameProblems(target).length > 0 ? [] : await probe(sql, archiveLines(archive))) {
     const have = standing.get(column.name);
+    if (have === undefined && column.name === CHANGE_COLUMN) continue; // made by `createArchive`
     if (have === undefined) problems.push(`${name} has no column ${column.name}`);
     else if (have.type !== column.type) problems.push(`${name}: column ${column.name} is ${have.type}, expected ${column.type}`);
   }

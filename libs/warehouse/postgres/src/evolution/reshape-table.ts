@@ -2,7 +2,7 @@ import { ElstreamError, type TableMapping } from '@elstream/core';
 import { quoteName, type Sql } from '@elstream/database';
 import { readLockedStates } from '../control-state';
 import { createMarkersSql } from '../ddl';
-import { APPROXIMATE_COLUMN, BEGIN_COLUMN, DELETED_COLUMN, ENDED_COLUMN, suffixed, type Archive } from '../history/archive';
+import { APPROXIMATE_COLUMN, BEGIN_COLUMN, CHANGE_COLUMN, DELETED_COLUMN, ENDED_COLUMN, suffixed, type Archive } from '../history/archive';
 import { createArchive, createAsOf } from '../history/ddl';
 import { archiveRows } from '../history/derive';
 import type { Target } from '../target';
@@ -45,7 +45,7 @@ async function reshape(sql: Sql, target: Target): Promise<void> {
   await sql.query(`DROP TABLE IF EXISTS ${target.markerSql}`);
   await sql.query(createMarkersSql(target));
   if (target.archive === null || table === null) return;
-  if (emptied?.sameKey === false) await dropHistoryIndex(sql, target.archive);
+  if (emptied?.sameKey === false) await dropHistoryIndexes(sql, target.archive);
   await createArchive(sql, target);
   await createAsOf(sql, target);
 }
@@ -71,7 +71,7 @@ async function emptyTable(sql: Sql, target: Target, { table, history, wanted }: 
 async function keepStandingRows(sql: Sql, target: Target, table: Relation, history: Relation): Promise<void> {
   const { archive } = target;
   if (archive?.kind !== 'derived') return;
-  const own = new Set([DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, ...(archive.inRow ? [] : [archive.from.name, archive.to.name])]);
+  const own = new Set([DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, CHANGE_COLUMN, ...(archive.inRow ? [] : [archive.from.name, archive.to.name])]);
   const kept = new Set(history.columns.map((c) => c.name).filter((name) => !own.has(name)));
   const columns = table.columns.filter((c) => kept.has(c.name)).map((c) => ({ property: '', entityProperty: '', name: c.name, quoted: quoteName(c.name), type: c.type, collation: null, nullable: true }));
   const keepsBegin = table.columns.some((c) => c.name === BEGIN_COLUMN);
@@ -102,15 +102,15 @@ async function alterWithHistory(sql: Sql, target: Target, { planned, history, wa
   } catch (error) {
     if (!isMisfit(error)) throw error;
     await sql.query('ROLLBACK TO SAVEPOINT elstream_reshape');
-    await dropHistoryIndex(sql, target.archive);
+    await dropHistoryIndexes(sql, target.archive);
     const [now] = await sql.query<{ at: string }>(`SELECT to_char(now(), 'YYYYMMDDHH24MISS') AS at`);
     await sql.query(`ALTER TABLE ${target.archive.sql} RENAME TO ${quoteName(suffixed(target.archive.table.name, `_until_${now?.at ?? ''}`))}`);
     await alter(sql, planned.filter((p) => p.actions.length > 0), target);
   }
 }
 
-async function dropHistoryIndex(sql: Sql, archive: Archive): Promise<void> {
-  await sql.query(`DROP INDEX IF EXISTS ${quoteName(archive.table.schema)}.${archive.indexName}`);
+async function dropHistoryIndexes(sql: Sql, archive: Archive): Promise<void> {
+  for (const index of [archive.indexName, archive.changeIndexName]) await sql.query(`DROP INDEX IF EXISTS ${quoteName(archive.table.schema)}.${index}`);
 }
 
 async function readPrimaryKey(sql: Sql, table: Relation): Promise<{ readonly name: string; readonly columns: readonly string[] } | null> {

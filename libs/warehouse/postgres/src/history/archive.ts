@@ -21,6 +21,8 @@ export interface Archive {
   readonly inRow: boolean;
   /** Quoted. */
   readonly indexName: string;
+  /** Quoted; of `CHANGE_COLUMN`. */
+  readonly changeIndexName: string;
   /** Quoted `schema.name` of the function "as of T". */
   readonly asOf: string;
 }
@@ -35,6 +37,8 @@ export const DELETED_COLUMN = 'deleted';
 export const APPROXIMATE_COLUMN = '__elstream_approximate';
 /** Position of the event that ended the version; NULL where the source told it (copied) or nobody knows it. */
 export const ENDED_COLUMN = '__elstream_position';
+/** `ChangeIdentity.hex` of the event that ended the version, by which its re-emission is recognised; derived history only. NULL: it carried none. */
+export const CHANGE_COLUMN = '__elstream_change';
 /** In the target: since when its row is valid, by commit times; NULL: unknown. Only for derived history without a period in the rows. */
 export const BEGIN_COLUMN = '__elstream_valid_from';
 export const TIMESTAMPTZ = 'pg_catalog.timestamptz';
@@ -61,6 +65,7 @@ export function buildArchive(id: string, mapping: TableMapping, columns: readonl
     to: history.period === null ? ownPeriod('valid_to') : at(history.period.to),
     inRow: history.period !== null,
     indexName: quoteName(`elstream_history_${id}`),
+    changeIndexName: quoteName(`elstream_change_${id}`),
     asOf: quoteTable({ schema: mapping.target.schema, name: suffixed(mapping.target.name, '_as_of') }),
   };
 }

@@ -1,7 +1,7 @@
 import { ElstreamError } from '@elstream/core';
 import { quoteName, type Sql } from '@elstream/database';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
-import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
+import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
 
 /** The archive's columns as DDL lines; also for the temporary table it is compared with. */
 export function archiveLines(archive: Archive): string[] {
@@ -11,6 +11,7 @@ export function archiveLines(archive: Archive): string[] {
     `${quoteName(DELETED_COLUMN)} pg_catalog.bool NOT NULL`,
     `${APPROXIMATE_COLUMN} pg_catalog.bool NOT NULL DEFAULT false`,
     `${ENDED_COLUMN} pg_catalog.bytea`,
+    ...(archive.kind === 'derived' ? [`${CHANGE_COLUMN} pg_catalog.bytea`] : []),
   ];
 }
 
@@ -18,7 +19,7 @@ export function archiveLines(archive: Archive): string[] {
 export function archiveNameProblems(target: Target): string[] {
   const { archive, mapping } = target;
   if (archive === null) return [];
-  const own = [DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, ...(archive.inRow ? [] : [archive.from.name, archive.to.name])];
+  const own = [DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, CHANGE_COLUMN, ...(archive.inRow ? [] : [archive.from.name, archive.to.name])];
   return mapping.columns
     .filter((c) => own.includes(c.target))
     .map((c) => `column ${c.source} of ${mapping.id} is called ${c.target} in the warehouse, as a column of its history table is; rename it in the pipeline file${c.target.startsWith('valid_') ? ', declare the period of its history' : ''} or keep no history of that table`);
@@ -33,8 +34,16 @@ export async function createArchive(sql: Sql, target: Target): Promise<void> {
   const { archive } = target;
   if (archive === null) return;
   await sql.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(archive.table.schema)}`);
-  if ((await physicalColumns(sql, archive.table)).length === 0) await sql.query(`CREATE TABLE IF NOT EXISTS ${archive.sql} (${archiveLines(archive).join(', ')})`);
+  const standing = await physicalColumns(sql, archive.table);
+  if (standing.length === 0) await sql.query(`CREATE TABLE IF NOT EXISTS ${archive.sql} (${archiveLines(archive).join(', ')})`);
   await sql.query(`CREATE INDEX IF NOT EXISTS ${archive.indexName} ON ${archive.sql} (${archive.key.map((c) => c.quoted).join(', ')})`);
+  if (archive.kind === 'derived') await ensureChange(sql, archive, standing);
+}
+
+/** Tables of earlier releases lack it, and those that began as copied history. Versions without an identity, as of a direct stream, cost the index nothing. */
+async function ensureChange(sql: Sql, archive: Archive, standing: readonly string[]): Promise<void> {
+  if (standing.length > 0 && !standing.includes(CHANGE_COLUMN)) await sql.query(`ALTER TABLE ${archive.sql} ADD COLUMN IF NOT EXISTS ${CHANGE_COLUMN} pg_catalog.bytea`);
+  await sql.query(`CREATE INDEX IF NOT EXISTS ${archive.changeIndexName} ON ${archive.sql} (${CHANGE_COLUMN}) WHERE ${CHANGE_COLUMN} IS NOT NULL`);
 }
 
 /** The begin comes and goes with the setting: one that was not kept for a while would be wrong later. */

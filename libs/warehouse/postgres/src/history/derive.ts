@@ -1,12 +1,13 @@
-import { deriveHistory, encodeRow, keyIdentity, keyOfRow, timestampText, touchedKeys, type EndedVersion, type FoldedTable, type LogPosition, type Row, type RowEvent, type TableMapping } from '@elstream/core';
+import { changeIdentity, deriveHistory, encodeRow, keyIdentity, keyOfRow, timestampText, touchedKeys, type EndedVersion, type FoldedTable, type LogPosition, type Row, type RowEvent, type TableMapping } from '@elstream/core';
 import { copyIn, type Sql } from '@elstream/database';
 import type { RereadRows } from '@elstream/warehouse';
 import type { LockedState } from '../control-state';
 import { textOf } from '../standing';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
-import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
+import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
 import { keysAsArrays } from '../keys-as-arrays';
 import { readImages } from './images';
+import { knownChanges } from './known';
 
 /** Since when the rows are valid that a batch leaves, by `keyIdentity`; null: unknown. */
 export type Begins = ReadonlyMap<string, bigint | null>;
@@ -37,9 +38,10 @@ export async function deriveBatch(sql: Sql, target: Target, batch: DerivedBatch)
   if (archive?.kind !== 'derived' || changes.length === 0) return null;
   const keys = touchedKeys(mapping, changes);
   const standing = await readImages(sql, target, keys);
-  if (truncate !== null) await archiveTruncated(sql, target, { ...batch, truncate });
+  const known = await knownChanges(sql, target, archive, changes);
+  if (truncate !== null) await archiveTruncated(sql, target, { ...batch, truncate, known });
   const { epoch, phase, mixed, rereadUntil, truncated } = batch.state;
-  const { ended, begins, ...told } = deriveHistory({ mapping, changes, epoch, live: phase === 'live', mixed, rereadUntil, truncated, standing, reread: rereadByIdentity(mapping, batch.reread) });
+  const { ended, begins, ...told } = deriveHistory({ mapping, changes, epoch, live: phase === 'live', mixed, rereadUntil, truncated, standing, known, reread: rereadByIdentity(mapping, batch.reread) });
   await writeEnded(sql, archive, ended);
   const staged = target.keepsBegin ? stagedBegins(mapping, changes) : new Map<string, bigint>();
   const odd = !target.keepsBegin ? [] : [...begins].flatMap(([id, beginUs]) => {
@@ -89,21 +91,24 @@ function rereadByIdentity(mapping: TableMapping, reread: RereadRows | undefined)
   return rows;
 }
 
-/** The archive's columns as written by elstream: mapped ones, the period if it is not among them, and its own. */
-export function archiveColumns(archive: Archive): string {
+/**
+ * The archive's columns as written by elstream: mapped ones, the period if it is not among them, and its own. The identity
+ * of changes only where it is needed: history tables of earlier releases lack it until their table is prepared again.
+ */
+function archiveColumns(archive: Archive, change: boolean): string {
   const period = archive.inRow ? [] : [archive.from.quoted, archive.to.quoted];
-  return [...archive.columns.map((c) => c.quoted), ...period, DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN].join(', ');
+  return [...archive.columns.map((c) => c.quoted), ...period, DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, ...(change ? [CHANGE_COLUMN] : [])].join(', ');
 }
 
 /** About the size of what is handed to the driver at once. */
 const PIECE_CHARS = 64 * 1024;
 
-function* endedLines(archive: Archive, ended: readonly EndedVersion[]): Generator<Buffer> {
+function* endedLines(archive: Archive, ended: readonly EndedVersion[], change: boolean): Generator<Buffer> {
   const bool = (value: boolean): string => (value ? 't' : 'f');
   let piece = '';
   for (const version of ended) {
     const period = archive.inRow ? [] : [beginText(version.fromUs), beginText(version.toUs)];
-    piece += encodeRow([...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`]);
+    piece += encodeRow([...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`, ...(change ? [version.endedBy === null ? null : `\\x${version.endedBy}`] : [])]);
     if (piece.length < PIECE_CHARS) continue;
     yield Buffer.from(piece, 'utf8');
     piece = '';
@@ -112,7 +117,8 @@ function* endedLines(archive: Archive, ended: readonly EndedVersion[]): Generato
 }
 
 async function writeEnded(sql: Sql, archive: Archive, ended: readonly EndedVersion[]): Promise<void> {
-  if (ended.length > 0) await copyIn(sql.runner, `COPY ${archive.sql} (${archiveColumns(archive)}) FROM STDIN`, endedLines(archive, ended));
+  const change = ended.some((version) => version.endedBy !== null);
+  if (ended.length > 0) await copyIn(sql.runner, `COPY ${archive.sql} (${archiveColumns(archive, change)}) FROM STDIN`, endedLines(archive, ended, change));
 }
 
 /** How rows of the target end as a set. SQL expressions; `t` is the target's row. */
@@ -124,19 +130,26 @@ export interface SetEnd {
   readonly deleted: boolean;
   readonly approximate: string;
   readonly position: string;
+  /** Identity of the event. */
+  readonly change?: string;
+}
+
+/** Since when the row `t` is valid. */
+function beginOf(target: Target, archive: Archive): string {
+  return archive.inRow ? `t.${archive.from.quoted}` : target.keepsBegin ? `t.${BEGIN_COLUMN}` : `NULL::${TIMESTAMPTZ}`;
 }
 
 /** `INSERT INTO archive (…) SELECT … ` of rows `t`, up to FROM. */
 export function archiveRows(target: Target, archive: Archive, end: SetEnd): string {
-  const begin = archive.inRow ? `t.${archive.from.quoted}` : target.keepsBegin ? `t.${BEGIN_COLUMN}` : `NULL::${TIMESTAMPTZ}`;
+  const begin = beginOf(target, archive);
   const ends = archive.inRow ? `greatest(${end.next ?? asPeriod(archive.to, end.at)}, ${begin}::${archive.to.type})` : `greatest(${end.at}, ${begin})`;
   const cells = archive.columns.map((c) => (archive.inRow && c.quoted === archive.to.quoted ? ends : `t.${c.quoted}`));
   const period = archive.inRow ? [] : [begin, ends];
-  return `INSERT INTO ${archive.sql} (${archiveColumns(archive)}) SELECT ${[...cells, ...period, String(end.deleted), end.approximate, end.position].join(', ')}`;
+  return `INSERT INTO ${archive.sql} (${archiveColumns(archive, end.change !== undefined)}) SELECT ${[...cells, ...period, String(end.deleted), end.approximate, end.position, ...(end.change === undefined ? [] : [end.change])].join(', ')}`;
 }
 
 /** Rows a truncate takes of keys that no event before it in the batch has touched; those are `deriveHistory`'s. */
-async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & { readonly truncate: LogPosition }): Promise<void> {
+async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & { readonly truncate: LogPosition; readonly known: ReadonlySet<string> }): Promise<void> {
   const { archive, mapping } = target;
   const { fold, state, truncate } = batch;
   const first = fold.changes.findIndex((event) => event.op === 'truncate');
@@ -144,16 +157,22 @@ async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & 
   if (archive === null || event === undefined) return;
   const { truncated } = state;
   if (truncated !== null && truncated.epoch === state.epoch && truncate.isBelow(truncated.position)) return;
+  const identity = changeIdentity(mapping, event);
+  // emitted again: it has ended what it found, and takes away what followed only until that is emitted again too
+  if (identity !== null && batch.known.has(identity.id)) return;
   const before = [...touchedKeys(mapping, fold.changes.slice(0, first)).values()];
-  const keys = keysAsArrays(target, before, 4);
+  const keys = keysAsArrays(target, before, 5);
   const inexact = (state.mixed && state.phase !== 'live') || (state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate));
-  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || inexact ? 'true' : `(t.${EPOCH_COLUMN} < $1)`, position: '$2::bytea' };
+  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || inexact ? 'true' : `(t.${EPOCH_COLUMN} < $1)`, position: '$2::bytea', ...(identity === null ? {} : { change: `pg_catalog.decode($4, 'hex')` }) };
+  // rows that began after it were not there: it may be emitted again, having ended nothing
+  const begin = beginOf(target, archive);
   const trusted = state.phase === 'live' ? 'true' : `t.${POSITION_COLUMN} IS NOT NULL`;
   await sql.execute(
     `${archiveRows(target, archive, end)} FROM ${target.sql} AS t
       WHERE (t.${EPOCH_COLUMN} < $1 OR (t.${EPOCH_COLUMN} = $1 AND (t.${POSITION_COLUMN} IS NULL OR t.${POSITION_COLUMN} <= $2::bytea) AND ${trusted}))
+        AND ($4::text IS NULL OR ${begin} IS NULL OR ${begin} <= ${archive.inRow ? asPeriod(archive.from, '$3::timestamptz') : '$3::timestamptz'})
         AND NOT EXISTS (SELECT FROM ${keys.from} WHERE ${keys.same('t')})`,
-    [state.epoch, event.tx.position.toBytes(), timestampText(event.tx.committedAtUs, true), ...keys.values],
+    [state.epoch, event.tx.position.toBytes(), timestampText(event.tx.committedAtUs, true), identity?.hex ?? null, ...keys.values],
   );
 }
 
