@@ -1,8 +1,9 @@
-import { createPostgresStream } from '@elstream/change-stream-postgres';
+import { createKafkaStream } from '@elstream/change-stream-kafka';
+import { createPostgresCapture, createPostgresStream } from '@elstream/change-stream-postgres';
 import type { ChangeStream } from '@elstream/change-stream';
-import { publicationName, slotName, type PipelineConfig } from '@elstream/config';
+import { partitionsOf, publicationName, readTls, slotName, tableSelection, type PipelineConfig, type StreamSettings } from '@elstream/config';
 import { controlDataSourceOptions, controlEntities } from '@elstream/control-typeorm';
-import { ElstreamError, type Logger } from '@elstream/core';
+import type { Logger } from '@elstream/core';
 import { connectPostgres, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
 import type { SourceDatabase } from '@elstream/source';
 import { createPostgresSource } from '@elstream/source-postgres';
@@ -56,9 +57,13 @@ export function connectSource(config: PipelineConfig, logger: Logger): Promise<S
 }
 
 /** @param silenceMs how long this process may be silent before another may read */
-export async function connectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
-  const { type, maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
-  if (type === 'kafka') throw new ElstreamError('STREAM_TYPE', 'refuse', 'stream.type kafka is not bound yet; set stream.type: direct', { place: { pipeline: config.name, setting: 'stream.type' } });
+export function connectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
+  const { stream } = config;
+  return stream.type === 'kafka' ? connectKafkaStream(config, stream, logger) : connectDirectStream(config, logger, silenceMs);
+}
+
+function connectDirectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
+  const { maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
   return createPostgresStream({
     url: config.source.url,
     applicationName: `elstream ${config.name} stream`,
@@ -71,4 +76,46 @@ export async function connectStream(config: PipelineConfig, logger: Logger, sile
     lingerMs,
     silenceMs,
   });
+}
+
+async function connectKafkaStream(config: PipelineConfig, stream: Extract<StreamSettings, { type: 'kafka' }>, logger: Logger): Promise<ChangeStream> {
+  const { brokers, clientId, tls, sasl, connect, partitions, replicas, retentionMs } = stream;
+  const capture = await createPostgresCapture({
+    url: config.source.url,
+    endpoint: stream.source,
+    pipeline: config.name,
+    slotName: slotName(config),
+    publicationName: publicationName(config),
+    counterTable: stream.counterTable,
+    applicationName: `elstream ${config.name} capture`,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    logger,
+  });
+  try {
+    const { excludedColumns } = tableSelection(config);
+    return await createKafkaStream({
+      kafka: { brokers, clientId, ...(tls === null ? {} : { tls: readTls(tls) }), ...(sasl === null ? {} : { sasl }) },
+      pipeline: config.name,
+      groupId: stream.groupId,
+      topicPrefix: stream.topicPrefix,
+      topics: { partitions: partitions.default, partitionsOf: (table) => partitionsOf(stream, table), retentionMs, ...(replicas === null ? {} : { replicas }) },
+      connect: {
+        url: connect.url,
+        ...(connect.user === null ? {} : { user: connect.user }),
+        ...(connect.password === null ? {} : { password: connect.password }),
+        connector: connect.name,
+        source: { ...stream.source, readReplica: stream.readReplica },
+        extra: { ...capture.endpoint.settings, ...stream.connector },
+        schemas: stream.schemas,
+        compression: stream.compression,
+        excluded: (table) => excludedColumns.get(table) ?? [],
+      },
+      capture,
+      limits: { batchBytes: stream.maxBatchBytes, batchEvents: stream.maxBatchEvents, fetchBytes: stream.fetchBytes, concurrency: stream.concurrency, sessionTimeoutMs: stream.sessionTimeoutMs },
+      logger,
+    });
+  } catch (error) {
+    await capture.close();
+    throw error;
+  }
 }

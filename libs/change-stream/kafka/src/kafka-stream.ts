@@ -41,7 +41,7 @@ class KafkaStream implements ChangeStream {
   async prepare(tables: readonly TableMapping[]): Promise<StreamStart> {
     const { capture } = this.options;
     const plan = this.connector.plan(tables);
-    await ensureTopics(this.client, plan, tables.map(({ id }) => id), this.options.topics);
+    await ensureTopics(this.client, plan, tables.map(({ source }) => source), this.options.topics);
     // It would take up a new slot at its old offset, or make the slot's place uncertain.
     if ((await capture.status()).state !== 'ready') await this.connector.halt();
     const made = await capture.prepare(tables);

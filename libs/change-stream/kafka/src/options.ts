@@ -1,5 +1,5 @@
 import { type CaptureSource } from '@elstream/change-stream';
-import { type Clock, type Logger } from '@elstream/core';
+import { type Clock, type Logger, type TableName } from '@elstream/core';
 import { type ConnectClientOptions, type SourceTls } from '@elstream/debezium';
 import { type KafkaSettings } from './client';
 import { type CaptureConnector } from './connector';
@@ -23,9 +23,9 @@ export interface KafkaStreamOptions {
 }
 
 export interface TopicSettings {
-  /** Of a table's topic where it is not there yet: by table id, else this number. Tables that are truncated get 1 (R6). */
+  /** Of a table's topic where it is not there yet: by table, else this number. Tables that are truncated get 1 (R6). */
   readonly partitions: number;
-  readonly partitionsOf?: Readonly<Record<string, number>>;
+  readonly partitionsOf?: (table: TableName) => number;
   /** Absent: the brokers' default. */
   readonly replicas?: number;
   /** Absent: the brokers' default. */

@@ -27,11 +27,11 @@ export function parseTableId(id: string): TableName {
  * Makes the topics of a plan before the connector writes to them, so that empty tables have one, with our settings. Those that
  * are there stay as they are: adding partitions would move keys.
  *
- * @param tables ids, in the plan's order
+ * @param tables in the plan's order
  * @throws ElstreamError TOPIC_UNFIT (refuse) naming a topic that compacts, which would leave changes out
  */
-export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tables: readonly string[], settings: TopicSettings): Promise<void> {
-  const { partitions, partitionsOf = {}, replicas, retentionMs, maxEventBytes = 16 << 20 } = settings;
+export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tables: readonly TableName[], settings: TopicSettings): Promise<void> {
+  const { partitions, partitionsOf, replicas, retentionMs, maxEventBytes = 16 << 20 } = settings;
   const config: Record<string, string> = {
     'cleanup.policy': 'delete',
     'message.timestamp.type': 'LogAppendTime',
@@ -39,7 +39,8 @@ export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tab
     ...(retentionMs === undefined ? {} : { 'retention.ms': String(retentionMs) }),
   };
   const topic = (name: string, count: number): NewTopic => ({ topic: name, partitions: count, config, ...(replicas === undefined ? {} : { replicas }) });
-  const wanted = [topic(plan.topics.counter, 1), ...plan.topics.tables.map((name, i) => topic(name, partitionsOf[tables[i] ?? ''] ?? partitions))];
+  const countOf = (table: TableName | undefined): number => (table === undefined ? partitions : (partitionsOf?.(table) ?? partitions));
+  const wanted = [topic(plan.topics.counter, 1), ...plan.topics.tables.map((name, i) => topic(name, countOf(tables[i])))];
   const there = new Set(await client.listTopics());
   const missing = wanted.filter(({ topic: name }) => !there.has(name));
   if (missing.length > 0) await client.createTopics(missing);
