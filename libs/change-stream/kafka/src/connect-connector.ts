@@ -1,4 +1,4 @@
-import { tableId, backoffMs, ElstreamError, sleep, systemClock, type Clock, type Logger, type TableMapping } from '@elstream/core';
+import { tableId, backoffMs, ElstreamError, recoveryOf, sleep, systemClock, type Clock, type Logger, type TableMapping } from '@elstream/core';
 import { committedOffset, ConnectClient, configDifferences, explainFailure, JsonNumber, planConnector, type CapturedTable, type CommittedOffset, type ConnectorPlan, type ConnectorStatus, type FailureExplanation, type PlanOptions, type SourceOffset } from '@elstream/debezium';
 import { type CaptureConnector, type ConnectorHealth } from './connector';
 import { type KafkaStreamOptions } from './options';
@@ -9,6 +9,7 @@ export function connectConnector(options: KafkaStreamOptions, logger: Logger): C
 }
 
 const POLL_MS = 200;
+const PATIENCE_MS = 20_000;
 const RAISE_MS = 1_000;
 const BACKOFF = { minMs: 2_000, maxMs: 60_000 } as const;
 /** A connector that ran this long after it was started again has recovered. */
@@ -34,16 +35,16 @@ class ConnectConnector implements CaptureConnector {
   }
 
   async prepare(plan: ConnectorPlan, anew: boolean, raise: () => Promise<void>): Promise<boolean> {
-    const { name } = this;
-    const running = await this.client.config(name);
-    const delivered = running !== null && committedOffset(await this.client.offsets(name), plan.connector) !== null;
-    if (running === null || anew) await this.beginAnew(plan, running !== null, raise);
+    const { client, name } = this;
+    const running = await patiently(() => client.config(name));
+    const delivered = running !== null && (await patiently(() => this.committed())) !== null;
+    if (running === null || anew) await this.beginAnew(plan, raise);
     else if (configDifferences(plan.config, running) !== null) {
       // Only where something changed: an update starts the task again.
       this.logger.info({ connector: name }, 'the settings of the connector change');
-      await this.client.put(name, plan.config);
+      await patiently(() => client.put(name, plan.config));
     }
-    if ((await this.client.status(name))?.state !== 'RUNNING') await this.client.resume(name);
+    if ((await patiently(() => client.status(name)))?.state !== 'RUNNING') await patiently(() => client.resume(name));
     await this.untilDelivered(plan, raise);
     return running === null || anew || !delivered;
   }
@@ -52,31 +53,33 @@ class ConnectConnector implements CaptureConnector {
    * Offsets of a connector of that name outlive it: they would hide that capture begins here. The number raised between is
    * one that is never delivered: if this process ends before the gap is declared, the counter tells it (R3 a).
    */
-  private async beginAnew({ config }: ConnectorPlan, exists: boolean, raise: () => Promise<void>): Promise<void> {
-    if (exists) await this.client.stop(this.name);
-    else await this.client.createStopped(this.name, config);
+  private async beginAnew({ config }: ConnectorPlan, raise: () => Promise<void>): Promise<void> {
+    const { client, name } = this;
+    await patiently(async () => {
+      if ((await client.config(name)) === null) await client.createStopped(name, config);
+      else await client.stop(name);
+    });
     await this.forget();
-    if (exists) await this.client.put(this.name, config);
+    await patiently(() => client.put(name, config));
     await raise();
-    await this.client.resume(this.name);
+    await patiently(() => client.resume(name));
   }
 
   async halt(): Promise<void> {
-    if ((await this.client.config(this.name)) !== null) await this.client.stop(this.name);
+    await patiently(async () => {
+      if ((await this.client.config(this.name)) !== null) await this.client.stop(this.name);
+    });
   }
 
-  /** Connect takes it only once the tasks have ended, which it says with an error of its own. */
+  /** Connect refuses it as long as the tasks have not ended. */
   private async forget(): Promise<void> {
     const deadline = this.clock() + this.startTimeoutMs;
     for (;;) {
       try {
-        await this.client.deleteOffsets(this.name);
+        if ((await this.client.offsets(this.name))?.length !== 0) await this.client.deleteOffsets(this.name);
         return;
       } catch (error) {
-        const stopped = await this.client.status(this.name);
-        const ended = stopped?.state === 'STOPPED' && stopped.tasks.length === 0;
-        if (this.clock() >= deadline || (ended && error instanceof ElstreamError && error.recovery === 'refuse' && (await this.client.offsets(this.name))?.length !== 0)) throw error;
-        if (ended && (await this.client.offsets(this.name))?.length === 0) return;
+        if (this.clock() >= deadline || !(error instanceof ElstreamError)) throw error;
         await sleep(POLL_MS);
       }
     }
@@ -86,12 +89,12 @@ class ConnectConnector implements CaptureConnector {
   private async untilDelivered(plan: ConnectorPlan, raise: () => Promise<void>): Promise<void> {
     const start = this.clock();
     for (let raisedAt = start; ; ) {
-      const status = await this.client.status(this.name, plan.config);
+      const status = await patiently(() => this.client.status(this.name, plan.config));
       const failure = failureOf(status);
       if (failure !== null && failure.kind !== 'retry') throw new ElstreamError('CONNECTOR_FAILED', 'stop', describeFailure(this.name, failure), { place: { setting: 'stream.connect' } });
       if (failure !== null) await this.revive();
       const running = failure === null && status !== null && status.tasks.length > 0 && status.tasks.every(({ state }) => state === 'RUNNING');
-      if (running && (await this.committed()) !== null) break;
+      if (running && (await patiently(() => this.committed())) !== null) break;
       const now = this.clock();
       if (now - start > this.startTimeoutMs) {
         const why = failure === null ? `it is ${status === null ? 'gone' : `${status.state}, its tasks ${status.tasks.map(({ state }) => state).join(', ') || 'none'}`}` : describeFailure(this.name, failure);
@@ -145,14 +148,25 @@ class ConnectConnector implements CaptureConnector {
   }
 
   async drop(): Promise<void> {
-    if ((await this.client.config(this.name)) === null) return;
-    await this.client.stop(this.name);
+    if ((await patiently(() => this.client.config(this.name))) === null) return;
+    await this.halt();
     await this.forget();
-    await this.client.delete(this.name);
+    await patiently(() => this.client.delete(this.name));
   }
 
   private get startTimeoutMs(): number {
     return this.options.connect.startTimeoutMs ?? 120_000;
+  }
+}
+
+/** A group of workers that rebalances answers with errors of many kinds for a while. */
+async function patiently<T>(step: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(POLL_MS)) {
+    try {
+      return await step();
+    } catch (error) {
+      if (recoveryOf(error) !== 'retry' || Date.now() >= deadline) throw error;
+    }
   }
 }
 
