@@ -89,7 +89,7 @@ describe('the control store on PostgreSQL', () => {
       await store.registerPipeline(pipeline);
       const run = await runningRun();
       await store.addEvent({ runId: run.id, type: 'x', table: null, detail: {} });
-      await db.query(`INSERT INTO elstream.checkpoint (pipeline, partition, generation, next_offset) SELECT p, 0, 0, '00' FROM unnest($1::text[]) p`, [[kept, pipeline]]);
+      await db.query(`INSERT INTO elstream.checkpoint (pipeline, partition, generation, next_offset) SELECT p, '0', 0, '00' FROM unnest($1::text[]) p`, [[kept, pipeline]]);
       await db.query(`INSERT INTO elstream.table_state (pipeline, table_id) SELECT p, 't' FROM unnest($1::text[]) p`, [[kept, pipeline]]);
       await store.removePipeline(pipeline);
       for (const table of ['task', 'run', 'checkpoint', 'table_state', 'pipeline_table']) {
