@@ -37,7 +37,7 @@ describe('events of SQL Server, written by hand', () => {
     expect(events('poison').map((event) => [event.op === 'poison' && event.code, event.tx.position.hex])).toEqual([
       ['DEBEZIUM_MALFORMED', sqlServerPosition(16).hex],
       ['DEBEZIUM_MALFORMED', sqlServerPosition(16).hex],
-      ['DEBEZIUM_VALUE', sqlServerPosition(17).hex],
+      ['DEBEZIUM_TYPE', sqlServerPosition(17).hex],
       ['DEBEZIUM_OTHER_TABLE', sqlServerPosition(18).hex],
       ['DEBEZIUM_KEY_MISSING', sqlServerPosition(18).hex],
     ]);
