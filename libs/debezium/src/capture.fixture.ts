@@ -8,7 +8,7 @@ import { type HandlingModes } from './handling';
 export const PLACEHOLDER = 'unavailable-8d1f6c';
 
 /** The modes that our connectors are registered with. */
-export const REGISTERED: HandlingModes = { time: 'isostring', decimal: 'string', binary: 'base64', unavailableValue: PLACEHOLDER };
+export const REGISTERED: HandlingModes = { time: 'microseconds', decimal: 'string', binary: 'bytes', unavailableValue: PLACEHOLDER };
 
 export interface CaptureOptions {
   readonly handling?: HandlingModes;

@@ -1,7 +1,7 @@
 export type { Decoded, DecodedPoison, DecodedWrite, DebeziumRecord, KeyChange } from './decoded';
 export { createEnvelopeDecoder, type EnvelopeDecoder } from './envelope-decoder';
 export { DEBEZIUM_DEFAULTS, type BinaryHandlingMode, type Connector, type DecimalHandlingMode, type DecoderOptions, type HandlingModes, type TimePrecisionMode } from './handling';
-export { refusedColumns } from './refusal';
+export { refusedColumns, type RefusedColumn } from './refusal';
 export type { PostgresSource, SnapshotMark, SourceBlock, SqlServerSource } from './source-block';
 export { committedOffset, hasPassed, type CommittedOffset } from './connect/committed-offset';
 export { ConnectClient } from './connect/connect-client';

@@ -4,7 +4,6 @@ import { decoderFor, describeTables } from './recorded-types.fixture';
 
 jest.setTimeout(240_000);
 
-const WITH_BYTES = { ...REGISTERED, binary: 'bytes' } as const;
 let context: CaptureContext;
 let off: Capture;
 let on: Capture;
@@ -23,7 +22,7 @@ beforeAll(async () => {
      CREATE TABLE woven (id int PRIMARY KEY);`,
     ['toast', 'moved', 'full_image', 'cut', 'large', '"Odd ""name.x"', 'woven'],
   );
-  [off, on] = (await context.capture({ handling: WITH_BYTES }, { handling: WITH_BYTES, schemas: true })) as [Capture, Capture];
+  [off, on] = (await context.capture({}, { schemas: true })) as [Capture, Capture];
 });
 afterAll(() => context?.[Symbol.asyncDispose]());
 

@@ -11,32 +11,50 @@ interface Column {
 
 /** Types of which Debezium 3.6 sends too little, whatever its settings (proven by recorded.kafka.spec.ts). */
 const UNSENT: readonly (readonly [RegExp, string])[] = [
-  [/^bit varying\b/, 'is a bit string of varying length, whose length Debezium does not send; leave the column out'],
-  [/^time(?:\(\d\))? with time zone$/, 'is a time with time zone, whose offset Debezium does not send; leave the column out'],
+  [/^(?:bit varying|varbit)\b/, 'is a bit string of varying length, whose length Debezium does not send; leave the column out'],
+  [/^(?:time(?:\(\d\))? with time zone|timetz(?:\(\d\))?)$/, 'is a time with time zone, whose offset Debezium does not send; leave the column out'],
   [/(?:^|\.)hstore$/i, 'is an hstore, whose own text Debezium does not send; leave the column out'],
   [/^(?:int2vector|oidvector)$/, 'is a type whose values stop Debezium; leave the column out'],
+  // Enums, composites, domains over numeric; citext and ltree it knows as elements, too.
+  [/^(?!.*\.(?:citext|ltree)\[\]$).+\..+\[\]$/, "is an array of a type of the source's own, whose values stop Debezium; leave the column out"],
 ];
 
 /** Why values of a column cannot be had without loss from a PostgreSQL connector with these settings; null: they can. */
 export function refusalOf({ type, native, connector, handling }: Column): string | null {
   if (connector !== 'postgresql') return null;
-  const unsent = UNSENT.find(([pattern]) => pattern.test(native));
-  if (unsent !== undefined) return unsent[1];
+  const unsent = unsentOf(native);
+  if (unsent !== null) return unsent;
   const isTime = type.kind === 'time' || (type.kind === 'timestamp' && !type.zone);
   if (isTime && handling.time === 'connect' && precisionOf(native) > 3) return 'holds microseconds, of which time.precision.mode=connect keeps milliseconds; set it to microseconds';
   if (type.kind === 'decimal' && handling.decimal === 'double' && (type.precision === null || type.precision > 15)) return 'is a decimal of more than 15 digits, of which decimal.handling.mode=double loses some; set it to string';
   return null;
 }
 
+/** Elements of an array are as little sent as single values. */
+function unsentOf(native: string): string | null {
+  const element = native.replace(/(?:\[\])+$/, '');
+  return UNSENT.find(([pattern]) => pattern.test(native) || pattern.test(element))?.[1] ?? null;
+}
+
+export interface RefusedColumn {
+  readonly column: string;
+  /** As the source spells its type. */
+  readonly native: string;
+  /** Goes on "column c of t (type)", remedy included. */
+  readonly why: string;
+}
+
 /**
- * What planning refuses by name (R1): the columns of a table that its connector would carry with loss, with the remedy.
- * The decoder makes poison of their values; here also those of which only some values are lost.
+ * What planning refuses by name (R1): the columns of a table that its connector would carry with loss, or that would stop
+ * it, with the remedy. The decoder makes poison of their values; here also those of which only some values are lost.
+ * The type of a domain is seen through where the warehouse column has it.
  */
-export function refusedColumns({ mapping, natives, connector, handling }: DecoderOptions): { readonly column: string; readonly why: string }[] {
-  return mapping.columns.flatMap(({ source, type }, index) => {
+export function refusedColumns({ mapping, natives, connector, handling }: DecoderOptions): RefusedColumn[] {
+  if (connector !== 'postgresql') return [];
+  return mapping.columns.flatMap(({ source, type, targetType }, index) => {
     const native = natives[index] ?? '';
-    const why = refusalOf({ type, native, connector, handling }) ?? partlyLost(type, { connector, handling });
-    return why === null ? [] : [{ column: source, why }];
+    const why = refusalOf({ type, native, connector, handling }) ?? unsentOf(targetType.replace(/^pg_catalog\./, '')) ?? partlyLost(type, { connector, handling });
+    return why === null ? [] : [{ column: source, native, why }];
   });
 }
 

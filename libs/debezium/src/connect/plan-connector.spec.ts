@@ -31,7 +31,7 @@ describe('planConnector', () => {
       'event.processing.failure.handling.mode': 'fail',
       'event.converting.failure.handling.mode': 'fail',
     });
-    expect(handling).toMatchObject({ time: 'isostring', decimal: 'string', binary: 'base64' });
+    expect(handling).toMatchObject(options.connector === 'postgresql' ? { time: 'microseconds', decimal: 'string', binary: 'bytes' } : { time: 'isostring', decimal: 'string', binary: 'base64' });
   });
 
   it('names the database of SQL Server in every topic', () => {
@@ -48,7 +48,7 @@ describe('planConnector', () => {
   });
 
   it.each<[PlanOptions, Record<string, string>]>([
-    [POSTGRES, { 'slot.name': 'elstream_shop', 'publication.name': 'elstream_shop', 'plugin.name': 'pgoutput', 'publication.autocreate.mode': 'disabled', 'slot.drop.on.stop': 'false', 'offset.mismatch.strategy': 'trust_offset', 'database.dbname': 'shop' }],
+    [POSTGRES, { 'slot.name': 'elstream_shop', 'publication.name': 'elstream_shop', 'plugin.name': 'pgoutput', 'publication.autocreate.mode': 'disabled', 'slot.drop.on.stop': 'false', 'offset.mismatch.strategy': 'trust_offset', 'database.dbname': 'shop', 'interval.handling.mode': 'string', 'include.unknown.datatypes': 'true' }],
     [SQL_SERVER, { 'database.names': 'Shop', 'snapshot.isolation.mode': 'snapshot', 'schema.history.internal.kafka.bootstrap.servers': 'kafka-1:9092,kafka-2:9092', 'schema.history.internal.kafka.topic': 'elstream.shop.schema-history', 'data.query.mode': 'direct' }],
   ])('knows its database ($connector)', (options, settings) => {
     expect(planConnector(options).config).toMatchObject(settings);
@@ -79,7 +79,7 @@ describe('planConnector', () => {
     expect(planConnector({ ...POSTGRES, extra: { 'max.batch.size': '100', 'errors.max.retries': '3' } }).config).toMatchObject({ 'max.batch.size': '100', 'errors.max.retries': '3' });
   });
 
-  it.each(['snapshot.mode', 'snapshot.mode.custom.name', 'offset.mismatch.strategy', 'transforms', 'transforms.route.type', 'value.converter.schemas.enable', 'publication.autocreate.mode', 'slot.drop.on.stop', 'exactly.once.support', 'errors.tolerance', 'column.mask.hash.SHA-256.with.salt.x', 'database.password'])('refuses to have %s overridden, and says why', (setting) => {
+  it.each(['snapshot.mode', 'snapshot.mode.custom.name', 'offset.mismatch.strategy', 'transforms', 'transforms.route.type', 'time.precision.mode', 'decimal.handling.mode', 'binary.handling.mode', 'interval.handling.mode', 'include.unknown.datatypes', 'unavailable.value.placeholder', 'value.converter.schemas.enable', 'publication.autocreate.mode', 'slot.drop.on.stop', 'exactly.once.support', 'errors.tolerance', 'column.mask.hash.SHA-256.with.salt.x', 'database.password'])('refuses to have %s overridden, and says why', (setting) => {
     const error = refusal({ ...POSTGRES, extra: { [setting]: 'SeCreT' } });
     expect(error).toMatchObject({ code: 'CONNECTOR_PLAN', recovery: 'refuse', place: { setting } });
     expect((error as Error).message).toMatch(new RegExp(`${setting.replaceAll('.', '\\.')} cannot be set: .{10}`));

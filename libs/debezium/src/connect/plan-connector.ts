@@ -24,9 +24,18 @@ export function planConnector(options: PlanOptions): ConnectorPlan {
   return { name: options.name, connector: options.connector, handling, topics, config: { ...commonSettings(options, handling), ...own, ...extra } };
 }
 
-function handlingOf({ pipeline, topicPrefix, unavailableValue }: PlanOptions): HandlingModes {
+/**
+ * What loses nothing. PostgreSQL: isostring writes 24:00:00 as 00:00:00, and base64 an unchanged toasted bytea as NULL
+ * (proven by recorded-*.kafka.spec.ts). SQL Server's times have 100 ns, which microseconds would cut.
+ */
+const LOSSLESS = {
+  postgresql: { time: 'microseconds', decimal: 'string', binary: 'bytes' },
+  sqlserver: { time: 'isostring', decimal: 'string', binary: 'base64' },
+} as const;
+
+function handlingOf({ connector, pipeline, topicPrefix, unavailableValue }: PlanOptions): HandlingModes {
   const token = createHash('sha256').update(JSON.stringify([pipeline, topicPrefix])).digest('hex').slice(0, 24);
-  return { time: 'isostring', decimal: 'string', binary: 'base64', unavailableValue: unavailableValue ?? `__elstream_unavailable_${token}` };
+  return { ...LOSSLESS[connector], unavailableValue: unavailableValue ?? `__elstream_unavailable_${token}` };
 }
 
 function commonSettings(options: PlanOptions, handling: HandlingModes): Settings {
