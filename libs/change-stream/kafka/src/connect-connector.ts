@@ -1,6 +1,6 @@
 import { tableId, backoffMs, ElstreamError, recoveryOf, sleep, systemClock, type Clock, type Logger, type TableMapping } from '@elstream/core';
 import { committedOffset, ConnectClient, configDifferences, explainFailure, JsonNumber, planConnector, type CapturedTable, type CommittedOffset, type ConnectorPlan, type ConnectorStatus, type FailureExplanation, type PlanOptions, type SourceOffset } from '@elstream/debezium';
-import { type CaptureConnector, type ConnectorHealth } from './connector';
+import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
 import { type KafkaStreamOptions } from './options';
 
 /** A connector that Kafka Connect runs. */
@@ -14,6 +14,9 @@ const RAISE_MS = 1_000;
 const BACKOFF = { minMs: 2_000, maxMs: 60_000 } as const;
 /** A connector that ran this long after it was started again has recovered. */
 const HEALTHY_MS = 120_000;
+
+const KEY_SETTINGS: readonly string[] = ['message.key.columns', 'column.exclude.list'];
+const LIST_SETTINGS: Readonly<Record<string, string>> = { 'table.include.list': ',', 'column.exclude.list': ',', 'message.key.columns': ';' };
 
 class ConnectConnector implements CaptureConnector {
   readonly name: string;
@@ -39,7 +42,7 @@ class ConnectConnector implements CaptureConnector {
     const running = await patiently(() => client.config(name));
     const delivered = running !== null && (await patiently(() => this.committed())) !== null;
     if (running === null || anew) await this.beginAnew(plan, raise);
-    else if (configDifferences(plan.config, running) !== null) {
+    else if (configDifferences(...comparable({ config: plan.config, complete: true }, running)) !== null) {
       // Only where something changed: an update starts the task again.
       this.logger.info({ connector: name }, 'the settings of the connector change');
       await patiently(() => client.put(name, plan.config));
@@ -109,14 +112,14 @@ class ConnectConnector implements CaptureConnector {
     this.logger.info({ connector: this.name, ms: this.clock() - start }, 'the connector is confirmed running');
   }
 
-  async health(plan: ConnectorPlan | null): Promise<ConnectorHealth> {
+  async health(expected: ExpectedSettings | null): Promise<ConnectorHealth> {
     const [config, status] = await Promise.all([this.client.config(this.name), this.client.status(this.name)]);
     if (config === null || status === null) return { exists: false, committed: null, confirmable: null, gap: null, trouble: null };
     const offsets = await this.client.offsets(this.name);
     const committed = committedOffset(offsets, this.options.capture.endpoint.connector);
     const failure = failureOf(status);
     const lost = failure?.kind === 'gap' ? describeFailure(this.name, failure) : null;
-    return { exists: true, committed, confirmable: confirmableOf(offsets), gap: lost, trouble: this.troubleOf(status, failure) ?? this.foreignSettings(plan, config) };
+    return { exists: true, committed, confirmable: confirmableOf(offsets), gap: lost, trouble: this.troubleOf(status, failure) ?? this.foreignSettings(expected, config) };
   }
 
   private troubleOf({ state }: ConnectorStatus, failure: FailureExplanation | null): string | null {
@@ -125,8 +128,8 @@ class ConnectConnector implements CaptureConnector {
     return null;
   }
 
-  private foreignSettings(plan: ConnectorPlan | null, config: Readonly<Record<string, string>>): string | null {
-    const differences = plan === null ? null : configDifferences(plan.config, config);
+  private foreignSettings(expected: ExpectedSettings | null, config: Config): string | null {
+    const differences = expected === null ? null : configDifferences(...comparable(expected, config));
     if (differences === null) return null;
     const names = [...differences.changed, ...differences.missing, ...differences.unexpected].join(', ');
     return `the connector ${this.name} has other settings than elstream gave it (${names}): start a run to prepare it again, and give settings of your own in the pipeline file`;
@@ -198,6 +201,19 @@ function planOptions({ capture, connect, pipeline, topicPrefix, topics, kafka }:
 function capturedTable(mapping: TableMapping, excluded: ((table: string) => readonly string[]) | undefined): CapturedTable {
   const without = excluded?.(tableId(mapping.source)) ?? [];
   return { ...mapping.source, key: mapping.key.map((index) => mapping.columns[index]?.source ?? ''), ...(without.length === 0 ? {} : { excluded: without }) };
+}
+
+type Config = Readonly<Record<string, string>>;
+
+/** Lists without their order, which depends on who prepared; a comma or semicolon inside a name is escaped in them. */
+function comparable({ config, complete }: ExpectedSettings, running: Config): [Config, Config] {
+  const sorted = (settings: Config): Config =>
+    Object.fromEntries(
+      Object.entries(settings)
+        .filter(([key]) => complete || !KEY_SETTINGS.includes(key))
+        .map(([key, value]) => [key, key in LIST_SETTINGS ? value.split(LIST_SETTINGS[key] ?? '').sort().join() : value]),
+    );
+  return [sorted(config), sorted(running)];
 }
 
 function failureOf(status: ConnectorStatus | null): FailureExplanation | null {

@@ -14,6 +14,13 @@ export interface ConnectorHealth {
   readonly trouble: string | null;
 }
 
+/** What the connector's settings ought to be. */
+export interface ExpectedSettings {
+  readonly config: ConnectorPlan['config'];
+  /** False: keys and left-out columns are not known here, and are not compared. */
+  readonly complete: boolean;
+}
+
 /** What a stream needs of the connector that writes its topics. */
 export interface CaptureConnector {
   readonly name: string;
@@ -27,8 +34,7 @@ export interface CaptureConnector {
    * @returns whether capture begins here: an existing checkpoint then means a log gap
    */
   prepare(plan: ConnectorPlan, anew: boolean, raise: () => Promise<void>): Promise<boolean>;
-  /** @param plan what its settings ought to be; null: not known, they are not compared */
-  health(plan: ConnectorPlan | null): Promise<ConnectorHealth>;
+  health(expected: ExpectedSettings | null): Promise<ConnectorHealth>;
   committed(): Promise<CommittedOffset | null>;
   /** Stops it where there is one: what it captures from is made anew. */
   halt(): Promise<void>;

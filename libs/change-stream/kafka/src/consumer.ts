@@ -13,6 +13,7 @@ export interface KafkaRecord {
   readonly key: Buffer | null;
   /** Null: a tombstone. */
   readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, unknown>>;
 }
 
 /** What one fetch brought of a partition, in order; no record where it held markers of transactions or aborted records alone. */
@@ -372,4 +373,4 @@ function contentsOf(batch: EachBatchPayload['batch']): Pick<KafkaBatch, 'from' |
   return { from, records: batch.messages.map(recordOf), next: BigInt(batch.lastOffset()) + 1n };
 }
 
-const recordOf = ({ offset, timestamp, key, value }: KafkaMessage): KafkaRecord => ({ offset: BigInt(offset), timestampMs: Number(timestamp), key, value });
+const recordOf = ({ offset, timestamp, key, value, headers }: KafkaMessage): KafkaRecord => ({ offset: BigInt(offset), timestampMs: Number(timestamp), key, value, ...(headers === undefined ? {} : { headers }) });

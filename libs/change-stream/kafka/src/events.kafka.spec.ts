@@ -18,20 +18,23 @@ describe('from a real PostgreSQL through Debezium and Kafka', () => {
     const reader = new Reader(stream, [item, wide], start).read();
     const table = '"sch.é"."Größe ""q"".x"';
     const big = 'x'.repeat(20_000);
-    await db.query(`INSERT INTO ${table} VALUES ('e,u', 1, 'a', '${big}'), ('ü', 2, NULL, '')`);
+    await db.query(`INSERT INTO ${table} VALUES ('e,u', 1, 'a', '${big}'), ('ü', 2, NULL, ''), ('k', 3, 'c', '${big}')`);
     await db.query(`UPDATE ${table} SET v = 'b' WHERE id = 1`);
     await db.query(`UPDATE ${table} SET id = 7 WHERE id = 2`);
+    await db.query(`UPDATE ${table} SET "re gion" = 'l', id = 8 WHERE id = 3`);
     await db.query(`DELETE FROM ${table} WHERE id = 1`);
     await db.query("INSERT INTO wide VALUES (1, 'x'); TRUNCATE wide; INSERT INTO wide VALUES (2, repeat('y', 10 * 1024 * 1024))");
     await db.query(`TRUNCATE ${table}`);
     await stream.raiseCounter(() => Promise.reject(new Error('the source counts')));
     const [counter] = await db.query<{ value: string }>('SELECT value::text AS value FROM elstream.counter');
     await reader.until((events) => events.some((event) => event.op === 'counter' && String(event.value) === counter?.value), 'the counter');
-    await reader.until((events) => rows(events, wide).length === 3 && rows(events, item).length === 7, 'all events');
+    await reader.until((events) => rows(events, wide).length === 3 && rows(events, item).length === 10, 'all events');
     const ofKey = (id: string): unknown[] => rows(reader.events, item).filter((event) => (event as unknown[])[2] === id);
     expect(ofKey('1')).toEqual([['+', 'e,u', '1', 'a', big], ['~', 'e,u', '1', 'b', undefined], ['-', 'e,u', '1']]);
     expect(ofKey('2')).toEqual([['+', 'ü', '2', null, ''], ['-', 'ü', '2']]);
     expect(ofKey('7')).toEqual([['+', 'ü', '7', null, '']]);
+    // The value was not sent again with the new key: unknown, not empty.
+    expect(ofKey('8')).toEqual([['+', 'l', '8', 'c', undefined]]);
     expect(rows(reader.events, item)).toContainEqual(['reload']);
     const [first, truncate, large] = rows(reader.events, wide) as [unknown, unknown, string[]];
     expect([first, truncate, large[0], large[1], large[2]?.length]).toEqual([['+', '1', 'x'], ['x'], '+', '2', 10 * 1024 * 1024]);

@@ -3,7 +3,7 @@ import { silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type L
 import { hasPassed, topicOf, type ConnectorPlan } from '@elstream/debezium';
 import { openKafka, type KafkaClient } from './client';
 import { connectConnector } from './connect-connector';
-import { type CaptureConnector, type ConnectorHealth } from './connector';
+import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
 import { type KafkaStreamOptions } from './options';
 import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
@@ -25,7 +25,7 @@ const WAIT_MS = 1_000;
 class KafkaStream implements ChangeStream {
   private readonly closing = new AbortController();
   /** Of the tables prepared or read last: what the connector's settings ought to be. */
-  private plan: ConnectorPlan | null = null;
+  private plan: { readonly config: ConnectorPlan['config']; readonly tables: readonly string[] } | null = null;
 
   constructor(
     private readonly options: KafkaStreamOptions,
@@ -40,13 +40,12 @@ class KafkaStream implements ChangeStream {
    */
   async prepare(tables: readonly TableMapping[]): Promise<StreamStart> {
     const { capture } = this.options;
-    const plan = this.connector.plan(tables);
+    const plan = this.planned(tables);
     await ensureTopics(this.client, plan, tables.map(({ source }) => source), this.options.topics);
     // It would take up a new slot at its old offset, or make the slot's place uncertain.
     if ((await capture.status()).state !== 'ready') await this.connector.halt();
     const made = await capture.prepare(tables);
     const created = await this.connector.prepare(plan, made.created, () => capture.raiseCounter());
-    this.plan = plan;
     const offsets = await this.client.offsetsOf([...plan.topics.tables, plan.topics.counter]);
     const starts = [...offsets].flatMap(([topic, partitions]) => partitions.map(({ partition, end }) => [partitionName({ topic, partition }), StreamOffset.kafka(end)] as const));
     return { offsets: new Map(starts), identity: made.identity, created: made.created || created };
@@ -57,8 +56,7 @@ class KafkaStream implements ChangeStream {
     const signal = AbortSignal.any([options.signal, this.closing.signal]);
     while (mappings().size === 0 && !signal.aborted) await sleep(WAIT_MS, signal);
     if (signal.aborted) return;
-    const plan = this.connector.plan([...mappings().values()]);
-    this.plan = plan;
+    const plan = this.planned([...mappings().values()]);
     const { capture, groupId, pipeline, limits = {} } = this.options;
     const reading = new Reading(
       {
@@ -80,8 +78,8 @@ class KafkaStream implements ChangeStream {
   /** The slot's position is read before the connector's, which only grows: above it then means that somebody else moved the slot. */
   async status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus> {
     const capture = await this.options.capture.status();
-    const health = await this.connector.health(this.plan);
     const captured = await this.options.capture.captured();
+    const health = await this.connector.health(captured === null ? null : this.expected(captured));
     const { retainedBytes } = capture;
     const none: CaptureStatus = { state: 'ready', gap: null, partitionGaps: [], trouble: health.trouble, retainedBytes, eventsBehind: null };
     if (capture.state !== 'ready') return { ...none, state: capture.state, gap: capture.reason ?? 'what the connector captures from is gone at the source' };
@@ -91,6 +89,21 @@ class KafkaStream implements ChangeStream {
     const ends = await this.client.offsetsOf(topics.keys());
     const partitionGaps: readonly PartitionGap[] = gapsOf(checkpoints, ends, (topic) => topics.get(topic) ?? []);
     return { ...none, gap: this.gapOf(health, capture.confirmed, checkpoints), partitionGaps, eventsBehind: eventsBehind(checkpoints, ends) };
+  }
+
+  /** Everything published has to be in the connector's list. Keys are compared where this process knows the mappings of these very tables. */
+  private expected(captured: ReadonlySet<string>): ExpectedSettings | null {
+    const { plan } = this;
+    if (plan !== null && plan.tables.length === captured.size && plan.tables.every((id) => captured.has(id))) return { config: plan.config, complete: true };
+    if (captured.size === 0) return null;
+    const bare = [...captured].map((id): TableMapping => ({ id, source: parseTableId(id), target: parseTableId(id), columns: [], key: [], chunkRows: 1 }));
+    return { config: this.connector.plan(bare).config, complete: false };
+  }
+
+  private planned(tables: readonly TableMapping[]): ConnectorPlan {
+    const plan = this.connector.plan(tables);
+    this.plan = { config: plan.config, tables: tables.map(({ id }) => id) };
+    return plan;
   }
 
   private gapOf({ gap, committed, confirmable }: ConnectorHealth, confirmed: LogPosition | null, checkpoints: readonly Checkpoint[]): string | null {
@@ -131,7 +144,8 @@ class KafkaStream implements ChangeStream {
     await this.connector.drop();
     await this.options.capture.drop();
     if (this.options.topics.dropWithPipeline !== true) return;
-    const there = await this.existing(topics);
+    const { topicPrefix } = this.options;
+    const there = await this.existing([...topics, `__debezium-heartbeat.${topicPrefix}`, topicPrefix, `${topicPrefix}.schema-history`]);
     if (there.length > 0) await this.client.deleteTopics(there);
   }
 

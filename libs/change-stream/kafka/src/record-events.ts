@@ -1,6 +1,5 @@
-import { LogPosition, type ChangeEvent, type PoisonEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
-import { createEnvelopeDecoder, type Connector, type Decoded, type DecodedWrite, type DebeziumRecord, type EnvelopeDecoder, type HandlingModes, type SourceBlock } from '@elstream/debezium';
-import { ElstreamError } from '@elstream/core';
+import { ElstreamError, LogPosition, type ChangeEvent, type PoisonEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
+import { createEnvelopeDecoder, type Connector, type Decoded, type DecodedWrite, type EnvelopeDecoder, type HandlingModes, type SourceBlock } from '@elstream/debezium';
 import { type KafkaRecord } from './consumer';
 
 /** What decoding has to know of the stream. */
@@ -44,7 +43,7 @@ export class TableDecoder {
    * @throws ElstreamError STREAM_KEY_COLUMNS (stop): topic and warehouse disagree on what the key is
    */
   event(record: KafkaRecord, place: Place): ChangeEvent | null {
-    const decoded = this.decoder.decode(record as DebeziumRecord);
+    const decoded = this.decoder.decode(record);
     switch (decoded.op) {
       case 'tombstone':
       case 'message':
@@ -81,7 +80,7 @@ export class TableDecoder {
    * around its read; blocking ones read later than what stands before it, and what follows corrects it.
    */
   private write(decoded: DecodedWrite, common: { readonly table: string; readonly tx: TransactionInfo; readonly change?: string }): ChangeEvent {
-    const { row, key, oldKey, snapshotRead, keyChange } = decoded;
+    const { row, oldKey, snapshotRead, keyChange } = decoded;
     if (oldKey !== null) {
       const names = this.mapping.key.map((index) => this.mapping.columns[index]?.source ?? '').join(', ');
       throw new ElstreamError('STREAM_KEY_COLUMNS', 'stop', `an update of ${this.mapping.id} changes its key (${names}), which the connector does not take for the key: it lies in the partition of another; start a run to prepare the table (it sets the connector's message.key.columns) and preload it again`, {
@@ -91,7 +90,6 @@ export class TableDecoder {
     if (decoded.op === 'update' || snapshotRead) return { op: 'update', ...common, row, oldKey: null };
     // An insert carries every column that the log has, except one that is half of a key change.
     if (keyChange === null && row.includes(undefined)) this.reshaped(this.mapping.id);
-    void key;
     return { op: 'insert', ...common, row };
   }
 
@@ -121,7 +119,7 @@ export class CounterDecoder {
   }
 
   event(record: KafkaRecord, place: Place): ChangeEvent | null {
-    const decoded = this.decoder.decode(record as DebeziumRecord);
+    const decoded = this.decoder.decode(record);
     if (decoded.op !== 'insert' && decoded.op !== 'update') return null;
     const [pipeline, value] = decoded.row;
     const tx = transactionOf(record, place, decoded.source);

@@ -43,7 +43,7 @@ export interface StreamContext extends AsyncDisposable {
   topicOf(table: TableMapping): string;
 }
 
-export async function streamContext(setup: string, more: Partial<KafkaStreamOptions> = {}): Promise<StreamContext> {
+export async function streamContext(setup: string, more: Omit<Partial<KafkaStreamOptions>, 'connect'> & { readonly connect?: Partial<KafkaStreamOptions['connect']> } = {}): Promise<StreamContext> {
   const { brokers, connectUrl } = await testKafka();
   const db = await createTestDatabase('kafka');
   await db.query(setup);
