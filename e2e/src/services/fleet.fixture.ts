@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { endsWithUs } from './ends-with-us';
 
 export type ServiceName = 'gateway' | 'preloader' | 'streamer' | 'validator';
 
@@ -191,14 +192,6 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.kill()));
   }
-}
-
-/** A child must not outlive us, even when it is stopped and we are killed: a shell waits for the end of a pipe that only we hold. */
-function endsWithUs(child: ChildProcess): () => void {
-  const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$1"', 'guard', String(child.pid)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-  shell.on('error', () => undefined);
-  shell.stdin.on('error', () => undefined);
-  return () => shell.kill('SIGKILL');
 }
 
 let made: Promise<string> | undefined;

@@ -1,0 +1,264 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { loadPipelineText, type KafkaStream } from '@elstream/config';
+import type { Run } from '@elstream/control';
+import type { Service } from '@elstream/core';
+import { createPlanner, createStreamer, createTaskWorker, type PipelineHandle } from '@elstream/replication';
+import { createRuntime, type Runtime } from '@elstream/runtime';
+import { capturingLogger, createTestDatabase, eventually, expectSameRows, SeededRandom, testKafka, type CapturingLogger, type TestDatabase, type TestKafka } from '@elstream/testing';
+import { createRecordedTables, RecordedWriter, spelledDoc, spelledVersion, TABLES, type RecordedTable } from './recorded-writer';
+import { StreamerProcess } from './streamer-process';
+import { FAST_STREAMER } from './streamer-settings';
+
+/** How long a run or the stream may take on a busy machine. */
+const WAIT_MS = 120_000;
+/** As short as brokers allow: `group.min.session.timeout.ms`. */
+export const SESSION_MS = 6_000;
+const DROP_MS = 20_000;
+
+export interface KafkaWorldOptions {
+  /** Servers of one's own, to be killed; default: those shared by all suites. */
+  readonly kafka?: TestKafka;
+  /** For the writer. */
+  readonly seed?: string;
+  /** Rows of `doc` at the beginning, three times as many of `line`. */
+  readonly docs?: number;
+  /** YAML of a mapping's inside, `a: 1, b: 2`: added to `stream` (a setting of ours is overridden by leaving it out there). */
+  readonly stream?: string;
+  /** Silence after which a streamer's partitions are given to others. */
+  readonly sessionTimeoutMs?: number;
+  /** YAML at the end of the file. */
+  readonly more?: string;
+  /** Partitions of each table's topic. */
+  readonly partitions?: number;
+}
+
+/**
+ * A PostgreSQL source that Debezium captures, a Kafka, and a warehouse: planner, preload and validation in this process,
+ * streamers in processes of their own (`streamer`) or here (`streamHere`). A writer with a recorded model changes the source.
+ */
+export class KafkaWorld implements AsyncDisposable {
+  private readonly folder = mkdtempSync(path.join(os.tmpdir(), 'elstream-kafka-world-'));
+  private readonly streamers: StreamerProcess[] = [];
+  private readonly here = new Set<Service>();
+  private readonly running: Promise<unknown>;
+  private base: Readonly<Record<RecordedTable, number>> = { doc: 0, line: 0 };
+  readonly source: TestDatabase;
+  readonly warehouse: TestDatabase;
+  /** The pipeline file. */
+  readonly yaml: string;
+  readonly writer: RecordedWriter;
+
+  private constructor(
+    made: { readonly source: TestDatabase; readonly warehouse: TestDatabase; readonly yaml: string; readonly random: SeededRandom },
+    readonly runtime: Runtime,
+    readonly logger: CapturingLogger,
+    private readonly services: readonly Service[],
+  ) {
+    ({ source: this.source, warehouse: this.warehouse, yaml: this.yaml } = made);
+    this.writer = new RecordedWriter(this.source, made.random);
+    this.running = Promise.all(services.map((service) => service.run()));
+    this.running.catch(() => undefined);
+  }
+
+  /** Databases with their tables; nothing is captured yet, no streamer runs. */
+  static async open(options: KafkaWorldOptions = {}): Promise<KafkaWorld> {
+    const { brokers, connectUrl } = options.kafka ?? (await testKafka());
+    const source = await createTestDatabase('ksrc');
+    const warehouse = await createTestDatabase('kwh');
+    await createRecordedTables(source, options.docs ?? 300);
+    const yaml = `
+name: k${source.name.slice(-10)}
+source: { url: '${source.url}', transactionWaitMs: 20s }
+warehouse: { url: '${warehouse.url}' }
+stream:
+  { type: kafka, brokers: '${brokers}', connect: { url: '${connectUrl}' }, partitions: ${String(options.partitions ?? 3)}, sessionTimeout: ${String(options.sessionTimeoutMs ?? SESSION_MS)}, counterIntervalMs: 300, maxBatchEvents: 400, lingerMs: 10${options.stream === undefined ? '' : `, ${options.stream}`} }
+defaults: { chunkRows: 200 }
+validate: { maxRereads: 3 }
+tables:
+  include: ['public.*']
+  settings: [{ match: public.doc, history: derived }]
+${options.more ?? ''}`;
+    const logger = capturingLogger();
+    const runtime = await createRuntime({ pipelines: [loadPipelineText(yaml, {}).config], logger, overviewMetrics: false });
+    const backoff = { minMs: 50, maxMs: 500 };
+    const services = [
+      createTaskWorker(runtime.deps, 'preload', { concurrency: 2, backoff }),
+      createTaskWorker(runtime.deps, 'validate', { concurrency: 1, backoff }),
+      createPlanner(runtime.deps, { activeMs: 50, idleMs: 200, alone: true }),
+    ];
+    const random = new SeededRandom(options.seed ?? process.env['ELSTREAM_TEST_SEED'] ?? 'kafka');
+    return new KafkaWorld({ source, warehouse, yaml, random }, runtime, logger, services);
+  }
+
+  /** The same with so many streamer processes, everything preloaded and live, and a writer that may begin. */
+  static async live(streamers: number, options: KafkaWorldOptions = {}): Promise<KafkaWorld> {
+    const world = await KafkaWorld.open(options);
+    try {
+      await Promise.all(Array.from({ length: streamers }, () => world.streamer()));
+      await world.preload();
+      await world.record();
+      return world;
+    } catch (error) {
+      await world[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get pipeline(): PipelineHandle {
+    const [name = ''] = this.runtime.registry.names();
+    return this.runtime.registry.get(name);
+  }
+
+  /** The settings of its stream, defaults filled in. */
+  get stream(): KafkaStream {
+    const [config] = this.runtime.configs;
+    if (config?.stream.type !== 'kafka') throw new Error('not a pipeline over Kafka');
+    return config.stream;
+  }
+
+  topicOf(table: RecordedTable): string {
+    return `${this.stream.topicPrefix}.public.${table}`;
+  }
+
+  /** A further streamer in a process of its own. */
+  streamer(): StreamerProcess {
+    const streamer = new StreamerProcess(this.yaml, path.join(this.folder, String(this.streamers.length)));
+    this.streamers.push(streamer);
+    return streamer;
+  }
+
+  /** A streamer in this process, with `stop`. */
+  streamHere(): Service {
+    const streamer = createStreamer(this.runtime.deps, FAST_STREAMER);
+    this.here.add(streamer);
+    streamer.run().catch(() => undefined);
+    return streamer;
+  }
+
+  /** Starts a run of all tables and awaits its good end: they are live then. */
+  async preload(): Promise<Run> {
+    const { id } = await this.runtime.store.createRun({ pipeline: this.pipeline.name, reason: 'initial', tables: [] });
+    return this.runEnds(id);
+  }
+
+  async runEnds(id: string): Promise<Run> {
+    const ended = async (): Promise<Run | false> => {
+      const found = await this.runtime.store.readRun(id);
+      return found !== null && found.finishedAt !== null && found;
+    };
+    const run = await this.awaits('the end of the run', ended);
+    if (run === false || run.state !== 'succeeded') throw new Error(`run ${run === false ? 'unknown' : `${run.state}: ${run.error ?? ''}`}\n${this.logs()}`);
+    return run;
+  }
+
+  /** From now on the writer is at its record, and applied events are counted. Nothing has been written by others since. */
+  async record(): Promise<void> {
+    await this.caughtUp();
+    this.base = await this.eventsApplied();
+    await this.writer.begin();
+  }
+
+  /** Waits until everything that has committed at the source is applied. */
+  async caughtUp(): Promise<void> {
+    const { pipeline } = this;
+    const end = await (await pipeline.source()).endOfLog();
+    const stream = await pipeline.stream();
+    await stream.raiseCounter(() => this.runtime.store.nextCounter(pipeline.name));
+    await this.awaits('the stream passes the end of the log', async () => {
+      const error = (await this.runtime.store.readPipeline(pipeline.name))?.streamError ?? null;
+      if (error !== null) throw new Error(`the stream stopped: ${error}`);
+      const mark = await stream.mark(end);
+      return mark?.reachedBy(await pipeline.warehouse.readCheckpoints(pipeline.name)) === true;
+    });
+  }
+
+  /** The same, with no run at work and none to come: what a log gap asks for is done. */
+  async settled(): Promise<void> {
+    await this.awaits('no run at work', async () => (await this.runtime.store.readRuns({ pipeline: this.pipeline.name, states: ['pending', 'running'], limit: 1 })).length === 0 && (await this.pipeline.warehouse.readTableStates(this.pipeline.name)).every((state) => state.phase === 'live' && state.stale === null));
+    await this.caughtUp();
+  }
+
+  /** Runs that answered a log gap. */
+  async gapRuns(): Promise<Run[]> {
+    return (await this.runtime.store.readRuns({ pipeline: this.pipeline.name, limit: 100 })).filter((run) => run.reason === 'log-gap');
+  }
+
+  async eventsApplied(): Promise<Record<RecordedTable, number>> {
+    const states = await this.pipeline.warehouse.readTableStates(this.pipeline.name);
+    const of = (table: RecordedTable): number => states.find((state) => state.table === `public.${table}`)?.eventsApplied ?? 0;
+    return { doc: of('doc'), line: of('line') };
+  }
+
+  /** Events applied since `record`. */
+  async eventsSince(): Promise<Record<RecordedTable, number>> {
+    const now = await this.eventsApplied();
+    return { doc: now.doc - this.base.doc, line: now.line - this.base.line };
+  }
+
+  /** Every table row by row, both ways; what the writer remembers of its rows too. @returns the number of rows */
+  async expectSameRows(): Promise<number> {
+    let rows = 0;
+    for (const { table, columns } of TABLES) rows += await expectSameRows({ url: this.source.url, table, columns }, { url: this.warehouse.url, table, columns });
+    const docs = await this.warehouse.query<{ id: number; title: string; body: string | null }>('SELECT id::int, title, body FROM doc');
+    expectSame('rows', docs.map(spelledDoc), this.writer.rows);
+    return rows;
+  }
+
+  /** Rows, each superseded version once, each event applied once, and no log gap. */
+  async expectExact(): Promise<void> {
+    await this.expectSameRows();
+    const kept = await this.warehouse.query<{ id: number; title: string; body: string | null; deleted: boolean }>('SELECT id::int, title, body, deleted FROM doc_archive');
+    expectSame('history', kept.map(spelledVersion), this.writer.superseded);
+    const applied = await this.eventsSince();
+    if (applied.doc !== this.writer.events.doc || applied.line !== this.writer.events.line) throw new Error(`events applied ${JSON.stringify(applied)}, written ${JSON.stringify(this.writer.events)}`);
+    const gaps = await this.gapRuns();
+    if (gaps.length > 0) throw new Error(`a log gap was declared\n${this.logs()}`);
+  }
+
+  private async awaits<T>(describe: string, probe: () => Promise<T>): Promise<T> {
+    try {
+      return await eventually(probe, { timeoutMs: WAIT_MS, intervalMs: 100, describe, unlessFails: Promise.race([this.running, this.writer.done.then(() => new Promise(() => undefined))]) });
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${this.logs()}`, { cause: error });
+    }
+  }
+
+  /** The ends of all logs. */
+  logs(chars = 3_000): string {
+    return [`--- here\n${this.logger.text().slice(-chars)}`, ...this.streamers.map((s, i) => `--- streamer ${String(i)}${s.alive ? '' : ' (ended)'}\n${s.log.slice(-chars)}`)].join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.writer.rest().catch(() => undefined);
+    await Promise.all(this.streamers.map((streamer) => streamer.kill()));
+    await Promise.all([...this.here, ...this.services].map((service) => service.stop()));
+    await this.running;
+    // Best effort: servers of the suite's own may be gone.
+    const dropped = this.pipeline.stream().then((stream) => stream.drop());
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([dropped.catch(() => undefined), new Promise((resolve) => (timer = setTimeout(resolve, DROP_MS)))]);
+    clearTimeout(timer);
+    await this.runtime.close();
+    await this.source.drop();
+    await this.warehouse.drop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** As multisets; says the first that differ. */
+function expectSame(what: string, found: readonly string[], wanted: readonly string[]): void {
+  const left = new Map<string, number>();
+  for (const one of wanted) left.set(one, (left.get(one) ?? 0) + 1);
+  const extra: string[] = [];
+  for (const one of found) {
+    const n = left.get(one) ?? 0;
+    if (n === 0) extra.push(one);
+    else left.set(one, n - 1);
+  }
+  const missing = [...left].flatMap(([one, n]) => Array.from({ length: n }, () => one));
+  if (extra.length + missing.length === 0) return;
+  const some = (lines: readonly string[]): string => lines.slice(0, 5).map((line) => `\n    ${line.slice(0, 200)}`).join('');
+  throw new Error(`${what}: ${String(extra.length)} that should not be${some(extra)}\n  ${String(missing.length)} missing${some(missing)}`);
+}

@@ -1,0 +1,52 @@
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { loadPipelineText } from '@elstream/config';
+import { setFailpointHandler, sleep } from '@elstream/core';
+import { createLogger } from '@elstream/observability';
+import { createStreamer } from '@elstream/replication';
+import { createRuntime } from '@elstream/runtime';
+import { FAST_STREAMER, STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
+
+/** A streamer alone, as its service is: it shares partitions with others of its kind. Ends with 0 at SIGTERM. */
+async function main(): Promise<void> {
+  const { yaml, marker } = JSON.parse(process.env[STREAMER_SETTINGS] ?? '') as StreamerSettings;
+  // The parent is gone: nobody would ever end this process.
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  const stopping = new AbortController();
+  process.once('SIGTERM', () => stopping.abort());
+  awaitAmbush(marker);
+  const { config } = loadPipelineText(yaml, {});
+  const runtime = await createRuntime({ pipelines: [config], logger: createLogger({ level: 'debug' }), leaseMs: 2_000, overviewMetrics: false, signal: stopping.signal });
+  const streamer = createStreamer(runtime.deps, FAST_STREAMER);
+  const running = streamer.run();
+  while (!stopping.signal.aborted) await Promise.race([sleep(60_000, stopping.signal), running]);
+  await streamer.stop();
+  await running;
+  await runtime.close();
+  process.removeAllListeners('disconnect');
+  if (process.connected) process.disconnect();
+}
+
+/** The parent says where to be struck next; at most one place at a time. */
+function awaitAmbush(marker: string): void {
+  let next: StreamerAmbush | null = null;
+  process.on('message', (message) => {
+    next = message as StreamerAmbush;
+    process.send?.('laid');
+  });
+  setFailpointHandler((name) => {
+    if (next === null || name !== next.failpoint) return;
+    const { signal } = next;
+    next = null;
+    // On disk before the signal: the note is what proves where the process was.
+    const file = openSync(marker, 'w');
+    writeSync(file, name);
+    fsyncSync(file);
+    closeSync(file);
+    process.kill(process.pid, signal);
+  });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});

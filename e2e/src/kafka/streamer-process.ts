@@ -1,0 +1,113 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { FailpointName } from '@elstream/core';
+import { eventually, type EventuallyOptions } from '@elstream/testing';
+import { endsWithUs } from '../services/ends-with-us';
+import { STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
+
+/** From sources (under jest) the child is compiled as it loads; from dist it is there. */
+const FROM_SOURCES = __filename.endsWith('.ts');
+const PATIENCE_MS = 60_000;
+
+/** One streamer in a process of its own, to be killed, suspended and continued. */
+export class StreamerProcess {
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  private readonly child: ChildProcess;
+  private readonly marker: string;
+  private readonly logFile: string;
+  private exited = false;
+
+  /** @param place path that the names of its files begin with */
+  constructor(yaml: string, place: string) {
+    this.marker = `${place}.mark`;
+    this.logFile = `${place}.log`;
+    const log = openSync(this.logFile, 'a');
+    this.child = fork(path.join(__dirname, FROM_SOURCES ? 'streamer-child.ts' : 'streamer-child.js'), [], {
+      execArgv: FROM_SOURCES ? ['--require', path.join(__dirname, '..', 'crash', 'typescript.cjs')] : [],
+      env: { ...process.env, [STREAMER_SETTINGS]: JSON.stringify({ yaml, marker: this.marker } satisfies StreamerSettings) },
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+    const release = endsWithUs(this.child);
+    this.ended = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        this.exited = true;
+        release();
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  get alive(): boolean {
+    return !this.exited;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get log(): string {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
+  }
+
+  /** Waits until it has begun to read. */
+  async reads(within: EventuallyOptions = {}): Promise<this> {
+    const reading = (): boolean => {
+      if (this.exited) throw new Error('it has ended');
+      return this.log.includes('stream reads');
+    };
+    await this.awaits('a streamer that reads', reading, within);
+    return this;
+  }
+
+  /** Strikes at its next coming to the failpoint, with a batch in hand. Resolves when it is laid, which is before it strikes. */
+  async ambush(failpoint: FailpointName, signal: StreamerAmbush['signal']): Promise<void> {
+    rmSync(this.marker, { force: true });
+    const laid = once(this.child, 'message');
+    this.child.send({ failpoint, signal } satisfies StreamerAmbush);
+    await Promise.race([laid, this.ended.then(() => Promise.reject(new Error(`the streamer ended before the ambush\n${this.log.slice(-4_000)}`)))]);
+  }
+
+  /** Waits until the ambush has struck: it stands still there, or is dead. */
+  async struck(failpoint: FailpointName, within: EventuallyOptions = {}): Promise<void> {
+    await this.awaits(`a streamer struck at ${failpoint}`, () => (existsSync(this.marker) && readFileSync(this.marker, 'utf8') === failpoint) || this.died(), within);
+  }
+
+  private died(): false {
+    if (this.exited) throw new Error('it has ended');
+    return false;
+  }
+
+  suspend(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
+  async kill(): Promise<void> {
+    if (!this.exited) this.child.kill('SIGKILL');
+    await this.ended;
+  }
+
+  /** SIGTERM; expects exit code 0 within 10 s (R12). */
+  async stop(): Promise<void> {
+    const began = performance.now();
+    this.child.kill('SIGTERM');
+    const { code, signal } = await this.ended;
+    const ms = performance.now() - began;
+    if (code !== 0) throw new Error(`the streamer ended with code ${String(code)}, signal ${String(signal)} after SIGTERM\n${this.log.slice(-4_000)}`);
+    if (ms > 10_000) throw new Error(`the streamer took ${ms.toFixed(0)} ms to end after SIGTERM\n${this.log.slice(-4_000)}`);
+  }
+
+  private async awaits(describe: string, probe: () => boolean, within: EventuallyOptions): Promise<void> {
+    try {
+      await eventually(probe, { timeoutMs: PATIENCE_MS, ...within, describe });
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${this.log.slice(-6_000)}`, { cause: error });
+    }
+  }
+}
