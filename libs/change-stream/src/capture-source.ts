@@ -21,6 +21,8 @@ export interface CaptureSourceStatus {
   readonly confirmed: LogPosition | null;
   /** For people; null where `ready`. */
   readonly reason: string | null;
+  /** What the pipeline's counter row holds now; null or absent: not known. */
+  readonly raised?: bigint | null;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ConnectorControl } from './connector-control';
 import type { Checkpoint, EventBatch, LogPosition, SourceIdentity, StreamOffset, TableMapping } from '@elstream/core';
 
 export interface StreamStart {
@@ -85,6 +86,10 @@ export interface StreamMoment {
  * Order of calls: `prepare` → `consume` (one at a time) → `close`; everything else at any time.
  */
 export interface ChangeStream {
+  /** Present where a connector captures. */
+  readonly connector?: ConnectorControl;
+  /** Reasons why tables cannot be captured without loss, as sentences with the remedy; asked before anything is created. Absent: every table that can be mapped can. Pure. */
+  refusals?(tables: readonly TableMapping[]): readonly string[];
   /**
    * Makes capture exist for exactly these tables and confirms that it runs (R4 step 0). Idempotent. A table enters
    * only after its replica identity was checked (R14): a table that would break the application's own updates is refused.

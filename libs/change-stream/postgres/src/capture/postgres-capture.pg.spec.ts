@@ -22,6 +22,9 @@ describe('prepare', () => {
     expect(await context.members()).toEqual(['elstream.counter', 'public.c', 's.x.b"']);
     expect([...((await capture.captured()) ?? [])].sort()).toEqual(['"s.x"."b\\""', 'public.c']);
     expect(await capture.status()).toMatchObject({ state: 'ready', reason: null, retainedBytes: expect.any(Number) as number, confirmed: first.position });
+    const { raised } = await capture.status();
+    await capture.raiseCounter();
+    expect((await capture.status()).raised).toBe((raised ?? 0n) + 1n);
     expect(capture.names).toEqual({ 'slot.name': context.slotName, 'publication.name': context.publicationName });
   });
 

@@ -5,7 +5,7 @@ import { type DataSource } from 'typeorm';
 import { alignPublication, dropPublication, publicationForeign, publicationStatements, readPublicationState, type PublicationState } from '../publication';
 import { createSlot, dropSlot, readSlot, type SlotState } from '../slot';
 import { connectorEndpoint, type SessionNames } from './connector-endpoint';
-import { COUNTER_TABLE, counterMapping, dropCounter, ensureCounter, raiseCounter, type Counter } from './counter-table';
+import { COUNTER_TABLE, counterMapping, dropCounter, ensureCounter, raiseCounter, readCounter, type Counter } from './counter-table';
 import { withRights, type RightsCase } from './source-rights';
 
 export interface PostgresCaptureOptions {
@@ -133,7 +133,7 @@ class PostgresCapture implements CaptureSource {
     if (trouble !== null) return { state: 'lost', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed, reason: trouble };
     const altered = this.publicationTrouble(await this.publication());
     if (altered !== null) return missing(altered);
-    return { state: 'ready', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed, reason: null };
+    return { state: 'ready', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed, reason: null, raised: await readCounter(this.dataSource, this.row) };
   }
 
   async captured(): Promise<ReadonlySet<string> | null> {
