@@ -1,19 +1,17 @@
-import { type KafkaServer, startKafkaServer } from '@elstream/servers';
+import { startKafkaServer } from '@elstream/servers';
+import { testBrokers } from '@elstream/testing';
 import { randomBytes } from 'node:crypto';
 import { type KafkaClient, type NewTopic, openKafka } from './client';
 import { type ConsumeOptions, type KafkaBatch, type KafkaConsumer, type KafkaGap, type KafkaRecord } from './consumer';
 
 jest.setTimeout(180_000);
 
-let server: KafkaServer;
 let kafka: KafkaClient;
 beforeAll(async () => {
-  server = await startKafkaServer();
-  kafka = await openKafka({ brokers: [server.brokers], clientId: 'spec' });
+  kafka = await openKafka({ brokers: (await testBrokers()).split(','), clientId: 'spec' });
 });
 afterAll(async () => {
   await kafka?.close();
-  await server?.stop();
 });
 
 /** Waits until `condition` holds, or fails with what a consumer has failed with. */
@@ -249,14 +247,23 @@ describe('reading with kafkajs from the pinned broker', () => {
   });
 
   it('goes on after a restart of the broker', async () => {
-    const topic = await freshTopic();
-    await send(topic, ['a']);
-    const seen = await consume(topic);
-    await until(() => seen.records.length === 1, seen, 'the first');
-    await server.kill();
-    await server.restart();
-    await send(topic, ['b']);
-    await until(() => seen.records.some(({ value }) => text(value) === 'b'), seen, 'the second');
-    await seen.consumer.close();
+    const server = await startKafkaServer();
+    const shared = kafka;
+    kafka = await openKafka({ brokers: [server.brokers], clientId: 'spec' });
+    try {
+      const topic = await freshTopic();
+      await send(topic, ['a']);
+      const seen = await consume(topic);
+      await until(() => seen.records.length === 1, seen, 'the first');
+      await server.kill();
+      await server.restart();
+      await send(topic, ['b']);
+      await until(() => seen.records.some(({ value }) => text(value) === 'b'), seen, 'the second');
+      await seen.consumer.close();
+    } finally {
+      await kafka.close();
+      kafka = shared;
+      await server.stop();
+    }
   });
 });

@@ -30,7 +30,7 @@ class KafkaStream implements ChangeStream {
   constructor(
     private readonly options: KafkaStreamOptions,
     private readonly client: KafkaClient,
-    private readonly connector: CaptureConnector,
+    private readonly capturing: CaptureConnector,
     private readonly logger: Logger,
   ) {}
 
@@ -43,9 +43,9 @@ class KafkaStream implements ChangeStream {
     const plan = this.planned(tables);
     await ensureTopics(this.client, plan, tables.map(({ source }) => source), this.options.topics);
     // It would take up a new slot at its old offset, or make the slot's place uncertain.
-    if ((await capture.status()).state !== 'ready') await this.connector.halt();
+    if ((await capture.status()).state !== 'ready') await this.capturing.halt();
     const made = await capture.prepare(tables);
-    const created = await this.connector.prepare(plan, made.created, () => capture.raiseCounter());
+    const created = await this.capturing.prepare(plan, made.created, () => capture.raiseCounter());
     const offsets = await this.client.offsetsOf([...plan.topics.tables, plan.topics.counter]);
     const starts = [...offsets].flatMap(([topic, partitions]) => partitions.map(({ partition, end }) => [partitionName({ topic, partition }), StreamOffset.kafka(end)] as const));
     return { offsets: new Map(starts), identity: made.identity, created: made.created || created };
@@ -79,12 +79,12 @@ class KafkaStream implements ChangeStream {
   async status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus> {
     const capture = await this.options.capture.status();
     const captured = await this.options.capture.captured();
-    const health = await this.connector.health(captured === null ? null : this.expected(captured));
+    const health = await this.capturing.health(captured === null ? null : this.expected(captured));
     const { retainedBytes } = capture;
     const none: CaptureStatus = { state: 'ready', gap: null, partitionGaps: [], trouble: health.trouble, retainedBytes, eventsBehind: null };
     if (capture.state !== 'ready') return { ...none, state: capture.state, gap: capture.reason ?? 'what the connector captures from is gone at the source' };
     if (captured === null) return { ...none, state: 'missing', gap: 'the publication at the source is gone' };
-    if (!health.exists) return { ...none, state: 'missing', gap: `the connector ${this.connector.name} does not exist in Kafka Connect` };
+    if (!health.exists) return { ...none, state: 'missing', gap: `the connector ${this.capturing.name} does not exist in Kafka Connect` };
     const topics = this.tablesByTopic(captured);
     const ends = await this.client.offsetsOf(topics.keys());
     const partitionGaps: readonly PartitionGap[] = gapsOf(checkpoints, ends, (topic) => topics.get(topic) ?? []);
@@ -97,24 +97,24 @@ class KafkaStream implements ChangeStream {
     if (plan !== null && plan.tables.length === captured.size && plan.tables.every((id) => captured.has(id))) return { config: plan.config, complete: true };
     if (captured.size === 0) return null;
     const bare = [...captured].map((id): TableMapping => ({ id, source: parseTableId(id), target: parseTableId(id), columns: [], key: [], chunkRows: 1 }));
-    return { config: this.connector.plan(bare).config, complete: false };
+    return { config: this.capturing.plan(bare).config, complete: false };
   }
 
   private planned(tables: readonly TableMapping[]): ConnectorPlan {
-    const plan = this.connector.plan(tables);
+    const plan = this.capturing.plan(tables);
     this.plan = { config: plan.config, tables: tables.map(({ id }) => id) };
     return plan;
   }
 
   private gapOf({ gap, committed, confirmable }: ConnectorHealth, confirmed: LogPosition | null, checkpoints: readonly Checkpoint[]): string | null {
     if (gap !== null) return gap;
-    if (committed === null) return checkpoints.length === 0 ? null : `the connector ${this.connector.name} has no offset in Kafka Connect any more: where it went on is not known`;
+    if (committed === null) return checkpoints.length === 0 ? null : `the connector ${this.capturing.name} has no offset in Kafka Connect any more: where it went on is not known`;
     if (this.options.capture.endpoint.connector !== 'postgresql' || confirmed === null || confirmable === null || confirmed.toBigInt() <= confirmable) return null;
-    return `the replication slot stands at ${confirmed.hex}, beyond what the connector ${this.connector.name} has delivered (${confirmable.toString(16).padStart(16, '0')}): somebody else moved it, or the connector's offset is an old one`;
+    return `the replication slot stands at ${confirmed.hex}, beyond what the connector ${this.capturing.name} has delivered (${confirmable.toString(16).padStart(16, '0')}): somebody else moved it, or the connector's offset is an old one`;
   }
 
   async mark(position: LogPosition): Promise<StreamMark | null> {
-    const committed = await this.connector.committed();
+    const committed = await this.capturing.committed();
     if (committed === null || !hasPassed(committed, position)) return null;
     // Only then: see `kafkaMark`.
     const ends = await this.ends();
@@ -127,7 +127,7 @@ class KafkaStream implements ChangeStream {
   }
 
   revive(): Promise<void> {
-    return this.connector.revive();
+    return this.capturing.revive();
   }
 
   captured(): Promise<ReadonlySet<string> | null> {
@@ -141,7 +141,7 @@ class KafkaStream implements ChangeStream {
   /** The topics stay unless the settings say otherwise: others may read them, and they end by their retention. */
   async drop(): Promise<void> {
     const topics = await this.capturedTopics();
-    await this.connector.drop();
+    await this.capturing.drop();
     await this.options.capture.drop();
     if (this.options.topics.dropWithPipeline !== true) return;
     const { topicPrefix } = this.options;
