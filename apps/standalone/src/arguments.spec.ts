@@ -27,6 +27,12 @@ describe('options of the demonstration', () => {
     expect(parseOptions(['--help', '--rows', '1'])).toBeNull();
   });
 
+  it('by way of Kafka starts the services as processes, over fewer rows', () => {
+    expect(parseOptions(['--kafka'])).toMatchObject({ services: true, stream: 'kafka', rows: 100_000 });
+    expect(parseOptions(['--kafka', '--rows', '2000'])).toMatchObject({ rows: 2_000 });
+    expect(parseOptions(['--services'])).toMatchObject({ services: true, stream: 'direct' });
+  });
+
   it.each([['--rows', '12'], ['--rows', 'many'], ['--seconds', '-1'], ['--seconds', '1.5']])('%s %s is refused by name', (name, value) => {
     expect(() => parseOptions([`${name}=${value}`])).toThrow(new RegExp(`^${name} must be a whole number`));
   });

@@ -4,6 +4,7 @@ import path from 'node:path';
 const root = path.join(__dirname, '..', '..', '..');
 
 export const inventoryPipeline = path.join(root, 'pipelines', 'inventory.yaml');
+export const kafkaPipeline = path.join(root, 'pipelines', 'kafka', 'inventory.yaml');
 export const inventorySql = path.join(root, 'sql', 'postgres', 'inventory.sql');
 /** Makes `bundles`: one file per service, as in the image. */
 export const bundler = path.join(root, 'tools', 'bundle.mjs');

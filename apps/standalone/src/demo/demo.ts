@@ -15,6 +15,7 @@ import { catchUp, endOfRun, healthy, PIPELINE, POLL_MS, refuseFailed } from './f
 import { heal, type Healed } from './heal';
 import { type Output, whole } from './output';
 import { type DifferenceLine, Rest } from './rest';
+import { startKafka } from './services/start-kafka';
 import { startServices } from './services/start-services';
 
 /** Nobody wants to wait ten seconds for the counter that shows that an idle source has nothing left. */
@@ -25,6 +26,7 @@ const FOLLOW_WAIT_MS = 20_000;
 
 export interface DemoResult {
   readonly mode: 'standalone' | 'services';
+  readonly stream: DemoOptions['stream'];
   readonly comparison: Comparison;
   /** The product's own comparison, after the writer stopped. */
   readonly own: { readonly rows: number; readonly differences: number; readonly unverified: number; readonly examples: readonly DifferenceLine[] };
@@ -88,7 +90,7 @@ export async function runDemo(context: DemoContext): Promise<DemoResult> {
   const final = healed === null ? comparison : await compareSides(urls.source, urls.warehouse, signal);
   if (healed !== null) out.step('the separate process has compared every table once more');
   const { eventsApplied } = await rest.pipeline(PIPELINE);
-  return { mode: options.services ? 'services' : 'standalone', comparison: final, own, healed, preload, duringPreload, total: await countAudit(audit, '-infinity', 'infinity'), changesApplied: eventsApplied, catchUpMs, writer: tally };
+  return { mode: options.services ? 'services' : 'standalone', stream: options.stream, comparison: final, own, healed, preload, duringPreload, total: await countAudit(audit, '-infinity', 'infinity'), changesApplied: eventsApplied, catchUpMs, writer: tally };
 }
 
 interface Urls {
@@ -112,8 +114,9 @@ async function startOneProcess({ source, warehouse }: Urls, { logger, signal, cl
   return { urls: [standalone.url], token: null, failure: new Promise<never>(() => undefined) };
 }
 
-function startProcesses({ source, warehouse }: Urls, { folder, logFile, out, cleanup, signal }: DemoContext): Promise<Product> {
-  return startServices({ folder, logFile, sourceUrl: source, warehouseUrl: warehouse, out, cleanup, signal });
+async function startProcesses({ source, warehouse }: Urls, context: DemoContext): Promise<Product> {
+  const kafka = context.options.stream === 'kafka' ? await startKafka(context) : null;
+  return startServices({ ...context, kafka, sourceUrl: source, warehouseUrl: warehouse });
 }
 
 async function startDatabases({ options, folder, out, logger, cleanup, signal }: DemoContext): Promise<Urls> {

@@ -5,13 +5,16 @@ import { type PipelineState, type Rest, type RunDetail } from './rest';
 export const PIPELINE = 'inventory';
 export const POLL_MS = 150;
 
-/** One log, in order: when something from after the writer's end was applied, all of the writer's was. */
+/**
+ * When something from after the writer's end was applied, capture has delivered all of the writer's, in its order: of one
+ * log all of it was applied then, of several partitions (Kafka) when nothing is left in any.
+ */
 export async function catchUp(rest: Rest, stoppedAt: number, signal: AbortSignal): Promise<void> {
   for (;;) {
     const asked = performance.now();
-    const { lagMs } = await healthy(rest);
+    const { lagMs, eventsBehind } = await healthy(rest);
     // Lag is counted from a moment after `asked`: the newest applied is younger than asked - lag.
-    if (lagMs !== null && asked - lagMs > stoppedAt) return;
+    if (lagMs !== null && asked - lagMs > stoppedAt && (eventsBehind ?? 0) === 0) return;
     await sleep(POLL_MS, signal);
     signal.throwIfAborted();
   }

@@ -11,9 +11,10 @@ import { Output } from './output';
 import { isEqualAndHealed, resultLine, summary } from './summary';
 
 /** A demonstration that hangs is a failed one; on a busy machine it takes some minutes, with many processes to start more. */
-const LIMIT_MS = { standalone: 290_000, services: 400_000 };
+const LIMIT_MS = { standalone: 290_000, services: 400_000, kafka: 900_000 };
 
-const SETTLE_MS = 5_000;
+/** Java takes its time to start. */
+const SETTLE_MS = { direct: 5_000, kafka: 60_000 };
 
 interface Frame {
   readonly folder: string;
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
   }
   const out = new Output(process.stderr.isTTY);
   const frame = openFrame();
-  const limitMs = LIMIT_MS[options.services ? 'services' : 'standalone'];
+  const limitMs = LIMIT_MS[options.stream === 'kafka' ? 'kafka' : options.services ? 'services' : 'standalone'];
   const limit = setTimeout(() => frame.stopping.abort(new Error(`not done after ${String(limitMs / 1000)} s`)), limitMs);
   let result: DemoResult | null = null;
   let failure: string | null = null;
@@ -78,7 +79,7 @@ async function attempt(options: DemoOptions, out: Output, { folder, logFile, sto
     return await Promise.race([demo, aborted]);
   } finally {
     // A step that cannot be broken off (a server's start, a seed) hands over what it started before the clean-up begins.
-    await Promise.race([demo.then(() => undefined, () => undefined), sleep(SETTLE_MS)]);
+    await Promise.race([demo.then(() => undefined, () => undefined), sleep(SETTLE_MS[options.stream])]);
   }
 }
 

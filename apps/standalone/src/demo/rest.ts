@@ -39,6 +39,8 @@ export interface SchemaChangeLine {
 export interface PipelineState {
   readonly lagMs: number | null;
   readonly eventsApplied: number;
+  /** Null where the log does not count events. */
+  readonly eventsBehind: number | null;
   readonly streamError: string | null;
   readonly gapReason: string | null;
   readonly activeRunId: string | null;

@@ -15,6 +15,7 @@ export function resultLine(result: DemoResult, seconds: number): string {
     demo: isEqualAndHealed(result) ? 'ok' : 'failed',
     seconds: Math.round(seconds * 10) / 10,
     mode: result.mode,
+    stream: result.stream,
     tables: Object.fromEntries(Object.entries(result.comparison).map(([table, { source, warehouse }]) => [table, { source, warehouse }])),
     preloadedRows: result.preload.rows,
     changesApplied: result.changesApplied,

@@ -9,6 +9,7 @@ import { bundler, bundles } from '../../paths';
 import { type Cleanup } from '../cleanup';
 import { type Output } from '../output';
 import { ordersOf, type ServiceOrder } from './manifest';
+import { type RunningKafka } from './start-kafka';
 import { WorkloadProcess } from './workload-process';
 
 export interface ServicesOptions {
@@ -18,12 +19,14 @@ export interface ServicesOptions {
   readonly logFile: string;
   readonly sourceUrl: string;
   readonly warehouseUrl: string;
+  /** Null: the streamers read the source's log. */
+  readonly kafka: RunningKafka | null;
   readonly out: Output;
   readonly cleanup: Cleanup;
   readonly signal: AbortSignal;
 }
 
-/** Services as separate processes, as the manifests of `overlays/dev` describe them. */
+/** Services as separate processes, as the manifests of the overlay describe them. */
 export interface RunningServices {
   /** Addresses of the gateways. */
   readonly urls: readonly string[];
@@ -32,7 +35,6 @@ export interface RunningServices {
   readonly failure: Promise<never>;
 }
 
-const OVERLAY = 'dev';
 const START_MS = 60_000;
 
 /**
@@ -41,9 +43,10 @@ const START_MS = 60_000;
  * to `cleanup` at once.
  */
 export async function startServices(options: ServicesOptions): Promise<RunningServices> {
-  const { folder, logFile, out, cleanup, signal } = options;
-  const workloads = ordersOf(await renderOverlay(OVERLAY));
-  out.step(`rendered deploy/k8s/overlays/${OVERLAY}: ${workloads.map((w) => (w.once ? `${w.name} (once)` : `${String(w.replicas)} × ${w.name}`)).join(', ')}`);
+  const { folder, logFile, kafka, out, cleanup, signal } = options;
+  const overlay = kafka === null ? 'dev' : 'dev-kafka';
+  const workloads = ordersOf(await renderOverlay(overlay)).map((workload) => (kafka === null ? workload : kafka.fit(workload)));
+  out.step(`rendered deploy/k8s/overlays/${overlay}: ${workloads.map((w) => (w.once ? `${w.name} (once)` : `${String(w.replicas)} × ${w.name}`)).join(', ')}`);
   // Compiled as this file is, the services were compiled with it.
   const compiled = path.extname(__filename) === '.js';
   await promisify(execFile)(process.execPath, [bundler, ...(compiled ? ['--no-build'] : [])], { signal, maxBuffer: 1 << 24 });
