@@ -103,10 +103,11 @@ describe('how far a stream is (R4, R8)', () => {
     await eventually(async () => expect(await connect.status(name)).toMatchObject({ state: 'STOPPED', tasks: [] }), { timeoutMs: 20_000 });
     await eventually(async () => (await db.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND NOT active', [name])).length === 1, { timeoutMs: 20_000 });
     await db.query("INSERT INTO t VALUES (2, 'b')");
-    await db.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [name]);
-    const slot = await db.query('SELECT confirmed_flush_lsn, (confirmed_flush_lsn - \'0/0\')::text AS n, active FROM pg_replication_slots WHERE slot_name = $1', [name]);
-    const offsets = await connect.offsets(name);
-    expect([(await stream.status(reader.rows())).gap, slot, offsets]).toEqual([expect.stringContaining('moved'), slot, offsets]);
+    // It advances to what is flushed, which commits of the test server do not wait for.
+    await eventually(async () => {
+      await db.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [name]);
+      expect((await stream.status(reader.rows())).gap).toContain('moved');
+    }, { timeoutMs: 20_000 });
     await reader.stop();
   });
 });
