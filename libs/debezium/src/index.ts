@@ -15,3 +15,4 @@ export { type CapturedTable, type CaptureSource, type ConnectorPlan, type PlanOp
 export { configDifferences, sameConfig, type ConfigDifferences } from './connect/same-config';
 export { topicOf, type TopicSource } from './connect/topics';
 export { slotOffset } from './connect/slot-offset';
+export { maskSecrets } from './connect/secrets';

@@ -42,7 +42,7 @@ describe('a connector whose task failed', () => {
       }
       expect(restarts).toBeGreaterThan(2);
       expect(restarts).toBeLessThan(12);
-      expect((await connector.health(null)).trouble).toContain('cannot be reached');
+      expect((await connector.health(null, null)).trouble).toContain('cannot be reached');
     }));
 
   it.each([
@@ -52,7 +52,7 @@ describe('a connector whose task failed', () => {
     withConnect(trace, async (connector, asked) => {
       await connector.revive();
       expect(asked()).toEqual([]);
-      const health = await connector.health(null);
+      const health = await connector.health(null, null);
       expect(health.trouble).toContain(words);
       expect(health.gap !== null).toBe(gap);
     }));
@@ -69,7 +69,7 @@ describe('settings of a connector', () => {
     ['one that is missing', { ...ours, 'snapshot.mode': 'no_data' }, true, '(snapshot.mode)'],
   ])('%s', (_name, config, complete, told) =>
     withConnect('', async (connector) => {
-      const { trouble } = await connector.health({ config, complete });
+      const { trouble } = await connector.health({ config, complete }, null);
       if (told === null) expect(trouble).toBeNull();
       else expect(trouble).toContain(told);
     }, 'RUNNING'));

@@ -1,7 +1,10 @@
+import { type ConnectorView } from '@elstream/change-stream';
 import { tableId, backoffMs, ElstreamError, recoveryOf, sleep, systemClock, type Clock, type Logger, type TableMapping } from '@elstream/core';
 import { committedOffset, ConnectClient, configDifferences, explainFailure, JsonNumber, planConnector, type CapturedTable, type CommittedOffset, type ConnectorPlan, type ConnectorStatus, type FailureExplanation, type PlanOptions, type SourceOffset } from '@elstream/debezium';
-import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
+import { type CaptureConnector, type ConnectorHealth, type ConnectorOperations, type ExpectedSettings } from './connector';
+import { viewOf } from './connector-view';
 import { type KafkaStreamOptions } from './options';
+import { STALL_MS, StallWatch } from './stall-watch';
 
 /** A connector that Kafka Connect runs. */
 export function connectConnector(options: KafkaStreamOptions, logger: Logger): CaptureConnector {
@@ -15,6 +18,9 @@ const BACKOFF = { minMs: 2_000, maxMs: 60_000 } as const;
 /** A connector that ran this long after it was started again has recovered. */
 const HEALTHY_MS = 120_000;
 
+const SILENT =
+  'its settings are accepted, so it hangs, or works on one very large transaction; restart it (POST /api/v1/pipelines/{name}/connector/restart), and if that does not help look at the log of the Connect worker (of PostgreSQL, an interval beyond 2562047788 hours hangs Debezium: correct the value or exclude the column)';
+
 const KEY_SETTINGS: readonly string[] = ['message.key.columns', 'column.exclude.list'];
 const LIST_SETTINGS: Readonly<Record<string, string>> = { 'table.include.list': ',', 'column.exclude.list': ',', 'message.key.columns': ';' };
 
@@ -23,6 +29,13 @@ class ConnectConnector implements CaptureConnector {
   private readonly clock: Clock;
   private restarts = 0;
   private restartAt = 0;
+  private readonly stall = new StallWatch();
+  private cause: { readonly text: string; readonly until: number } | null = null;
+  readonly operate: ConnectorOperations = {
+    show: (plan) => this.show(plan),
+    restart: () => this.restart(),
+    update: (plan) => this.update(plan),
+  };
 
   constructor(
     private readonly options: KafkaStreamOptions,
@@ -100,8 +113,8 @@ class ConnectConnector implements CaptureConnector {
       if (running && (await patiently(() => this.committed())) !== null) break;
       const now = this.clock();
       if (now - start > this.startTimeoutMs) {
-        const why = failure === null ? `it is ${status === null ? 'gone' : `${status.state}, its tasks ${status.tasks.map(({ state }) => state).join(', ') || 'none'}`}` : describeFailure(this.name, failure);
-        throw new ElstreamError('CONNECTOR_NOT_RUNNING', 'retry', `the connector ${this.name} has delivered nothing within ${String(this.startTimeoutMs)} ms: ${why}; look at the log of the Connect worker`);
+        const why = failure === null ? `it is ${status === null ? 'gone' : `${status.state}, its tasks ${status.tasks.map(({ state }) => state).join(', ') || 'none'}`}; ${await this.causeOfSilence(plan.config)}` : describeFailure(this.name, failure);
+        throw new ElstreamError('CONNECTOR_NOT_RUNNING', 'retry', `the connector ${this.name} has delivered nothing within ${String(this.startTimeoutMs)} ms: ${why}`);
       }
       if (running && now - raisedAt >= RAISE_MS) {
         await raise();
@@ -112,14 +125,63 @@ class ConnectConnector implements CaptureConnector {
     this.logger.info({ connector: this.name, ms: this.clock() - start }, 'the connector is confirmed running');
   }
 
-  async health(expected: ExpectedSettings | null): Promise<ConnectorHealth> {
+  async health(expected: ExpectedSettings | null, raised: bigint | null): Promise<ConnectorHealth> {
     const [config, status] = await Promise.all([this.client.config(this.name), this.client.status(this.name)]);
     if (config === null || status === null) return { exists: false, committed: null, confirmable: null, gap: null, trouble: null };
     const offsets = await this.client.offsets(this.name);
     const committed = committedOffset(offsets, this.options.capture.endpoint.connector);
     const failure = failureOf(status);
     const lost = failure?.kind === 'gap' ? describeFailure(this.name, failure) : null;
-    return { exists: true, committed, confirmable: confirmableOf(offsets), gap: lost, trouble: this.troubleOf(status, failure) ?? this.foreignSettings(expected, config) };
+    const stalledMs = raised === null ? 0 : this.stall.look({ delivered: textOf(offsets), raised, at: this.clock() });
+    const trouble = this.troubleOf(status, failure) ?? (stalledMs < STALL_MS ? null : await this.silence(status, config, stalledMs)) ?? this.foreignSettings(expected, config);
+    return { exists: true, committed, confirmable: confirmableOf(offsets), gap: lost, trouble };
+  }
+
+  private async silence({ tasks }: ConnectorStatus, config: Config, ms: number): Promise<string> {
+    const states = tasks.map(({ state }) => state).join(', ') || 'none';
+    return `the connector ${this.name} has delivered nothing for ${String(Math.round(ms / 1_000))} s although the counter row at the source is raised (tasks: ${states}): ${await this.causeOfSilence(config)}`;
+  }
+
+  /**
+   * A task that cannot begin (host, password) is never FAILED, and one that hangs says nothing: the plugin is asked to
+   * check the settings, for which it connects to the source. At most once a minute: that may take long.
+   */
+  private async causeOfSilence(config: Config): Promise<string> {
+    const now = this.clock();
+    if (this.cause !== null && now < this.cause.until) return this.cause.text;
+    let text: string;
+    try {
+      const said = Object.values(await this.client.validate(this.name, config)).flat();
+      const { reason, remedy } = explainFailure(said.join('\n'));
+      text = said.length > 0 ? `${reason}; ${remedy}` : SILENT;
+    } catch (error) {
+      if (!(error instanceof ElstreamError)) throw error;
+      text = `Kafka Connect could not check its settings (${error.message}); look at the log of the Connect worker`;
+    }
+    this.cause = { text, until: now + STALL_MS };
+    return text;
+  }
+
+  private async show(plan: ConnectorPlan): Promise<ConnectorView> {
+    const [config, status] = await Promise.all([this.client.config(this.name), this.client.status(this.name, plan.config)]);
+    const differences = config === null ? null : configDifferences(...comparable({ config: plan.config, complete: true }, config));
+    return viewOf({ plan, status, committed: await this.committed(), differences });
+  }
+
+  /** One that is paused or stopped would stay so. */
+  private async restart(): Promise<boolean> {
+    const status = await this.client.status(this.name);
+    if (status === null) return false;
+    this.logger.info({ connector: this.name, state: status.state }, 'the connector is started again, as asked');
+    await (status.state === 'PAUSED' || status.state === 'STOPPED' ? this.client.resume(this.name) : this.client.restart(this.name));
+    return true;
+  }
+
+  private async update(plan: ConnectorPlan): Promise<boolean> {
+    if ((await this.client.config(this.name)) === null) return false;
+    this.logger.info({ connector: this.name }, 'the settings of the connector are put as planned, as asked');
+    await this.client.put(this.name, plan.config);
+    return true;
   }
 
   private troubleOf({ state }: ConnectorStatus, failure: FailureExplanation | null): string | null {
@@ -224,6 +286,11 @@ function failureOf(status: ConnectorStatus | null): FailureExplanation | null {
 
 function describeFailure(name: string, { reason, remedy }: FailureExplanation): string {
   return `the connector ${name} failed: ${reason}; ${remedy}`;
+}
+
+/** To be compared only. */
+function textOf(offsets: readonly SourceOffset[] | null): string {
+  return JSON.stringify(offsets, (_key, value: unknown) => (value instanceof JsonNumber ? value.text : value));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { type ConnectorView } from '@elstream/change-stream';
 import { type TableMapping } from '@elstream/core';
 import { type CommittedOffset, type ConnectorPlan } from '@elstream/debezium';
 
@@ -34,11 +35,21 @@ export interface CaptureConnector {
    * @returns whether capture begins here: an existing checkpoint then means a log gap
    */
   prepare(plan: ConnectorPlan, anew: boolean, raise: () => Promise<void>): Promise<boolean>;
-  health(expected: ExpectedSettings | null): Promise<ConnectorHealth>;
+  /** @param raised what the counter row at the source holds: where it grows and the offset does not, the connector hangs; null: not known */
+  health(expected: ExpectedSettings | null, raised: bigint | null): Promise<ConnectorHealth>;
   committed(): Promise<CommittedOffset | null>;
   /** Stops it where there is one: what it captures from is made anew. */
   halt(): Promise<void>;
   revive(): Promise<void>;
+  /** Absent: nobody may operate it from here. */
+  readonly operate?: ConnectorOperations;
   /** With its offsets. Idempotent. */
   drop(): Promise<void>;
+}
+
+/** As `ConnectorControl`; false: there is no connector of that name. */
+export interface ConnectorOperations {
+  show(plan: ConnectorPlan): Promise<ConnectorView>;
+  restart(): Promise<boolean>;
+  update(plan: ConnectorPlan): Promise<boolean>;
 }

@@ -1,13 +1,15 @@
-import { type CaptureStatus, type ChangeStream, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
-import { silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type LogPosition, type TableMapping, type TableName } from '@elstream/core';
+import { type CaptureStatus, type ChangeStream, type ConnectorControl, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
+import { ElstreamError, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type LogPosition, type TableMapping, type TableName } from '@elstream/core';
 import { hasPassed, topicOf, type ConnectorPlan } from '@elstream/debezium';
 import { openKafka, type KafkaClient } from './client';
 import { connectConnector } from './connect-connector';
+import { connectorControl } from './connector-control';
 import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
 import { type KafkaStreamOptions } from './options';
 import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
 import { Reading } from './reading';
+import { refusalsOf } from './refusals';
 import { ensureTopics, parseTableId, partitionName } from './topics';
 
 /**
@@ -23,6 +25,7 @@ export async function createKafkaStream(options: KafkaStreamOptions): Promise<Ch
 const WAIT_MS = 1_000;
 
 class KafkaStream implements ChangeStream {
+  readonly connector?: ConnectorControl;
   private readonly closing = new AbortController();
   /** Of the tables prepared or read last: what the connector's settings ought to be. */
   private plan: { readonly config: ConnectorPlan['config']; readonly tables: readonly string[] } | null = null;
@@ -32,7 +35,10 @@ class KafkaStream implements ChangeStream {
     private readonly client: KafkaClient,
     private readonly capturing: CaptureConnector,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    const { name, operate } = capturing;
+    if (operate !== undefined) this.connector = connectorControl(name, { operate, plan: (tables) => capturing.plan(tables), captured: () => options.capture.status() });
+  }
 
   /**
    * Topics, then what is captured, then the connector: it must never write to a topic that a broker made by itself, nor
@@ -40,6 +46,8 @@ class KafkaStream implements ChangeStream {
    */
   async prepare(tables: readonly TableMapping[]): Promise<StreamStart> {
     const { capture } = this.options;
+    const refusals = this.refusals(tables);
+    if (refusals.length > 0) throw new ElstreamError('DEBEZIUM_COLUMNS', 'refuse', refusals.join('; '));
     const plan = this.planned(tables);
     await ensureTopics(this.client, plan, tables.map(({ source }) => source), this.options.topics);
     // It would take up a new slot at its old offset, or make the slot's place uncertain.
@@ -49,6 +57,10 @@ class KafkaStream implements ChangeStream {
     const offsets = await this.client.offsetsOf([...plan.topics.tables, plan.topics.counter]);
     const starts = [...offsets].flatMap(([topic, partitions]) => partitions.map(({ partition, end }) => [partitionName({ topic, partition }), StreamOffset.kafka(end)] as const));
     return { offsets: new Map(starts), identity: made.identity, created: made.created || created };
+  }
+
+  refusals(tables: readonly TableMapping[]): readonly string[] {
+    return tables.length === 0 ? [] : refusalsOf(tables, this.capturing.plan(tables));
   }
 
   async consume(options: ConsumeOptions): Promise<void> {
@@ -79,7 +91,7 @@ class KafkaStream implements ChangeStream {
   async status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus> {
     const capture = await this.options.capture.status();
     const captured = await this.options.capture.captured();
-    const health = await this.capturing.health(captured === null ? null : this.expected(captured));
+    const health = await this.capturing.health(captured === null ? null : this.expected(captured), capture.raised ?? null);
     const { retainedBytes } = capture;
     const none: CaptureStatus = { state: 'ready', gap: null, partitionGaps: [], trouble: health.trouble, retainedBytes, eventsBehind: null };
     if (capture.state !== 'ready') return { ...none, state: capture.state, gap: capture.reason ?? 'what the connector captures from is gone at the source' };

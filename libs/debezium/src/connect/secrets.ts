@@ -15,3 +15,8 @@ export class Redactor {
     return this.values.reduce((safe, value) => safe.replaceAll(value, '***'), text);
   }
 }
+
+/** The settings with the values of secrets hidden. Also references to secrets: which they are is nobody's business. */
+export function maskSecrets(config: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, SECRET_SETTING.test(key) && value !== '' ? '***' : value]));
+}
