@@ -4,7 +4,7 @@ import path from 'node:path';
 import { loadPipelineText, type KafkaStream } from '@elstream/config';
 import type { Run } from '@elstream/control';
 import type { Service } from '@elstream/core';
-import { createPlanner, createStreamer, createTaskWorker, type PipelineHandle } from '@elstream/replication';
+import { createPlanner, createStreamer, createTaskWorker, type PipelineHandle, type StreamerOptions } from '@elstream/replication';
 import { createRuntime, type Runtime } from '@elstream/runtime';
 import { capturingLogger, createTestDatabase, eventually, expectSameRows, SeededRandom, testKafka, type CapturingLogger, type TestDatabase, type TestKafka } from '@elstream/testing';
 import { createRecordedTables, RecordedWriter, spelledDoc, spelledVersion, TABLES, type RecordedTable } from './recorded-writer';
@@ -96,8 +96,9 @@ ${options.more ?? ''}`;
   static async live(streamers: number, options: KafkaWorldOptions = {}): Promise<KafkaWorld> {
     const world = await KafkaWorld.open(options);
     try {
-      await Promise.all(Array.from({ length: streamers }, () => world.streamer()));
+      for (let n = 0; n < streamers; n += 1) world.streamer();
       await world.preload();
+      await Promise.all(world.processes.map((streamer) => streamer.reads()));
       await world.record();
       return world;
     } catch (error) {
@@ -122,6 +123,11 @@ ${options.more ?? ''}`;
     return `${this.stream.topicPrefix}.public.${table}`;
   }
 
+  /** All streamer processes that there were, in the order of their beginnings. */
+  get processes(): readonly StreamerProcess[] {
+    return this.streamers;
+  }
+
   /** A further streamer in a process of its own. */
   streamer(): StreamerProcess {
     const streamer = new StreamerProcess(this.yaml, path.join(this.folder, String(this.streamers.length)));
@@ -130,8 +136,8 @@ ${options.more ?? ''}`;
   }
 
   /** A streamer in this process, with `stop`. */
-  streamHere(): Service {
-    const streamer = createStreamer(this.runtime.deps, FAST_STREAMER);
+  streamHere(options: Partial<StreamerOptions> = {}): Service {
+    const streamer = createStreamer(this.runtime.deps, { ...FAST_STREAMER, ...options });
     this.here.add(streamer);
     streamer.run().catch(() => undefined);
     return streamer;

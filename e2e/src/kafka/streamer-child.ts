@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { loadPipelineText } from '@elstream/config';
 import { setFailpointHandler, sleep } from '@elstream/core';
 import { createLogger } from '@elstream/observability';
-import { createStreamer } from '@elstream/replication';
+import { applyBatch, createStreamer, type ApplyBatch } from '@elstream/replication';
 import { createRuntime } from '@elstream/runtime';
 import { FAST_STREAMER, STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
 
@@ -13,10 +14,10 @@ async function main(): Promise<void> {
   process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   const stopping = new AbortController();
   process.once('SIGTERM', () => stopping.abort());
-  awaitAmbush(marker);
+  const apply = awaitAmbush(marker);
   const { config } = loadPipelineText(yaml, {});
   const runtime = await createRuntime({ pipelines: [config], logger: createLogger({ level: 'debug' }), leaseMs: 2_000, overviewMetrics: false, signal: stopping.signal });
-  const streamer = createStreamer(runtime.deps, FAST_STREAMER);
+  const streamer = createStreamer(runtime.deps, { ...FAST_STREAMER, apply });
   const running = streamer.run();
   while (!stopping.signal.aborted) await Promise.race([sleep(60_000, stopping.signal), running]);
   await streamer.stop();
@@ -26,15 +27,16 @@ async function main(): Promise<void> {
   if (process.connected) process.disconnect();
 }
 
-/** The parent says where to be struck next; at most one place at a time. */
-function awaitAmbush(marker: string): void {
+/** The parent says where to be struck next; at most one place at a time, and only with a batch in hand that brings rows. */
+function awaitAmbush(marker: string): ApplyBatch {
   let next: StreamerAmbush | null = null;
+  const inHand = new AsyncLocalStorage<boolean>();
   process.on('message', (message) => {
     next = message as StreamerAmbush;
     process.send?.('laid');
   });
   setFailpointHandler((name) => {
-    if (next === null || name !== next.failpoint) return;
+    if (next === null || name !== next.failpoint || inHand.getStore() !== true) return;
     const { signal } = next;
     next = null;
     // On disk before the signal: the note is what proves where the process was.
@@ -44,6 +46,7 @@ function awaitAmbush(marker: string): void {
     closeSync(file);
     process.kill(process.pid, signal);
   });
+  return (context, taken) => inHand.run(taken.batch.events.some((event) => event.op !== 'counter'), () => applyBatch(context, taken));
 }
 
 main().catch((error: unknown) => {

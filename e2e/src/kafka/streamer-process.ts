@@ -7,6 +7,10 @@ import { eventually, type EventuallyOptions } from '@elstream/testing';
 import { endsWithUs } from '../services/ends-with-us';
 import { STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
 
+function unstruck(): never {
+  throw new Error('it has ended elsewhere');
+}
+
 /** From sources (under jest) the child is compiled as it loads; from dist it is there. */
 const FROM_SOURCES = __filename.endsWith('.ts');
 const PATIENCE_MS = 60_000;
@@ -62,7 +66,7 @@ export class StreamerProcess {
     return this;
   }
 
-  /** Strikes at its next coming to the failpoint, with a batch in hand. Resolves when it is laid, which is before it strikes. */
+  /** Strikes at its next coming to a failpoint of batches, with one in hand that brings rows. Resolves when it is laid, which is before it strikes. */
   async ambush(failpoint: FailpointName, signal: StreamerAmbush['signal']): Promise<void> {
     rmSync(this.marker, { force: true });
     const laid = once(this.child, 'message');
@@ -72,12 +76,8 @@ export class StreamerProcess {
 
   /** Waits until the ambush has struck: it stands still there, or is dead. */
   async struck(failpoint: FailpointName, within: EventuallyOptions = {}): Promise<void> {
-    await this.awaits(`a streamer struck at ${failpoint}`, () => (existsSync(this.marker) && readFileSync(this.marker, 'utf8') === failpoint) || this.died(), within);
-  }
-
-  private died(): false {
-    if (this.exited) throw new Error('it has ended');
-    return false;
+    const struck = (): boolean => existsSync(this.marker) && readFileSync(this.marker, 'utf8') === failpoint;
+    await this.awaits(`a streamer struck at ${failpoint}`, () => struck() || (this.exited && unstruck()), within);
   }
 
   suspend(): void {

@@ -11,7 +11,7 @@ export interface StreamerSettings {
   readonly marker: string;
 }
 
-/** Laid by a message to the process: at its next coming to the failpoint it sends itself the signal. */
+/** Laid by a message to the process: at its next coming to the failpoint with a batch that brings rows it sends itself the signal. */
 export interface StreamerAmbush {
   readonly failpoint: FailpointName;
   readonly signal: 'SIGKILL' | 'SIGSTOP';
