@@ -1,6 +1,7 @@
 import { type ChangeEvent } from './change-event';
 import { decimalKey, eventsOf, integerKey, mappingOf, at, tx } from './core.fixture';
 import { foldBatch, type FoldedRow, type FoldedTable } from './fold';
+import { LogPosition } from './position';
 import { type TableMapping } from './table';
 
 const mapping = mappingOf('t', [integerKey]);
@@ -112,6 +113,11 @@ describe('a fold', () => {
     expect([...folded.reloads]).toEqual([[mapping.id, 'truncated']]);
     expect([folded.events, folded.highest?.toBigInt()]).toEqual([1, 6n]);
     expect(foldBatch(events, new Map([[mapping.id, mapping]]), at(6)).reloads.size).toBe(0);
+  });
+
+  it('keeps what could not be decoded and tells no position, wherever the partition stands', () => {
+    const poison: ChangeEvent = { op: 'poison', table: 't', tx: { position: LogPosition.ZERO, committedAtUs: 0n }, key: null, bytes: new Uint8Array(), code: 'DEBEZIUM_MALFORMED', reason: 'no JSON' };
+    expect(foldBatch([poison, { ...poison, tx: { ...poison.tx, position: at(6) } }], new Map([[mapping.id, mapping]]), at(7))).toMatchObject({ poison: [poison], skipped: 1, highest: at(7) });
   });
 
   it('of nothing is nothing, and keeps the highest', () => {

@@ -1,7 +1,7 @@
 import type { ChangeEvent, PoisonEvent, RowEvent, UpdateEvent } from './change-event';
 import type { EventCell } from './column-type';
 import { ruleHolds } from './failpoint';
-import type { LogPosition } from './position';
+import { LogPosition } from './position';
 import { keyIdentity, keyOfRow, type TableMapping } from './table';
 import { RunningHighest } from './version';
 
@@ -67,7 +67,9 @@ export function foldBatch(events: Iterable<ChangeEvent>, mappings: ReadonlyMap<s
   const poison: PoisonEvent[] = [];
   const reloads = new Map<string, string>();
   for (const event of events) {
-    if (!running.accepts(event.tx.position)) {
+    // What could not be decoded may tell no position: taken for a re-emission it would be lost without a trace (R7).
+    const placeless = event.op === 'poison' && event.tx.position.equals(LogPosition.ZERO);
+    if (!placeless && !running.accepts(event.tx.position)) {
       skipped += 1;
       continue;
     }
