@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { failure, messageOf } from '../failure';
 import { defaultCacheDir, fillCache, finder, type FindToolOptions } from '../tool-cache';
 import { findJava } from './find-java';
 import list from './jars.json';
+import { download, fileOf as nameOf, sumOf } from './maven';
 
 /** Kafka, Kafka Connect and Debezium's connectors as they lie on this machine. */
 export interface KafkaPrograms {
@@ -23,8 +23,6 @@ export interface KafkaPrograms {
 export const kafkaVersions: { readonly kafka: string; readonly debezium: string } = list.versions;
 
 const PARALLEL = 6;
-const TRIES = 4;
-const TIMEOUT_MS = 120_000;
 
 /** Jars of the list, by their coordinates `group:artifact:version[:classifier]`. */
 const sums: Readonly<Record<string, string>> = list.sha256;
@@ -68,15 +66,6 @@ async function firstWrong(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function sumOf(file: string): Promise<string | undefined> {
-  try {
-    return createHash('sha256').update(await readFile(file)).digest('hex');
-  } catch {
-    // Absent or not to be read: it is fetched again.
-    return undefined;
-  }
-}
-
 /** `jars` holds each jar of the list once; `plugins/<connector>` those that only the connector may see. */
 async function fetchInto(draft: string): Promise<void> {
   const jars = path.join(draft, 'jars');
@@ -85,7 +74,7 @@ async function fetchInto(draft: string): Promise<void> {
   const work = async (): Promise<void> => {
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const [jar, sum] = next;
-      writeFileSync(path.join(jars, fileOf(jar)), await download(jar, sum));
+      writeFileSync(path.join(jars, fileOf(jar)), await download({ coordinates: jar, packaging: 'jar' }, sum));
     }
   };
   try {
@@ -101,43 +90,7 @@ async function fetchInto(draft: string): Promise<void> {
   }
 }
 
-async function download(jar: string, sum: string): Promise<Buffer> {
-  const url = `${baseAddress()}/${pathOf(jar)}`;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!response.ok) throw new Error(`HTTP status ${String(response.status)}`);
-      const bytes = Buffer.from(await response.arrayBuffer());
-      const found = createHash('sha256').update(bytes).digest('hex');
-      if (found !== sum) throw new Error(`its SHA-256 is ${found}, not the ${sum} of the list`);
-      return bytes;
-    } catch (error) {
-      if (attempt === TRIES) throw failure(`${jar}: ${describe(error)}`, error);
-    }
-  }
-}
-
-/** fetch hides the reason in the cause. */
-function describe(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  return `${messageOf(error)}${cause}`;
-}
-
-function baseAddress(): string {
-  const base = process.env['MAVEN_REPOSITORY'] || 'https://repo.maven.apache.org/maven2';
-  if (!/^https?:/.test(base)) throw failure(`MAVEN_REPOSITORY must be an address beginning with https:// or http://, not ${base}`);
-  return base.replace(/\/+$/, '');
-}
-
-/** As a Maven repository lays its files out. */
-function pathOf(jar: string): string {
-  const [group = '', artifact = '', version = ''] = jar.split(':');
-  return [...group.split('.'), artifact, version, fileOf(jar)].join('/');
-}
-
-function fileOf(jar: string): string {
-  return `${jar.split(':').slice(1).join('-')}.jar`;
-}
+const fileOf = (jar: string): string => nameOf({ coordinates: jar, packaging: 'jar' });
 
 /** A link where the file system has them. */
 function linkOrCopy(from: string, to: string): void {

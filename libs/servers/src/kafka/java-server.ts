@@ -13,17 +13,18 @@ export interface JavaProgram {
   readonly dir: string;
   /** Of the log; default warn. */
   readonly logLevel?: 'warn' | 'info';
+  /** For work that lasts: the optimising compiler too, and the collector that Java chooses by itself. Default false. */
+  readonly fast?: boolean;
 }
 
-export function javaCommand({ java, classes, mainClass, args, heap, dir, logLevel = 'warn' }: JavaProgram): Command {
+export function javaCommand({ java, classes, mainClass, args, heap, dir, logLevel = 'warn', fast = false }: JavaProgram): Command {
   const logging = path.join(dir, 'log4j2.properties');
   writeFileSync(logging, loggingSettings(logLevel));
   const options = [
     `-Xmx${process.env['KAFKA_HEAP'] || heap}`,
     '-Xms64m',
-    '-XX:+UseSerialGC',
     // The optimising compiler would take most of a short life's time.
-    '-XX:TieredStopAtLevel=1',
+    ...(fast ? [] : ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']),
     // After an error of its own it must not go on half alive.
     '-XX:+ExitOnOutOfMemoryError',
     '-Xshare:auto',

@@ -13,6 +13,8 @@ export interface KafkaServerOptions extends PlaceOptions {
   /** The broker's settings on top of ours, such as `log.retention.check.interval.ms`. */
   readonly config?: Readonly<Record<string, string>>;
   readonly logLevel?: 'warn' | 'info';
+  /** As of `ConnectOptions`. */
+  readonly fast?: boolean;
   /** How long a start may take, the recovery of kept data included. Default 90,000 ms. */
   readonly startTimeoutMs?: number;
 }
@@ -83,8 +85,8 @@ class Server extends PortServer implements KafkaServer {
   }
 
   private java(mainClass: string, args: readonly string[], { java, brokerClasses: classes }: KafkaPrograms): Command {
-    const { logLevel } = this.options;
-    return javaCommand({ java, classes, mainClass, args, heap: '384m', dir: this.place.dir, ...(logLevel ? { logLevel } : {}) });
+    const { logLevel, fast = false } = this.options;
+    return javaCommand({ java, classes, mainClass, args, heap: fast ? '1g' : '384m', fast, dir: this.place.dir, ...(logLevel ? { logLevel } : {}) });
   }
 }
 
