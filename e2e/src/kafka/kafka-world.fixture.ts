@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { openKafka, type KafkaClient } from '@elstream/change-stream-kafka';
 import { loadPipelineText, type KafkaStream } from '@elstream/config';
 import type { Run } from '@elstream/control';
 import type { Service } from '@elstream/core';
@@ -12,7 +13,7 @@ import { StreamerProcess } from './streamer-process';
 import { FAST_STREAMER } from './streamer-settings';
 
 /** How long a run or the stream may take on a busy machine. */
-const WAIT_MS = 120_000;
+const WAIT_MS = 240_000;
 /** As short as brokers allow: `group.min.session.timeout.ms`. */
 export const SESSION_MS = 6_000;
 const DROP_MS = 20_000;
@@ -43,6 +44,7 @@ export class KafkaWorld implements AsyncDisposable {
   private readonly streamers: StreamerProcess[] = [];
   private readonly here = new Set<Service>();
   private readonly running: Promise<unknown>;
+  private client: Promise<KafkaClient> | undefined;
   private base: Readonly<Record<RecordedTable, number>> = { doc: 0, line: 0 };
   readonly source: TestDatabase;
   readonly warehouse: TestDatabase;
@@ -121,6 +123,12 @@ ${options.more ?? ''}`;
 
   topicOf(table: RecordedTable): string {
     return `${this.stream.topicPrefix}.public.${table}`;
+  }
+
+  /** The end of all partitions of the table's topic, together: whatever is written lies below, committed or not. */
+  async endOffset(table: RecordedTable): Promise<bigint> {
+    this.client ??= openKafka({ brokers: this.stream.brokers, clientId: 'elstream-test' });
+    return (await (await this.client).offsets(this.topicOf(table))).reduce((sum, { end }) => sum + end, 0n);
   }
 
   /** All streamer processes that there were, in the order of their beginnings. */
@@ -246,6 +254,7 @@ ${options.more ?? ''}`;
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([dropped.catch(() => undefined), new Promise((resolve) => (timer = setTimeout(resolve, DROP_MS)))]);
     clearTimeout(timer);
+    await this.client?.then((client) => client.close()).catch(() => undefined);
     await this.runtime.close();
     await this.source.drop();
     await this.warehouse.drop();
