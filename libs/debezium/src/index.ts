@@ -10,7 +10,7 @@ export { type ConnectorStatus, type ConnectPlugin, type ConnectState, type Conne
 export { explainFailure, type FailureExplanation, type FailureKind } from './connect/explain-failure';
 export { FIXED_SETTINGS } from './connect/fixed-settings';
 export { JsonNumber, type LosslessJson } from './connect/lossless-json';
-export { planConnector } from './connect/plan-connector';
+export { LOSSLESS_MODES, planConnector } from './connect/plan-connector';
 export { type CapturedTable, type CaptureSource, type ConnectorPlan, type PlanOptions, type PostgresPlanOptions, type SourceTls, type SqlServerPlanOptions, type TopicNames } from './connect/plan-options';
 export { configDifferences, sameConfig, type ConfigDifferences } from './connect/same-config';
 export { topicOf, type TopicSource } from './connect/topics';

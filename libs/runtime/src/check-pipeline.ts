@@ -1,3 +1,4 @@
+import { refusalsBefore } from '@elstream/change-stream-kafka';
 import type { PipelineConfig } from '@elstream/config';
 import { mapTables, tableSelection } from '@elstream/config';
 import { describeError, ElstreamError, type Logger } from '@elstream/core';
@@ -24,6 +25,7 @@ export async function checkConnections(config: PipelineConfig, logger: Logger): 
   });
   const mapped = mapTables(config, found);
   if (found.length > 0) problems.push(...mapped.problems);
+  if (config.stream.type === 'kafka') problems.push(...refusalsBefore(mapped.mappings, 'postgresql'));
   await collect('warehouse', async () => {
     const dataSource = await connectWarehouse([config], logger);
     try {

@@ -5,3 +5,4 @@ export { createKafkaStream } from './kafka-stream';
 export { type ConnectSettings, type KafkaStreamLimits, type KafkaStreamOptions, type TopicSettings } from './options';
 export { type CaptureConnector, type ConnectorHealth } from './connector';
 export { partitionName } from './topics';
+export { refusalsBefore } from './refusals';

@@ -28,14 +28,14 @@ export function planConnector(options: PlanOptions): ConnectorPlan {
  * What loses nothing. PostgreSQL: isostring writes 24:00:00 as 00:00:00, and base64 an unchanged toasted bytea as NULL
  * (proven by recorded-*.kafka.spec.ts). SQL Server's times have 100 ns, which microseconds would cut.
  */
-const LOSSLESS = {
+export const LOSSLESS_MODES = {
   postgresql: { time: 'microseconds', decimal: 'string', binary: 'bytes' },
   sqlserver: { time: 'isostring', decimal: 'string', binary: 'base64' },
 } as const;
 
 function handlingOf({ connector, pipeline, topicPrefix, unavailableValue }: PlanOptions): HandlingModes {
   const token = createHash('sha256').update(JSON.stringify([pipeline, topicPrefix])).digest('hex').slice(0, 24);
-  return { ...LOSSLESS[connector], unavailableValue: unavailableValue ?? `__elstream_unavailable_${token}` };
+  return { ...LOSSLESS_MODES[connector], unavailableValue: unavailableValue ?? `__elstream_unavailable_${token}` };
 }
 
 function commonSettings(options: PlanOptions, handling: HandlingModes): Settings {

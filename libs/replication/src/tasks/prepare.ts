@@ -50,7 +50,7 @@ async function plannedTables({ deps, pipeline, task }: TaskContext): Promise<Pla
   const problems = planningProblems(found, (tables) => pipeline.mapTables(tables), planning);
   if (found.length === 0) problems.push('no table of the source matches the pipeline; check include and exclude');
   // Tables already refused at the source have no key or type to check in the warehouse.
-  if (problems.length === 0) problems.push(...(await source.checkHistory(active)), ...(await warehouse.checkTables(active)));
+  if (problems.length === 0) problems.push(...(await source.checkHistory(active)), ...(await warehouse.checkTables(active)), ...((await pipeline.stream()).refusals?.(active) ?? []));
   const known = new Set(mapped.mappings.map((m) => m.id));
   for (const table of run?.tables ?? []) {
     if (!known.has(table)) problems.push(`table ${table} was asked for but is not part of the pipeline; check the name and the include patterns`);
