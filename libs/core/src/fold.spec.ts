@@ -116,7 +116,7 @@ describe('a fold', () => {
   });
 
   it('keeps what could not be decoded and tells no position, wherever the partition stands', () => {
-    const poison: ChangeEvent = { op: 'poison', table: 't', tx: { position: LogPosition.ZERO, committedAtUs: 0n }, key: null, bytes: new Uint8Array(), code: 'DEBEZIUM_MALFORMED', reason: 'no JSON' };
+    const poison: ChangeEvent = { op: 'poison', table: mapping.id, tx: { position: LogPosition.ZERO, committedAtUs: 0n }, key: null, bytes: new Uint8Array(), code: 'DEBEZIUM_MALFORMED', reason: 'no JSON' };
     expect(foldBatch([poison, { ...poison, tx: { ...poison.tx, position: at(6) } }], new Map([[mapping.id, mapping]]), at(7))).toMatchObject({ poison: [poison], skipped: 1, highest: at(7) });
   });
 
