@@ -104,7 +104,7 @@ function configOf({ brokers, clientId, tls, sasl, requestTimeoutMs = 30_000, log
     retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 8 },
     logLevel: logLevel.WARN,
     // Its words for the passing troubles of a cluster are strong, and it tries again by itself: none is an error of ours.
-    logCreator: () => ({ log, level }) => logger[level <= logLevel.WARN ? 'warn' : 'debug']({ ...(typeof log['groupId'] === 'string' ? { group: log['groupId'] } : {}) }, `Kafka: ${log.message}`),
+    logCreator: () => ({ log, level }) => logger[level <= logLevel.WARN ? 'warn' : 'debug']({ ...(typeof log['groupId'] === 'string' ? { group: log['groupId'] } : {}), ...(typeof log['error'] === 'string' ? { error: log['error'] } : {}) }, `Kafka: ${log.message}`),
   };
 }
 

@@ -10,6 +10,7 @@ import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
 import { Reading } from './reading';
 import { refusalsOf } from './refusals';
+import { sharedLook } from './shared-look';
 import { ensureTopics, parseTableId, partitionName } from './topics';
 
 /**
@@ -27,6 +28,8 @@ const WAIT_MS = 1_000;
 class KafkaStream implements ChangeStream {
   readonly connector?: ConnectorControl;
   private readonly closing = new AbortController();
+  /** Many wait at once, and for every look Connect starts a consumer that reads its topic of offsets from the beginning. */
+  private readonly delivered = sharedLook(() => this.capturing.committed());
   /** Of the tables prepared or read last: what the connector's settings ought to be. */
   private plan: { readonly config: ConnectorPlan['config']; readonly tables: readonly string[] } | null = null;
 
@@ -126,7 +129,7 @@ class KafkaStream implements ChangeStream {
   }
 
   async mark(position: LogPosition): Promise<StreamMark | null> {
-    const committed = await this.capturing.committed();
+    const committed = await this.delivered();
     if (committed === null || !hasPassed(committed, position)) return null;
     // Only then: see `kafkaMark`.
     const ends = await this.ends();
