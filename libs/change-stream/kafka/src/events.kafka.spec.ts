@@ -1,4 +1,4 @@
-import { type TableMapping } from '@elstream/core';
+import { TRUNCATED, type TableMapping } from '@elstream/core';
 import { brief, int, mappingOf, Reader, streamContext, text } from './stream.fixture';
 
 jest.setTimeout(120_000);
@@ -36,6 +36,8 @@ describe('from a real PostgreSQL through Debezium and Kafka', () => {
     // The value was not sent again with the new key: unknown, not empty.
     expect(ofKey('8')).toEqual([['+', 'l', '8', 'c', undefined]]);
     expect(rows(reader.events, item)).toContainEqual(['reload']);
+    // By this word the preload waits for all that came before the truncate.
+    expect(reader.events.flatMap((event) => (event.op === 'reload' ? event.reason : []))).toEqual([expect.stringMatching(new RegExp(`^${TRUNCATED}: `))]);
     const [first, truncate, large] = rows(reader.events, wide) as [unknown, unknown, string[]];
     expect([first, truncate, large[0], large[1], large[2]?.length]).toEqual([['+', '1', 'x'], ['x'], '+', '2', 10 * 1024 * 1024]);
     expect(reader.reshaped).toEqual([]);

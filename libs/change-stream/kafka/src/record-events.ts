@@ -1,4 +1,4 @@
-import { ElstreamError, LogPosition, type ChangeEvent, type PoisonEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
+import { ElstreamError, LogPosition, TRUNCATED, type ChangeEvent, type PoisonEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
 import { createEnvelopeDecoder, type Connector, type Decoded, type DecodedWrite, type EnvelopeDecoder, type HandlingModes, type SourceBlock } from '@elstream/debezium';
 import { type KafkaRecord } from './consumer';
 
@@ -70,7 +70,7 @@ export class TableDecoder {
         return { op: 'delete', ...common, key: decoded.key };
       case 'truncate':
         if (place.partitions === 1) return { op: 'truncate', ...common };
-        return { op: 'reload', table, tx, reason: `${table} was truncated, and its topic has ${String(place.partitions)} partitions, over which that has no order; a table that is truncated is better given one partition` };
+        return { op: 'reload', table, tx, reason: `${TRUNCATED}: the topic of ${table} has ${String(place.partitions)} partitions, over which a truncate has no order; a table that is truncated is better given one partition` };
     }
   }
 
