@@ -6,7 +6,7 @@ import type { TableState } from '@elstream/warehouse';
 import type { KafkaWorld } from './kafka-world.fixture';
 import type { RecordedTable } from './recorded-writer';
 
-const WAIT = { timeoutMs: 60_000, intervalMs: 50 } as const;
+const WAIT = { timeoutMs: 120_000, intervalMs: 50 } as const;
 
 /** What happens to a world's Kafka, Connect and slot behind its pipeline's back, and what the pipeline says to it. */
 export class Behind implements AsyncDisposable {

@@ -1,5 +1,5 @@
 import { type PartitionGap } from '@elstream/change-stream';
-import { StreamOffset, type Checkpoint } from '@elstream/core';
+import { ruleHolds, StreamOffset, type Checkpoint } from '@elstream/core';
 import { type Ends } from './progress';
 import { type LogRange } from './consumer';
 import { parsePartition } from './topics';
@@ -11,6 +11,7 @@ import { parsePartition } from './topics';
  */
 export function gapOf(partition: string, expected: bigint, range: LogRange | null, tables: readonly string[]): PartitionGap | null {
   const gap = (next: bigint, reason: string): PartitionGap => ({ partition, expected: StreamOffset.kafka(expected), next: StreamOffset.kafka(next), tables, reason });
+  if (!ruleHolds('R3-offset-guard')) return null;
   if (range === null) return expected === 0n ? null : gap(0n, `the partition ${partition} does not exist any more: its topic was deleted, or made anew with fewer partitions`);
   if (expected < range.first) return gap(range.first, `retention was faster than the stream: the log of ${partition} begins at offset ${String(range.first)}, wanted was ${String(expected)}; give the topic a longer retention.ms`);
   if (expected > range.end) return gap(range.end, `the log of ${partition} ends at offset ${String(range.end)}, below ${String(expected)}, which was read before: the topic was made anew, or lost its end`);
