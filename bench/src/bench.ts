@@ -11,7 +11,15 @@ export interface Bench {
   /** A line for people on stderr. */
   say(line: string): void;
   /** A fresh installation of the product: empty target, no control tables, no slot. Removed again afterwards. */
-  withProduct<T>(work: (product: Product) => Promise<T>): Promise<T>;
+  withProduct<T>(work: (product: Product) => Promise<T>, beside?: Beside): Promise<T>;
+}
+
+/** What an installation has beyond the servers. */
+export interface Beside {
+  /** Further settings of the pipeline file, YAML. */
+  readonly pipeline: string;
+  /** Removes what would hold the slot. */
+  release(): Promise<void>;
 }
 
 export function createBench(servers: Servers, options: BenchOptions, say: (line: string) => void): Bench {
@@ -20,13 +28,14 @@ export function createBench(servers: Servers, options: BenchOptions, say: (line:
     servers,
     options,
     say,
-    withProduct: async (work) => {
+    withProduct: async (work, beside) => {
       await removeProduct(servers);
-      const product = await Product.start({ ...servers, ...options, entry });
+      const product = await Product.start({ ...servers, ...options, pipeline: `${beside?.pipeline ?? ''}\n${options.pipeline}`, entry });
       try {
         return await work(product);
       } finally {
         await product[Symbol.asyncDispose]();
+        await beside?.release();
         await removeProduct(servers);
       }
     },
@@ -37,6 +46,6 @@ async function removeProduct({ sourceUrl, warehouseUrl }: Servers): Promise<void
   await withClient(warehouseUrl, (client) => client.query('DROP SCHEMA IF EXISTS elstream CASCADE; DROP SCHEMA IF EXISTS product CASCADE'));
   await withClient(sourceUrl, async (client) => {
     await client.query(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'elstream%'`);
-    await client.query('DROP PUBLICATION IF EXISTS elstream_bench');
+    await client.query('DROP PUBLICATION IF EXISTS elstream_bench; DROP SCHEMA IF EXISTS elstream CASCADE');
   });
 }

@@ -2,6 +2,7 @@ import os from 'node:os';
 import { describeError } from '@elstream/core';
 import { createBench, type Bench } from './bench';
 import { benchDecode } from './decode';
+import { benchKafkaStream } from './kafka-stream';
 import { benchLatency } from './latency';
 import { ratio, table, type Measurement } from './measurement';
 import { benchMemory } from './memory';
@@ -12,7 +13,7 @@ import { benchStream } from './stream';
 import { benchValidation } from './validation';
 
 /** Parts that work with servers. */
-const RUN: Readonly<Record<Exclude<Part, 'decode'>, (bench: Bench) => Promise<Measurement[]>>> = { preload: benchPreload, stream: benchStream, latency: benchLatency, memory: benchMemory, validation: benchValidation };
+const RUN: Readonly<Record<Exclude<Part, 'decode'>, (bench: Bench) => Promise<Measurement[]>>> = { preload: benchPreload, stream: (bench) => (bench.options.kafka ? benchKafkaStream(bench) : benchStream(bench)), latency: benchLatency, memory: benchMemory, validation: benchValidation };
 
 /** Measures and prints, asserts nothing: a readable table, and one line of JSON as the last of stdout. */
 async function main(args: readonly string[]): Promise<number> {

@@ -5,6 +5,12 @@ describe('options', () => {
     expect(parseOptions([])).toMatchObject({ parts: ['preload', 'stream', 'latency', 'validation'], rows: 1_000_000, changes: 200_000, transactionRows: [1, 10, 1000], peers: true });
   });
 
+  it('go through Kafka with fewer changes, unless they are named', () => {
+    expect(parseOptions(['stream', '--kafka'])).toMatchObject({ parts: ['stream'], kafka: true, changes: 100_000 });
+    expect(parseOptions(['stream', '--kafka', '--changes', '500'])).toMatchObject({ kafka: true, changes: 500 });
+    expect(parseOptions(['stream'])).toMatchObject({ kafka: false });
+  });
+
   it('name parts and sizes', () => {
     expect(parseOptions(['memory', '--memory-rows', '10_000', '--no-peers'])).toMatchObject({ parts: ['memory'], memoryRows: 10_000, peers: false });
   });

@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly rows: number;
   /** Changes per transaction size in the stream part. */
   readonly changes: number;
+  /** Whether the stream part goes through Debezium and Kafka. */
+  readonly kafka: boolean;
   /** Rows per transaction in the stream part. */
   readonly transactionRows: readonly number[];
   /** Length of the latency part, seconds, and its changes per second. */
@@ -31,7 +33,8 @@ export interface BenchOptions {
 
 export const USAGE = `npm run bench -- [preload] [stream] [latency] [memory] [validation] [decode]     default: preload stream latency validation
   --rows N          rows of the preloaded table (1000000)
-  --changes N       changes streamed per transaction size (200000)
+  --changes N       changes streamed per transaction size (200000; with --kafka 100000)
+  --kafka           the stream part from filled topics of Kafka, which Debezium writes (KAFKA_BROKERS and CONNECT_URL: yours)
   --transaction-rows 1,10,1000
   --seconds N       length of the latency part (20)
   --rate N          changes per second in the latency part (1000)
@@ -51,7 +54,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     allowPositionals: true,
     options: {
       rows: { type: 'string', default: '1000000' },
-      changes: { type: 'string', default: '200000' },
+      changes: { type: 'string' },
+      kafka: { type: 'boolean', default: false },
       'transaction-rows': { type: 'string', default: '1,10,1000' },
       seconds: { type: 'string', default: '20' },
       rate: { type: 'string', default: '1000' },
@@ -72,7 +76,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   return {
     parts: parts.length === 0 ? ['preload', 'stream', 'latency', 'validation'] : parts,
     rows: count('rows', values.rows),
-    changes: count('changes', values.changes),
+    changes: count('changes', values.changes ?? (values.kafka ? '100000' : '200000')),
+    kafka: values.kafka,
     transactionRows: values['transaction-rows'].split(',').map((n) => count('transaction-rows', n)),
     seconds: count('seconds', values.seconds),
     rate: count('rate', values.rate),
