@@ -28,7 +28,7 @@ describe('options of the demonstration', () => {
   });
 
   it('by way of Kafka starts the services as processes, over fewer rows', () => {
-    expect(parseOptions(['--kafka'])).toMatchObject({ services: true, stream: 'kafka', rows: 100_000 });
+    expect(parseOptions(['--kafka'])).toMatchObject({ services: true, stream: 'kafka', rows: 50_000 });
     expect(parseOptions(['--kafka', '--rows', '2000'])).toMatchObject({ rows: 2_000 });
     expect(parseOptions(['--services'])).toMatchObject({ services: true, stream: 'direct' });
   });

@@ -15,7 +15,7 @@ import { catchUp, endOfRun, healthy, PIPELINE, POLL_MS, refuseFailed } from './f
 import { heal, type Healed } from './heal';
 import { type Output, whole } from './output';
 import { type DifferenceLine, Rest } from './rest';
-import { startKafka } from './services/start-kafka';
+import { findKafkaFirst, startKafka } from './services/start-kafka';
 import { startServices } from './services/start-services';
 
 /** Nobody wants to wait ten seconds for the counter that shows that an idle source has nothing left. */
@@ -55,6 +55,7 @@ export interface DemoContext {
 /** The demonstration from empty databases to two comparisons. What it starts is handed to `cleanup` at once. */
 export async function runDemo(context: DemoContext): Promise<DemoResult> {
   const { options, out, cleanup, signal } = context;
+  if (options.stream === 'kafka') await findKafkaFirst(context);
   const urls = await startDatabases(context);
   const audit = await openAudit(urls.source, context);
   const product = await (options.services ? startProcesses(urls, context) : startOneProcess(urls, context));

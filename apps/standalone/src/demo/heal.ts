@@ -42,8 +42,9 @@ const COLUMN = 'segment';
 const POISONED = 102;
 /** What the warehouse is told to refuse, in the way somebody might have done it. */
 const REFUSED = 'discontinued';
-const SCHEMA_WAIT_MS = 60_000;
-const LETTER_WAIT_MS = 30_000;
+/** By way of Kafka on a busy machine; the limit of the whole demonstration stands above them. */
+const SCHEMA_WAIT_MS = 180_000;
+const LETTER_WAIT_MS = 120_000;
 
 /** After both sides were found equal: damage and repair, a schema change under load, a poisonous event. Throws at what is not as it should be. */
 export async function heal(rest: Rest, urls: Urls, context: DemoContext): Promise<Healed> {

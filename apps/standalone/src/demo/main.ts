@@ -11,7 +11,7 @@ import { Output } from './output';
 import { isEqualAndHealed, resultLine, summary } from './summary';
 
 /** A demonstration that hangs is a failed one; on a busy machine it takes some minutes, with many processes to start more. */
-const LIMIT_MS = { standalone: 290_000, services: 400_000, kafka: 900_000 };
+const LIMIT_MS = { standalone: 290_000, services: 400_000, kafka: 1_200_000 };
 
 /** Java takes its time to start. */
 const SETTLE_MS = { direct: 5_000, kafka: 60_000 };

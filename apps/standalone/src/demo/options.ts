@@ -16,7 +16,7 @@ export interface DemoOptions {
 
 export const DEFAULT_ROWS = 320_000;
 /** Beside eight processes of ours run two of Java and two databases; they want the processors too. */
-export const DEFAULT_ROWS_KAFKA = 100_000;
+export const DEFAULT_ROWS_KAFKA = 50_000;
 export const DEFAULT_SECONDS = 10;
 
 export const USAGE = `npm run demo -- [options]

@@ -30,10 +30,7 @@ export async function startKafka({ folder, out, cleanup, signal }: Pick<DemoCont
     cleanup.add(() => removeConnector(given.CONNECT_URL, name));
     return { fit: (order) => withNames(withAddresses(order, given), name) };
   }
-  out.step('starting a Kafka and a Kafka Connect with Debezium of our own (the first time their jars are fetched)');
-  // Fetched once, and told of a missing Java before anything is started.
-  await findKafka();
-  signal.throwIfAborted();
+  out.step('starting a Kafka and a Kafka Connect with Debezium of our own');
   const kafka = await startKafkaServer({ dir: path.join(folder, 'kafka') });
   cleanup.add(() => kafka.stop());
   signal.throwIfAborted();
@@ -42,6 +39,14 @@ export async function startKafka({ folder, out, cleanup, signal }: Pick<DemoCont
   signal.throwIfAborted();
   out.step(`Kafka serves at ${kafka.brokers}, Kafka Connect at ${connect.url}`);
   return { fit: (order) => withAddresses(order, { KAFKA_BROKERS: kafka.brokers, CONNECT_URL: connect.url }) };
+}
+
+/** Says what is missing before anything is started; fetches what can be. Throws as `startKafka` does. */
+export async function findKafkaFirst({ out, signal }: Pick<DemoContext, 'out' | 'signal'>): Promise<void> {
+  if (givenAddresses(process.env) !== null) return;
+  out.step("looking for Java, Kafka's jars and Debezium's; the first time they are fetched");
+  await findKafka();
+  signal.throwIfAborted();
 }
 
 /** Null: none is given. */
