@@ -7,6 +7,7 @@ import { type PipelineHandle, type PipelineOverview, type PipelineRegistry, type
 import { type CapturingLogger, capturingLogger, createTestDatabase } from '@elstream/testing';
 import { createHttpApp, type GatewayApp, type HttpSettings } from './app';
 import { GatewayModule } from './gateway.module';
+import { connectorsOf } from './runtime-connectors';
 import { type GatewayServices, type Healing } from './services';
 
 export const LOOPBACK: HttpSettings = { host: '127.0.0.1', port: 0, token: null };
@@ -41,10 +42,12 @@ export async function startGateway(settings: Partial<HttpSettings> = {}, overrid
   const removed: string[] = [];
   const phases: TestGateway['phases'] = new Map();
   const asked: Readonly<Record<string, unknown>>[] = [];
+  const registry = registryOf(store, removed, phases);
   const services: GatewayServices = {
-    registry: registryOf(store, removed, phases),
+    registry,
     store,
     healing: healingOf(store, asked),
+    connectors: connectorsOf(registry),
     bus,
     overview: overviewOf(store),
     logger,

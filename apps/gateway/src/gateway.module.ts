@@ -1,6 +1,7 @@
 import { type Runtime, ServiceHost } from '@elstream/runtime';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CheckController } from './api/check.controller';
+import { ConnectorController } from './api/connector.controller';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EVENT_STREAM_OPTIONS, type EventStreamOptions, EventStreams } from './api/event-streams';
 import { HealthController } from './api/health.controller';
@@ -34,6 +35,7 @@ export class GatewayModule {
       controllers: [
         CheckController,
         PipelinesController,
+        ConnectorController,
         TablesController,
         RunsController,
         RunStreamController,

@@ -3,6 +3,7 @@ import { type Service } from '@elstream/core';
 import { createPlanner, createValidationSchedule, type PlannerOptions } from '@elstream/replication';
 import { checkConnections, type Runtime } from '@elstream/runtime';
 import { createPipelineChecker } from './pipeline-check';
+import { connectorsOf } from './runtime-connectors';
 import { healingOf } from './runtime-healing';
 import { type GatewayServices } from './services';
 
@@ -22,6 +23,7 @@ export function servicesOf(runtime: Runtime, { planner = {}, env = process.env }
     bus,
     overview,
     healing: healingOf(runtime),
+    connectors: connectorsOf(registry),
     metrics,
     health,
     logger,

@@ -1,3 +1,4 @@
+import { type ConnectorView } from '@elstream/change-stream';
 import { type ControlBus, type ControlStore, type DeadLetterFilter, type Run, type SchemaChangeRecord } from '@elstream/control';
 import { type Logger, type Service } from '@elstream/core';
 import { type HealthRegistry, type Metrics } from '@elstream/observability';
@@ -37,6 +38,21 @@ export interface Healing {
   reset(pipeline: string, options: { readonly dropData: boolean; readonly tables?: readonly string[] }): Promise<Run>;
 }
 
+/** A connector and what its stream says of it. */
+export interface ConnectorReport extends ConnectorView {
+  /** What keeps it from running although nothing is lost, with the remedy; null: nothing. */
+  readonly trouble: string | null;
+  /** Why changes are missing; null: none are known to be. */
+  readonly gap: string | null;
+}
+
+/** Connectors of Kafka pipelines; refused with `CONNECTOR_NONE` where the stream is direct. */
+export interface Connectors {
+  show(pipeline: string): Promise<ConnectorReport>;
+  restart(pipeline: string): Promise<void>;
+  update(pipeline: string): Promise<void>;
+}
+
 /** What the gateway works with; `servicesOf` takes it from a runtime. */
 export interface GatewayServices {
   readonly registry: PipelineRegistry;
@@ -44,6 +60,7 @@ export interface GatewayServices {
   readonly bus: ControlBus;
   readonly overview: Overview;
   readonly healing: Healing;
+  readonly connectors: Connectors;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'forgetPipeline'>;
   readonly health: Pick<HealthRegistry, 'liveness' | 'readiness'>;

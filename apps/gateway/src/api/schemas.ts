@@ -62,6 +62,25 @@ const pipeline = z.object({
   tables: z.array(pipelineTable),
 });
 
+const settingNames = z.array(z.string());
+const connector = z.object({
+  name: z.string(),
+  class: z.string().describe('Of the connector plugin'),
+  state: z.string().nullable().describe('As Kafka Connect calls it, e.g. RUNNING; null: there is no connector of that name'),
+  tasks: z.array(z.object({ id: z.int(), state: z.string(), failure: z.string().nullable().describe('Why it failed, in plain words with the remedy; null: it did not') })),
+  trouble: z.string().nullable().describe('What keeps it from running as planned although nothing is lost, with the remedy; null: nothing'),
+  gap: z.string().nullable().describe('Why changes are missing; null: none are known to be'),
+  committed: z
+    .object({ position: z.string().describe("Position in the source's log, hex"), complete: z.boolean().describe('What committed at the position is delivered too') })
+    .nullable()
+    .describe('How far it has delivered; null: nothing yet, or its offsets are gone'),
+  planned: z.record(z.string(), z.string()).describe('The settings it ought to have, secrets as ***'),
+  differences: z
+    .object({ changed: settingNames, missing: settingNames, unexpected: settingNames })
+    .nullable()
+    .describe('Names of settings in which it differs from the planned ones; null: in none, or there is no connector'),
+});
+
 export const keyCells = z.array(z.string().max(10_000)).min(1).max(32).describe("The key's cells, as text, in key order");
 export const scopeShape = {
   samplePercent: z.number().gt(0).max(100).optional().describe('About this share of the ranges, chosen at random, percent'),
@@ -262,6 +281,7 @@ export const components = {
   PipelineCheck: pipelineCheck,
   PipelineProblem: pipelineProblem,
   Lag: lag,
+  Connector: connector,
   TableCounts: tableCounts,
   Run: run,
   RepairRun: repairRun,

@@ -1,5 +1,6 @@
 import { type Run, type RunEvent } from '@elstream/control';
 import { type Difference, type LastValidation, type PipelineOverview, type PipelineSettings, type PlannedRepair, type RunOverview, type TableOverview, type ValidationReport } from '@elstream/replication';
+import { type ConnectorReport } from '../services';
 import { type Dto } from './schemas';
 
 /** Read model → answers of the API. Pure; every field is named, so that nothing new leaves by accident. */
@@ -35,6 +36,21 @@ export function lagView(overview: PipelineOverview, settings: PipelineSettings):
 function retained({ retainedBytes, eventsBehind, captureTrouble }: PipelineOverview, { walLimitBytes }: PipelineSettings) {
   const share = retainedBytes === null || walLimitBytes <= 0 ? null : retainedBytes / walLimitBytes;
   return { retainedBytes, retainedLimitBytes: walLimitBytes, retainedShare: share, eventsBehind: eventsBehind === null ? null : Number(eventsBehind), captureTrouble };
+}
+
+export function connectorView({ name, class: connectorClass, state, tasks, trouble, gap, committed, planned, differences }: ConnectorReport): Dto<'Connector'> {
+  const names = differences === null ? null : { changed: [...differences.changed], missing: [...differences.missing], unexpected: [...differences.unexpected] };
+  return {
+    name,
+    class: connectorClass,
+    state,
+    tasks: tasks.map(({ id, state: taskState, failure }) => ({ id, state: taskState, failure })),
+    trouble,
+    gap,
+    committed: committed === null ? null : { position: committed.position.hex, complete: committed.complete },
+    planned: { ...planned },
+    differences: names,
+  };
 }
 
 export function runView(run: Run): Dto<'Run'> {

@@ -52,6 +52,10 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   NOTHING_TO_REPAIR: 409,
   NOTHING_TO_REPLAY: 409,
   SCHEMA_CHANGE_DECIDED: 409,
+  CONNECTOR_MISSING: 404,
+  CONNECTOR_NONE: 409,
+  CONNECTOR_LOST: 409,
+  PIPELINE_UNPREPARED: 409,
 };
 
 const CODE_OF_STATUS: Readonly<Record<number, string>> = {
