@@ -7,7 +7,7 @@ import { type Measurement } from './measurement';
 import { type Product } from './product';
 import { endsOf, readTopic, type Ends } from './read-topic';
 import { settle } from './servers';
-import { SinkPeer } from './sink-peer';
+import { SINK_TABLE, SinkPeer } from './sink-peer';
 import { scalar, timed, until, withClient } from './sql';
 
 const PARTITIONS = 3;
@@ -90,8 +90,8 @@ async function measureRound(bench: Bench, { kafka, product, sink }: Readers, rou
       };
       await until(SINK_NAME, checked, { everyMs: POLL_MS });
     };
-    peers.push({ name: SINK_NAME, ms: await catchUp(servers, { name: SINK_NAME, table: 'public.event', markers, resume: () => sink.resume(), until: probed }) });
-    await compare(bench, SINK_NAME, 'public.event');
+    peers.push({ name: SINK_NAME, ms: await catchUp(servers, { name: SINK_NAME, table: SINK_TABLE, markers, resume: () => sink.resume(), until: probed }) });
+    await compare(bench, SINK_NAME, SINK_TABLE);
   }
   if (options.peers) peers.push({ name: READ_NAME, ms: await readAll(kafka, { from, to, least: options.changes, round }) });
   say(`stream: elstream took ${ms.toFixed(0)} ms${peers.map((peer) => `, ${peer.name} ${peer.ms.toFixed(0)} ms`).join('')}`);

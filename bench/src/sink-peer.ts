@@ -7,11 +7,13 @@ import { withClient } from './sql';
 const SOURCE = 'bench_peer';
 const SINK = 'bench_peer_sink';
 const TOPIC = 'bench_peer.public.event';
+/** A name of its own: of two tables of one name in two schemas the sink took the other one. */
+export const SINK_TABLE = 'sink_event';
 const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
 const WITH_SCHEMAS = { 'key.converter': JSON_CONVERTER, 'key.converter.schemas.enable': 'true', 'value.converter': JSON_CONVERTER, 'value.converter.schemas.enable': 'true' };
 
 /**
- * Debezium's JDBC sink connector, writing `public.event` of the warehouse. It needs values with their schemas, so another
+ * Debezium's JDBC sink connector, writing a table of the warehouse. It needs values with their schemas, so another
  * connector captures the same changes for it; that one's work is not measured.
  */
 export class SinkPeer {
@@ -29,7 +31,7 @@ export class SinkPeer {
     await withClient(servers.warehouseUrl, async (warehouse) => {
       await createEvents(warehouse, rows);
       // What it would make of the column by itself, as its source gives decimals as text: bytes would rule out its fast way.
-      await warehouse.query('ALTER TABLE public.event ALTER amount TYPE text');
+      await warehouse.query(`ALTER TABLE public.event ALTER amount TYPE text; DROP TABLE IF EXISTS ${SINK_TABLE}; ALTER TABLE public.event RENAME TO ${SINK_TABLE}`);
     });
     await withClient(servers.sourceUrl, (source) => source.query(`CREATE PUBLICATION ${SOURCE} FOR TABLE public.event`));
     await client.createTopics([{ topic: TOPIC, partitions, config: { 'cleanup.policy': 'delete' } }]);
@@ -106,7 +108,7 @@ function sinkSettings({ warehouse }: Servers, partitions: number): Record<string
     'delete.enabled': 'true',
     'primary.key.mode': 'record_key',
     'schema.evolution': 'none',
-    'collection.name.format': 'event',
+    'collection.name.format': SINK_TABLE,
     'use.reduction.buffer': 'true',
     'dialect.postgres.unnest.insert.enabled': 'true',
     'batch.size': '5000',
