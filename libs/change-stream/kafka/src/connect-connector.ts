@@ -127,17 +127,18 @@ class ConnectConnector implements CaptureConnector {
 
   async health(expected: ExpectedSettings | null, raised: bigint | null): Promise<ConnectorHealth> {
     const [config, status] = await Promise.all([this.client.config(this.name), this.client.status(this.name)]);
-    if (config === null || status === null) return { exists: false, committed: null, confirmable: null, gap: null, trouble: null };
+    // Not the status: a worker that is just starting answers for settings only once it has read them, but 404 for states that it has not read yet.
+    if (config === null) return { exists: false, committed: null, confirmable: null, gap: null, trouble: null };
     const offsets = await this.client.offsets(this.name);
     const committed = committedOffset(offsets, this.options.capture.endpoint.connector);
     const failure = failureOf(status);
     const lost = failure?.kind === 'gap' ? describeFailure(this.name, failure) : null;
     const stalledMs = raised === null ? 0 : this.stall.look({ delivered: textOf(offsets), raised, at: this.clock() });
-    const trouble = this.troubleOf(status, failure) ?? (stalledMs < STALL_MS ? null : await this.silence(status, config, stalledMs)) ?? this.foreignSettings(expected, config);
+    const trouble = this.troubleOf(status, failure) ?? (stalledMs < STALL_MS ? null : await this.silence(status?.tasks ?? [], config, stalledMs)) ?? this.foreignSettings(expected, config);
     return { exists: true, committed, confirmable: confirmableOf(offsets), gap: lost, trouble };
   }
 
-  private async silence({ tasks }: ConnectorStatus, config: Config, ms: number): Promise<string> {
+  private async silence(tasks: ConnectorStatus['tasks'], config: Config, ms: number): Promise<string> {
     const states = tasks.map(({ state }) => state).join(', ') || 'none';
     return `the connector ${this.name} has delivered nothing for ${String(Math.round(ms / 1_000))} s although the counter row at the source is raised (tasks: ${states}): ${await this.causeOfSilence(config)}`;
   }
@@ -184,8 +185,10 @@ class ConnectConnector implements CaptureConnector {
     return true;
   }
 
-  private troubleOf({ state }: ConnectorStatus, failure: FailureExplanation | null): string | null {
+  private troubleOf(status: ConnectorStatus | null, failure: FailureExplanation | null): string | null {
     if (failure !== null) return describeFailure(this.name, failure);
+    if (status === null) return `Kafka Connect does not know the state of the connector ${this.name}: its worker has just been started, or nobody has ever run the connector`;
+    const { state } = status;
     if (state === 'PAUSED' || state === 'STOPPED') return `the connector ${this.name} was ${state === 'PAUSED' ? 'paused' : 'stopped'} in Kafka Connect: resume it there (PUT /connectors/${encodeURIComponent(this.name)}/resume)`;
     return null;
   }

@@ -15,7 +15,8 @@ const PLAN: ConnectorPlan = {
 
 /** One connector as Connect would tell of it; null: there is none. */
 interface Told {
-  state: string;
+  /** Null: 404, as a worker answers that has not read the states yet. */
+  state: string | null;
   task: string;
   trace?: string;
   config: Record<string, string>;
@@ -36,7 +37,7 @@ async function fakeConnect(told: Told | null): Promise<Fake> {
   const answerOf = (url: string): unknown => {
     if (told === null) return null;
     if (url.includes('/validate')) return { configs: told.errors.map((error, i) => ({ value: { name: `s${String(i)}`, errors: [error] } })) };
-    if (url.endsWith('/status')) return { connector: { state: told.state }, tasks: [{ id: 0, state: told.task, trace: told.trace }] };
+    if (url.endsWith('/status')) return told.state === null ? null : { connector: { state: told.state }, tasks: [{ id: 0, state: told.task, trace: told.trace }] };
     return url.endsWith('/offsets') ? { offsets: [{ partition: {}, offset: { lsn_commit: told.lsn } }] } : { name: 'c', ...told.config };
   };
   const server: Server = createServer((request, response) => {
@@ -93,6 +94,15 @@ describe('a connector that calls itself RUNNING and delivers nothing', () => {
       expect((await fake.connector.health(null, raised)).trouble).toBeNull();
       fake.wait(600_000);
     }
+  });
+});
+
+describe('a connector whose state is not known', () => {
+  it('exists all the same: its worker was just started, and only settings that are gone are a gap', async () => {
+    await using starting = await fakeConnect(running({ state: null }));
+    expect(await starting.connector.health(null, 1n)).toMatchObject({ exists: true, committed: { complete: true }, gap: null, trouble: expect.stringContaining('does not know the state of the connector c') as string });
+    await using gone = await fakeConnect(null);
+    expect((await gone.connector.health(null, 1n)).exists).toBe(false);
   });
 });
 
