@@ -111,7 +111,7 @@ async function connectKafkaStream(config: PipelineConfig, stream: Extract<Stream
         excluded: (table) => excludedColumns.get(table) ?? [],
       },
       capture,
-      limits: { batchBytes: stream.maxBatchBytes, batchEvents: stream.maxBatchEvents, fetchBytes: stream.fetchBytes, concurrency: stream.concurrency, sessionTimeoutMs: stream.sessionTimeoutMs },
+      limits: { batchBytes: stream.maxBatchBytes, batchEvents: stream.maxBatchEvents, fetchBytes: stream.fetchBytes, partitionFetchBytes: stream.partitionFetchBytes, concurrency: stream.concurrency, sessionTimeoutMs: stream.sessionTimeoutMs },
       logger,
     });
   } catch (error) {

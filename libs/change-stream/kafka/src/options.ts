@@ -61,6 +61,8 @@ export interface KafkaStreamLimits {
   readonly batchEvents?: number;
   /** Of one fetch from a broker, all partitions together; as much again is decoded. Default 16 MiB. */
   readonly fetchBytes?: number;
+  /** Of one fetch of one partition; default: `batchBytes`, at most `fetchBytes`. */
+  readonly partitionFetchBytes?: number;
   /** Partitions applied at the same time. Default 4. */
   readonly concurrency?: number;
   /** After this silence our partitions are given to others. Default 30,000 ms. */

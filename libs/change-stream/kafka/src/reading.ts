@@ -17,7 +17,7 @@ export interface ReadingSettings {
   readonly topicOf: (mapping: TableMapping) => string;
   /** Topics to read at least: those of captured tables that are not mapped (any more) are counted and passed over, so that marks come past them. */
   readonly passedOver: readonly string[];
-  readonly limits: BatchLimits & { readonly fetchBytes: number; readonly concurrency: number; readonly sessionTimeoutMs: number };
+  readonly limits: BatchLimits & { readonly fetchBytes: number; readonly partitionFetchBytes?: number; readonly concurrency: number; readonly sessionTimeoutMs: number };
   readonly logger: Logger;
 }
 
@@ -74,7 +74,7 @@ export class Reading {
       onGap: (gap) => void this.onGap(gap),
       onFailure: (error) => this.fail(error),
       concurrency: limits.concurrency,
-      partitionBytes: Math.min(limits.batchBytes, limits.fetchBytes),
+      partitionBytes: limits.partitionFetchBytes ?? Math.min(limits.batchBytes, limits.fetchBytes),
       fetchBytes: limits.fetchBytes,
       sessionTimeoutMs: limits.sessionTimeoutMs,
     });
