@@ -44,7 +44,7 @@ async function fakeConnect(told: Told | null): Promise<Fake> {
     const url = request.url ?? '';
     if (request.method !== 'GET') asked.push(`${request.method ?? ''} ${url}`);
     const answer = answerOf(url);
-    response.writeHead(answer === null ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? {}));
+    response.writeHead(answer === null ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? { error_code: 404, message: 'not found' }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   let now = 1_000_000;

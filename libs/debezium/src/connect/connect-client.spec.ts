@@ -93,10 +93,16 @@ describe('ConnectClient', () => {
   });
 
   it('tells an absent connector from an error', async () => {
-    using fake = await FakeConnect.start([{ status: 404, body: { message: 'not found' } }]);
+    using fake = await FakeConnect.start([{ status: 404, body: { error_code: 404, message: 'not found' } }]);
     const client = new ConnectClient({ url: fake.url });
     expect([await client.status('x'), await client.config('x'), await client.offsets('x'), await client.delete('x')]).toEqual([null, null, null, false]);
     await expect(client.pause('x')).rejects.toMatchObject({ code: 'CONNECT_REFUSED' });
+  });
+
+  it('takes a 404 that is not of Connect itself for a worker that does not serve yet', async () => {
+    using fake = await FakeConnect.start([{ status: 404, body: { url: '/connectors/x/config', status: '404', message: 'Not Found' } }]);
+    const client = new ConnectClient({ url: fake.url });
+    for (const asked of [client.status('x'), client.config('x'), client.offsets('x'), client.delete('x')]) await expect(asked).rejects.toMatchObject({ code: 'CONNECT', recovery: 'retry' });
   });
 
   it('gives offsets back as it got them', async () => {

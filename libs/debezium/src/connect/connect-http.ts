@@ -53,6 +53,8 @@ export class ConnectHttp {
       const why = timeout.aborted ? `no answer within ${String(timeoutMs)} ms` : reasonOf(error);
       throw this.error('CONNECT', 'retry', `Kafka Connect at ${this.place} cannot be reached (${why}); check stream.connect and that the worker runs`, error);
     }
+    // A worker that is just starting has a server without resources, which answers 404 to everything: nothing is absent because of that.
+    if (status === 404 && !saidByConnect(text)) throw this.error('CONNECT', 'retry', `Kafka Connect at ${this.place} does not serve yet, or is none (HTTP 404 without a word of Connect's); it is asked again`);
     if ((status >= 200 && status < 300) || status === 409 || ANSWERS.includes(status)) return { status, text };
     if (status === 401 || status === 403) throw this.error('CONNECT_REFUSED', 'refuse', `Kafka Connect at ${this.place} does not let us in (HTTP ${String(status)}); check user and password of stream.connect`);
     const passing = status === 408 || status === 429 || status >= 500;
@@ -82,6 +84,16 @@ export function messageOf(text: string): string {
     // No JSON: a proxy's page.
   }
   return text.slice(0, 200);
+}
+
+/** Errors of Connect's own carry `error_code`; those of its HTTP server, or of a proxy, do not. */
+function saidByConnect(text: string): boolean {
+  try {
+    const said: unknown = JSON.parse(text);
+    return typeof said === 'object' && said !== null && 'error_code' in said;
+  } catch {
+    return false;
+  }
 }
 
 /** fetch hides the reason in the cause. */
