@@ -86,6 +86,8 @@ export interface StreamMoment {
  * Order of calls: `prepare` → `consume` (one at a time) → `close`; everything else at any time.
  */
 export interface ChangeStream {
+  /** True where the counter's numbers never leave one out (`CounterEvent.gapless`): it is then raised also while nobody reads. */
+  readonly gapless?: boolean;
   /** Present where a connector captures. */
   readonly connector?: ConnectorControl;
   /** Reasons why tables cannot be captured without loss, as sentences with the remedy; asked before anything is created. Absent: every table that can be mapped can. Pure. */

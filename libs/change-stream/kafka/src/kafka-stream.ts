@@ -26,6 +26,7 @@ export async function createKafkaStream(options: KafkaStreamOptions): Promise<Ch
 const WAIT_MS = 1_000;
 
 class KafkaStream implements ChangeStream {
+  readonly gapless = true;
   readonly connector?: ConnectorControl;
   private readonly closing = new AbortController();
   /** Many wait at once, and for every look Connect starts a consumer that reads its topic of offsets from the beginning. */

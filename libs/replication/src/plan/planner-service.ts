@@ -5,6 +5,7 @@ import type { TableState } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { tell } from '../tell';
+import { CounterRaiser } from './counter-raiser';
 import { Leadership } from './leadership';
 import { OwnRuns } from './own-runs';
 import { Reconciler } from './reconciler';
@@ -54,6 +55,7 @@ class PlannerService implements Service {
   private readonly leadership: Leadership;
   private readonly reconciler: Reconciler;
   private readonly ownRuns: OwnRuns;
+  private readonly counters: CounterRaiser;
   private readonly staleUses: StaleUses;
   private ended: Promise<void> | null = null;
   private stopped: Promise<void> | null = null;
@@ -74,6 +76,7 @@ class PlannerService implements Service {
     this.leadership = new Leadership({ store, role: 'planner', holder: workerId, leaseMs, steal: options.alone, clock, logger, changed: (leads) => observer.leading(leads) });
     this.reconciler = new Reconciler(deps, { limit: options.enqueueLimit, againMs: options.enqueueAgainMs });
     this.ownRuns = new OwnRuns(deps);
+    this.counters = new CounterRaiser(deps);
     this.staleUses = new StaleUses(deps, options.abandonedMs ?? leaseMs);
   }
 
@@ -164,6 +167,7 @@ class PlannerService implements Service {
     const { store } = this.deps;
     const record = await store.readPipeline(pipeline.name);
     if (record === null) return;
+    this.counters.look(pipeline, record);
     const states = await this.promote(pipeline);
     await this.attempt({ pipeline: pipeline.name }, () => this.ownRuns.look(pipeline, record, states));
     for (const run of await store.readRuns({ pipeline: pipeline.name, states: ['pending', 'running'], limit: 10 })) {

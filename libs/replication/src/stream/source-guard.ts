@@ -62,7 +62,8 @@ export class SourceGuard implements Service {
   }
 
   private async count(): Promise<void> {
-    if (!this.stream.reading) return;
+    // A gapless one is the planner's to raise, whether or not anybody reads.
+    if (!this.stream.reading || (await this.pipeline.stream()).gapless === true) return;
     await raiseCounter(this.deps, this.pipeline);
   }
 
