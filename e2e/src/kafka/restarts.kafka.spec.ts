@@ -1,0 +1,58 @@
+import { startConnect, startKafkaServer, type ConnectServer, type KafkaServer } from '@elstream/servers';
+import { eventually } from '@elstream/testing';
+import { KafkaWorld } from './kafka-world.fixture';
+
+jest.setTimeout(600_000);
+
+/** Servers of our own: they are killed. */
+let broker: KafkaServer;
+let connect: ConnectServer;
+let world: KafkaWorld;
+
+beforeAll(async () => {
+  broker = await startKafkaServer();
+  connect = await startConnect({ brokers: broker.brokers });
+  world = await KafkaWorld.live(1, { kafka: { brokers: broker.brokers, connectUrl: connect.url } });
+});
+
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  await connect.kill();
+  await connect.stop();
+  await broker.kill();
+  await broker.stop();
+});
+
+/** Waits until so many more events of doc are applied. */
+async function goesOn(events: number): Promise<void> {
+  const { doc } = await world.eventsSince();
+  await eventually(async () => (await world.eventsSince()).doc >= doc + events, { describe: 'the stream going on', timeoutMs: 240_000 });
+}
+
+describe('a pipeline over Kafka', () => {
+  it('loses, doubles and declares nothing when Connect dies in the middle of a large transaction and is started again', async () => {
+    // Of some 20 MB: the connector has written parts of it when it dies, and not all.
+    const written = world.writer.large(8_000, 800);
+    await written;
+    await eventually(async () => (await world.endOffset('doc')) > 2_000n, { describe: 'the connector writing the transaction', intervalMs: 2 });
+    await connect.kill();
+    const seen = await world.endOffset('doc');
+    expect(seen).toBeLessThan(16_000n);
+    await connect.restart();
+    await world.writer.write(30);
+    await world.caughtUp();
+    await world.expectExact();
+  });
+
+  it('goes on by itself after the broker was killed and came back', async () => {
+    world.writer.start();
+    await goesOn(20);
+    await broker.kill();
+    await broker.restart();
+    await goesOn(100);
+    await world.writer.rest();
+    await world.caughtUp();
+    await world.expectExact();
+    for (const streamer of world.processes) await streamer.stop();
+  });
+});
