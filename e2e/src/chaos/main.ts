@@ -4,6 +4,7 @@ import { SeededRandom, startOwnServer, type OwnServer } from '@elstream/testing'
 import { runMain, say } from '../command-line';
 import { FAILPOINTS } from '../crash/child-settings';
 import { CrashWorld } from '../crash/crash-world';
+import { kafkaChaos } from './kafka';
 
 /** Deaths and disturbances between two comparisons. */
 const STEPS_PER_WORLD = 40;
@@ -46,14 +47,15 @@ class Tally {
  * seed; what happens beside them is up to the machine.
  */
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string', default: String(Date.now()) } } });
+  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string', default: String(Date.now()) }, kafka: { type: 'boolean', default: false } } });
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) {
     say(`--minutes ${values.minutes} is no number above 0`);
     return 2;
   }
   const endAt = Date.now() + minutes * 60_000;
-  say(`chaos for ${String(minutes)} minutes, seed ${values.seed}`);
+  say(`chaos for ${String(minutes)} minutes, seed ${values.seed}${values.kafka ? ', by way of Kafka' : ''}`);
+  if (values.kafka) return kafkaChaos({ minutes, seed: values.seed });
   const servers = { source: await startOwnServer(), warehouse: await startOwnServer() };
   const tally = new Tally();
   let failure: unknown = null;

@@ -3,7 +3,7 @@ import type { Run } from '@elstream/control';
 import { ConnectClient } from '@elstream/debezium';
 import { eventually, type LogLine } from '@elstream/testing';
 import type { TableState } from '@elstream/warehouse';
-import type { KafkaWorld } from './kafka-world.fixture';
+import type { KafkaWorld } from './kafka-world';
 import type { RecordedTable } from './recorded-writer';
 
 const WAIT = { timeoutMs: 120_000, intervalMs: 50 } as const;

@@ -1,5 +1,5 @@
 import { Behind } from './behind.fixture';
-import { KafkaWorld } from './kafka-world.fixture';
+import { KafkaWorld } from './kafka-world';
 
 jest.setTimeout(240_000);
 

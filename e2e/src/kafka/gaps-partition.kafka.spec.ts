@@ -2,7 +2,7 @@ import { TRUNCATED } from '@elstream/core';
 import { expectSameRows } from '@elstream/testing';
 import { GAP_PREFIX } from '@elstream/warehouse';
 import { Behind } from './behind.fixture';
-import { KafkaWorld } from './kafka-world.fixture';
+import { KafkaWorld } from './kafka-world';
 
 jest.setTimeout(240_000);
 

@@ -1,6 +1,6 @@
 import { startConnect, startKafkaServer, type ConnectServer, type KafkaServer } from '@elstream/servers';
 import { eventually } from '@elstream/testing';
-import { KafkaWorld } from './kafka-world.fixture';
+import { KafkaWorld } from './kafka-world';
 
 jest.setTimeout(600_000);
 

@@ -1,5 +1,5 @@
 import { eventually } from '@elstream/testing';
-import { KafkaWorld } from './kafka-world.fixture';
+import { KafkaWorld } from './kafka-world';
 
 jest.setTimeout(600_000);
 
