@@ -63,9 +63,8 @@ class Chaos {
   async run(endAt: number, seed: string): Promise<string> {
     const { broker, connect } = this.servers;
     await using world = await KafkaWorld.live(STREAMERS, { kafka: { brokers: broker.brokers, connectUrl: connect.url }, seed });
-    let rows = 0;
     let comparisons = 0;
-    do {
+    for (;;) {
       world.writer.start();
       for (let step = 0; step < STEPS_PER_ROUND && Date.now() < endAt; step += 1) {
         await this.disturb(world);
@@ -73,12 +72,12 @@ class Chaos {
       }
       await world.writer.rest();
       await world.caughtUp();
-      rows = await world.expectSameRows();
+      const rows = await world.expectSameRows();
       await world.expectExact();
       comparisons += 1;
       say(`  equal: ${String(rows)} rows, ${String(world.writer.transactions)} transactions so far`);
-    } while (Date.now() < endAt);
-    return `${String(rows)} rows equal after ${String(world.writer.transactions)} transactions, ${String(comparisons)} comparisons`;
+      if (Date.now() >= endAt) return `${String(rows)} rows equal after ${String(world.writer.transactions)} transactions, ${String(comparisons)} comparisons`;
+    }
   }
 
   private async disturb(world: KafkaWorld): Promise<void> {
