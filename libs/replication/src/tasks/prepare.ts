@@ -81,6 +81,9 @@ async function standCheckpoint(context: TaskContext, mappings: readonly TableMap
   if (gap !== null) {
     await stillOurs(context);
     logger.warn({ reason: gap }, 'log gap: all tables are preloaded again');
+    // Streams that still read what is in the topics would move the checkpoints away under the declaration, again and again.
+    await store.setGap(name, gap);
+    tell(deps, { type: 'pipeline-changed', pipeline: name });
     deps.observer.gapDeclared(name);
     const moves = [...start.offsets].map(([partition, next]): CheckpointMove => {
       const from = standing.find((checkpoint) => checkpoint.partition === partition);
