@@ -16,12 +16,7 @@ const POLL_MS = 20;
 export async function benchStream(bench: Bench): Promise<Measurement[]> {
   const { servers, options, say } = bench;
   const { changes, transactionRows } = options;
-  const deletable = Math.ceil(changes / 3) * transactionRows.length;
-  const rows = deletable + changes;
-  await withClient(servers.sourceUrl, async (client) => {
-    await createEvents(client, rows);
-    await createWriter(client, { rows, deletable });
-  });
+  await createSource(bench);
   return bench.withProduct(async (product) => {
     await product.run();
     const native = options.peers ? await NativePeer.start(servers) : null;
@@ -49,6 +44,17 @@ export async function benchStream(bench: Bench): Promise<Measurement[]> {
     await native?.drop(servers.sourceUrl);
     return measured;
   });
+}
+
+/** The table of the source with rows for all rounds, and what writes them. @returns the number of rows */
+export async function createSource({ servers, options: { changes, transactionRows } }: Bench): Promise<number> {
+  const deletable = Math.ceil(changes / 3) * transactionRows.length;
+  const rows = deletable + changes;
+  await withClient(servers.sourceUrl, async (client) => {
+    await createEvents(client, rows);
+    await createWriter(client, { rows, deletable });
+  });
+  return rows;
 }
 
 async function write(url: string, how: { readonly first: number; readonly changes: number; readonly perTransaction: number; readonly marker: bigint }): Promise<void> {
