@@ -34,6 +34,13 @@ const MAX_STEPS = 10;
 /** How long `stop` waits for a queue that does not answer. */
 const HANDING_MS = 1_000;
 const WARN_EVERY_MS = 10_000;
+/** A mark older than this is taken again: of a topic made anew meanwhile (a gap of another table) it would never be reached. */
+const MARK_MS = 60_000;
+
+interface NotedMark {
+  readonly mark: StreamMark;
+  readonly at: number;
+}
 
 /**
  * Moves runs on: reads the control tables, asks the pure planner, writes what it says, hands pending tasks to the queue.
@@ -66,7 +73,7 @@ class PlannerService implements Service {
   private handing: Promise<void> | null = null;
   private warnedAt = Number.NEGATIVE_INFINITY;
   /** By pipeline and H: until the stream has reached them. */
-  private readonly marks = new Map<string, ReadonlyMap<string, StreamMark>>();
+  private readonly marks = new Map<string, ReadonlyMap<string, NotedMark>>();
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -203,20 +210,22 @@ class PlannerService implements Service {
     return states;
   }
 
-  /** The tables' Hs that the stream has passed (R4). A mark is kept: taken again, it would lie higher each time. */
+  /** The tables' Hs that the stream has passed (R4). A mark is kept for a while: taken again, it would lie higher each time. */
   private async passed(pipeline: PipelineHandle, states: readonly TableState[]): Promise<ReadonlySet<string>> {
     const waiting = new Map(states.flatMap(({ phase, liveAt }) => (phase === 'catching-up' && liveAt !== null ? [[liveAt.hex, liveAt] as const] : [])));
+    const now = this.deps.clock();
     const before = this.marks.get(pipeline.name);
-    const marks = new Map<string, StreamMark>();
+    const marks = new Map<string, NotedMark>();
     const stream = await pipeline.stream();
     for (const [hex, liveAt] of waiting) {
-      const mark = before?.get(hex) ?? (await stream.mark(liveAt));
-      if (mark !== null) marks.set(hex, mark);
+      const noted = before?.get(hex);
+      const mark = noted !== undefined && now - noted.at < MARK_MS ? noted.mark : await stream.mark(liveAt);
+      if (mark !== null) marks.set(hex, mark === noted?.mark ? noted : { mark, at: now });
     }
     this.marks.set(pipeline.name, marks);
     if (marks.size === 0) return new Set();
     const checkpoints = await pipeline.warehouse.readCheckpoints(pipeline.name);
-    return new Set([...marks].filter(([, mark]) => mark.reachedBy(checkpoints)).map(([hex]) => hex));
+    return new Set([...marks].filter(([, { mark }]) => mark.reachedBy(checkpoints)).map(([hex]) => hex));
   }
 
   private async advance(pipeline: PipelineHandle, first: Run): Promise<void> {
