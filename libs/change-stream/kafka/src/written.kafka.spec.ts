@@ -43,7 +43,9 @@ describe('events of SQL Server, written by hand', () => {
     ]);
     expect(events('poison').map((event) => event.op === 'poison' && Buffer.from(event.bytes).toString())[0]).toBe('{"not');
     expect(events('counter').map((event) => event.op === 'counter' && [event.value, event.gapless])).toEqual([[1n, true], [2n, true]]);
-    expect(foldBatch(reader.events, mappingsOf(item), null).poison).toHaveLength(5);
+    // Of its own partition: the counter's events come before or after them.
+    const ofTable = reader.events.filter(({ op }) => op !== 'counter');
+    expect(foldBatch(ofTable, mappingsOf(item), null).poison).toHaveLength(5);
     await reader.stop();
   });
 

@@ -1,3 +1,4 @@
+import { directMark, directMoment } from '@elstream/change-stream';
 import type { NewTask, Run, Task, ValidationScope } from '@elstream/control';
 import { LogPosition, silentLogger, type TableMapping } from '@elstream/core';
 import { TABLE } from '../compare/sides.fixture';
@@ -31,8 +32,9 @@ export function taskContext(world: World): TaskContext {
   const pipeline = {
     name: 'p',
     settings: { compareRows: 100, maxRereads: 3, transactionWaitMs: 1_000, validationWaitMs: 1_000, validateRowsPerSecond: null, deadLetters: { policy: 'park', limit: 9 }, ...world.settings },
-    warehouse: { openUse: async () => undefined, closeUse: async () => undefined, ...world.warehouse },
+    warehouse: { openUse: async () => undefined, closeUse: async () => undefined, readTableStates: async () => [], ...world.warehouse },
     source: async () => source,
+    stream: async () => ({ mark: async (position: LogPosition) => directMark(position), moment: async (position: LogPosition) => directMoment(position) }),
     mappings: async () => new Map([[mapping.id, mapping]]),
   };
   const task = { id: 't', runId: 'r', pipeline: 'p', table: mapping.id, attempt: 1, epoch: 1, payload: {}, ...world.task };
