@@ -220,14 +220,15 @@ ${options.more ?? ''}`;
     return rows;
   }
 
-  /** Rows, each superseded version once, each event applied once, and no log gap. */
-  async expectExact(): Promise<void> {
+  /** Rows, each superseded version once, each event applied once, and no log gap. @returns the number of rows */
+  async expectExact(): Promise<number> {
     await this.expectNoGap();
-    await this.expectSameRows();
+    const rows = await this.expectSameRows();
     const kept = await this.warehouse.query<{ id: number; title: string; body: string | null; deleted: boolean }>('SELECT id::int, title, body, deleted FROM doc_archive');
     expectSame('history', kept.map(spelledVersion), this.writer.superseded);
     const applied = await this.eventsSince();
     if (applied.doc !== this.writer.events.doc || applied.line !== this.writer.events.line) throw new Error(`events applied ${JSON.stringify(applied)}, written ${JSON.stringify(this.writer.events)}`);
+    return rows;
   }
 
   /** Throws with the reasons that were given for log gaps, if there were any. */

@@ -1,8 +1,9 @@
-import { DIRECT_PARTITION, ElstreamError, silentLogger, StreamOffset, systemClock, type Checkpoint, type Clock, type EventBatch, type Logger, type LogPosition, type TableMapping } from '@elstream/core';
+import { DIRECT_PARTITION, ElstreamError, StreamOffset, systemClock, type Checkpoint, type Clock, type EventBatch, type Logger, type LogPosition, type TableMapping } from '@elstream/core';
 import { consumeDirect, directMark, directMoment, type CaptureStatus, type ChangeStream, type ConsumeOptions, type DirectSource, type ReadOptions, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
-import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, readSourceIdentity, type PostgresConnection } from '@elstream/database';
+import { connectPostgres, onPostgres, readSourceIdentity, type PostgresConnection } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { readBatches, type BatchLimits } from './batch-reader';
+import { catalogConnection } from './catalog-connection';
 import { partitionCatalog } from './partition-catalog';
 import { alignPublication, dropPublication, hasPublication, publishedTables } from './publication';
 import { RelationRouter } from './relation-router';
@@ -66,14 +67,7 @@ export class PostgresStream implements ChangeStream, DirectSource {
   }
 
   static async connect(options: PostgresStreamOptions): Promise<PostgresStream> {
-    const connection: PostgresConnection = {
-      url: options.url,
-      applicationName: options.applicationName,
-      maxConnections: 2,
-      timeouts: DEFAULT_TIMEOUTS,
-      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-      logger: options.logger ?? silentLogger,
-    };
+    const connection = catalogConnection(options, 2);
     return new PostgresStream(options, connection, await connectPostgres(connection));
   }
 

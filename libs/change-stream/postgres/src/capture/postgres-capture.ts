@@ -1,7 +1,8 @@
 import { type CaptureEndpoint, type CaptureSource, type CaptureSourceStatus } from '@elstream/change-stream';
-import { ElstreamError, silentLogger, tableId, type Logger, type LogPosition, type SourceIdentity, type TableMapping, type TableName } from '@elstream/core';
-import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, parseLsn, quoteName, readSourceIdentity, type PostgresConnection } from '@elstream/database';
+import { ElstreamError, tableId, type Logger, type LogPosition, type SourceIdentity, type TableMapping, type TableName } from '@elstream/core';
+import { connectPostgres, onPostgres, parseLsn, quoteName, readSourceIdentity, type PostgresConnection } from '@elstream/database';
 import { type DataSource } from 'typeorm';
+import { catalogConnection } from '../catalog-connection';
 import { alignPublication, dropPublication, publicationForeign, publicationStatements, readPublicationState, type PublicationState } from '../publication';
 import { createSlot, dropSlot, readSlot, type SlotState } from '../slot';
 import { connectorEndpoint, type SessionNames } from './connector-endpoint';
@@ -44,14 +45,7 @@ const SHAPE = { viaRoot: true };
  * Throws a classified `ElstreamError`.
  */
 export async function createPostgresCapture(options: PostgresCaptureOptions): Promise<CaptureSource> {
-  const connection: PostgresConnection = {
-    url: options.url,
-    applicationName: options.applicationName,
-    maxConnections: 3,
-    timeouts: DEFAULT_TIMEOUTS,
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-    logger: options.logger ?? silentLogger,
-  };
+  const connection = catalogConnection(options, 3);
   const dataSource = await connectPostgres(connection);
   try {
     const [session] = await onPostgres(dataSource, (sql) => sql.query<{ user: string; database: string }>('SELECT session_user::text AS user, current_database()::text AS database'));
