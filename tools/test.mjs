@@ -50,6 +50,8 @@ for (const project of all) {
   for (const key of Object.keys(total)) total[key] += counts[key];
   if (counts.crashed) console.log(`${project.dir}: ended without results (counted as failed)`);
   else if (counts.failed > 0) console.log(`${project.dir}: ${counts.failed} failed`);
+  // Once more, because the first time is thousands of lines above.
+  for (const { file, test, message } of counts.failures ?? []) console.log(`${project.dir}/${file}: FAILED ${test}\n${message.replace(/^/gm, '    ')}`);
   for (const { file, tests } of counts.skippedSuites) console.log(`${project.dir}/${file}: ${tests} skipped`);
   if (counts.forbiddenSkips.length > 0) forbidden = true;
 }

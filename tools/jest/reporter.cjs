@@ -6,6 +6,17 @@ const path = require('node:path');
 
 const maySkip = (file) => file.endsWith('.mssql.spec.ts');
 
+const MESSAGE_CHARS = 1_500;
+/** What a terminal's colours are written with. */
+const COLOURS = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
+/** Each failed test by file and name with the beginning of its message; a suite that could not be run too. */
+function failuresOf(suite, file) {
+  const beginning = (text) => (text ?? '').replace(COLOURS, '').slice(0, MESSAGE_CHARS);
+  const failed = suite.testResults.filter(({ status }) => status === 'failed').map((test) => ({ file, test: test.fullName, message: beginning(test.failureMessages.join('\n')) }));
+  return suite.testExecError ? [{ file, test: '(the suite itself)', message: beginning(suite.failureMessage) }, ...failed] : failed;
+}
+
 module.exports = class CountsReporter {
   constructor(globalConfig) {
     this.root = globalConfig.rootDir;
@@ -24,6 +35,7 @@ module.exports = class CountsReporter {
       // A suite that could not be run has no failed test, but did fail.
       failed: results.numFailedTests + results.numRuntimeErrorTestSuites + (results.wasInterrupted ? 1 : 0),
       skipped: results.numPendingTests + results.numTodoTests,
+      failures: results.testResults.flatMap((suite) => failuresOf(suite, path.relative(this.root, suite.testFilePath))),
       skippedSuites: skipped,
       forbiddenSkips: this.forbidden.map(({ file }) => file),
     };

@@ -110,6 +110,7 @@ class Chaos {
   }
 
   private count(part: Part): void {
+    say(`  ${new Date().toISOString().slice(11, 19)} ${part}`);
     this.parts.set(part, (this.parts.get(part) ?? 0) + 1);
   }
 }

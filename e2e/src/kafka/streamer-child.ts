@@ -12,6 +12,8 @@ async function main(): Promise<void> {
   const { yaml, marker } = JSON.parse(process.env[STREAMER_SETTINGS] ?? '') as StreamerSettings;
   // The parent is gone: nobody would ever end this process.
   process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  // What keeps a process that does not end.
+  process.on('SIGUSR2', () => process.stderr.write(`held by ${process.getActiveResourcesInfo().join(' ')}\n`));
   const stopping = new AbortController();
   process.once('SIGTERM', () => stopping.abort());
   const apply = awaitAmbush(marker);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { FailpointName } from '@elstream/core';
-import { eventually, type EventuallyOptions } from '@elstream/testing';
+import { eventually, within, type EventuallyOptions } from '@elstream/testing';
 import { endsWithUs } from '../services/ends-with-us';
 import { STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
 
@@ -57,12 +57,12 @@ export class StreamerProcess {
   }
 
   /** Waits until it has begun to read. */
-  async reads(within: EventuallyOptions = {}): Promise<this> {
+  async reads(limits: EventuallyOptions = {}): Promise<this> {
     const reading = (): boolean => {
       if (this.exited) throw new Error('it has ended');
       return this.log.includes('stream reads');
     };
-    await this.awaits('a streamer that reads', reading, within);
+    await this.awaits('a streamer that reads', reading, limits);
     return this;
   }
 
@@ -71,13 +71,15 @@ export class StreamerProcess {
     rmSync(this.marker, { force: true });
     const laid = once(this.child, 'message');
     this.child.send({ failpoint, signal } satisfies StreamerAmbush);
-    await Promise.race([laid, this.ended.then(() => Promise.reject(new Error(`the streamer ended before the ambush\n${this.log.slice(-4_000)}`)))]);
+    const ended = this.ended.then(() => Promise.reject(new Error(`the streamer ended before the ambush\n${this.log.slice(-4_000)}`)));
+    ended.catch(() => undefined);
+    await this.within('the ambush to be laid', Promise.race([laid, ended]));
   }
 
   /** Waits until the ambush has struck: it stands still there, or is dead. */
-  async struck(failpoint: FailpointName, within: EventuallyOptions = {}): Promise<void> {
+  async struck(failpoint: FailpointName, limits: EventuallyOptions = {}): Promise<void> {
     const struck = (): boolean => existsSync(this.marker) && readFileSync(this.marker, 'utf8') === failpoint;
-    await this.awaits(`a streamer struck at ${failpoint}`, () => struck() || (this.exited && unstruck()), within);
+    await this.awaits(`a streamer struck at ${failpoint}`, () => struck() || (this.exited && unstruck()), limits);
   }
 
   suspend(): void {
@@ -97,15 +99,20 @@ export class StreamerProcess {
   async stop(): Promise<void> {
     const began = performance.now();
     this.child.kill('SIGTERM');
-    const { code, signal } = await this.ended;
+    const asked = setTimeout(() => this.child.kill('SIGUSR2'), PATIENCE_MS / 2);
+    const { code, signal } = await this.within('its end after SIGTERM', this.ended).finally(() => clearTimeout(asked));
     const ms = performance.now() - began;
     if (code !== 0) throw new Error(`the streamer ended with code ${String(code)}, signal ${String(signal)} after SIGTERM\n${this.log.slice(-4_000)}`);
     if (ms > 10_000) throw new Error(`the streamer took ${ms.toFixed(0)} ms to end after SIGTERM\n${this.log.slice(-4_000)}`);
   }
 
-  private async awaits(describe: string, probe: () => boolean, within: EventuallyOptions): Promise<void> {
+  private async within<T>(what: string, awaited: Promise<T>): Promise<T> {
+    return within(PATIENCE_MS, awaited, () => new Error(`${what}: not within ${String(PATIENCE_MS)} ms\n${this.log.slice(-6_000)}`));
+  }
+
+  private async awaits(describe: string, probe: () => boolean, limits: EventuallyOptions): Promise<void> {
     try {
-      await eventually(probe, { timeoutMs: PATIENCE_MS, ...within, describe });
+      await eventually(probe, { timeoutMs: PATIENCE_MS, ...limits, describe });
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${this.log.slice(-6_000)}`, { cause: error });
     }

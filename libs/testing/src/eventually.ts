@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What a probe begun just before the limit may take. */
+const LAST_PROBE_MS = 10_000;
+
 export interface EventuallyOptions {
   /** Default 30,000 ms. */
   readonly timeoutMs?: number;
@@ -24,7 +27,7 @@ export async function eventually<T>(probe: () => T | Promise<T>, options: Eventu
   let last: unknown;
   for (const deadline = Date.now() + timeoutMs; ; ) {
     try {
-      const value = await Promise.race([Promise.resolve(probe()), failed.then(undefined, stop)]);
+      const value = await Promise.race([answer(probe, deadline), failed.then(undefined, stop)]);
       if (value !== false) return value;
       last = 'it returned false';
     } catch (error) {
@@ -36,6 +39,24 @@ export async function eventually<T>(probe: () => T | Promise<T>, options: Eventu
     }
     await Promise.race([sleep(intervalMs), failed]);
   }
+}
+
+/** The promise's outcome, or after `limitMs` the error that `late` makes. */
+export async function within<T>(limitMs: number, awaited: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const lateness = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), limitMs);
+  });
+  try {
+    return await Promise.race([awaited, lateness]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A probe that never answers would outlast every limit. */
+async function answer<T>(probe: () => T | Promise<T>, deadline: number): Promise<T> {
+  return within(Math.max(0, deadline - Date.now()) + LAST_PROBE_MS, Promise.resolve(probe()), () => new Error('the probe did not answer'));
 }
 
 /** Tells the failure of `unlessFails` from one of the probe. */

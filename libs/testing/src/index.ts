@@ -1,5 +1,5 @@
 export { type CapturingLogger, type LogLine, capturingLogger } from './capturing-logger';
-export { type EventuallyOptions, eventually } from './eventually';
+export { type EventuallyOptions, eventually, within } from './eventually';
 export { type OwnServer, startOwnServer } from './own-server';
 export { startOwnStandby } from './own-standby';
 export { OWN_TYPES, POSTGRES_TYPES, TYPE_ROWS, type PostgresType, createTypesTable, insertTypeRows, rotateTypeRows } from './postgres-types';

@@ -1,9 +1,9 @@
-import { createTestDatabase, eventually, type TestDatabase, type TestKafka, testKafka } from '@elstream/testing';
+import { createTestDatabase, type TestDatabase, type TestKafka, testKafka } from '@elstream/testing';
 import { explainFailure } from './explain-failure';
 import { Registered } from './registered.fixture';
 import { slotOffset } from './slot-offset';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let kafka: TestKafka;
 let db: TestDatabase;
@@ -122,8 +122,7 @@ describe('offsets that are deleted', () => {
 describe('a connector that is deleted and registered again', () => {
   it('goes on where it was, for Connect keeps its offsets', async () => {
     await using capture = await capturing();
-    await capture.client.delete(capture.name);
-    await eventually(async () => (await capture.client.status(capture.name)) === null);
+    await capture.deleted();
     await capture.insert(3);
     await capture.register();
     await capture.insert(4);

@@ -7,17 +7,17 @@ import { SQL_SERVER } from './connect.fixture';
 import { explainFailure } from './explain-failure';
 import { planConnector } from './plan-connector';
 import { type CaptureSource } from './plan-options';
-import { Registered } from './registered.fixture';
+import { PATIENCE_MS, Registered } from './registered.fixture';
 import { configDifferences } from './same-config';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let kafka: TestKafka;
 let db: TestDatabase;
 let client: ConnectClient;
 beforeAll(async () => {
   [kafka, db] = await Promise.all([testKafka(), createTestDatabase('connect')]);
-  client = new ConnectClient({ url: kafka.connectUrl });
+  client = new ConnectClient({ url: kafka.connectUrl, rebalanceMs: PATIENCE_MS });
 });
 afterAll(async () => {
   await db?.drop();
@@ -74,14 +74,14 @@ describe('a connector', () => {
     await capture.streams();
 
     await client.pause(name);
-    await eventually(async () => (await client.status(name))?.state === 'PAUSED');
+    await eventually(async () => (await client.status(name))?.state === 'PAUSED', { describe: 'the connector is paused', timeoutMs: PATIENCE_MS });
     await client.resume(name);
     await capture.streams();
     await capture.stopped();
     await client.deleteOffsets(name);
     expect(committedOffset(await client.offsets(name), 'postgresql')).toBeNull();
     expect(await client.delete(name)).toBe(true);
-    await eventually(async () => (await client.status(name)) === null);
+    await eventually(async () => (await client.status(name)) === null, { describe: 'the connector is deleted', timeoutMs: PATIENCE_MS });
     expect(await client.delete(name)).toBe(false);
   });
 
@@ -164,7 +164,7 @@ describe('the committed offset of a PostgreSQL connector', () => {
         seen.push(position);
         return !position.isBelow(inside);
       },
-      { intervalMs: 5 },
+      { describe: 'the transaction is delivered', intervalMs: 5, timeoutMs: PATIENCE_MS },
     );
     expect(seen.filter((position) => before.isBelow(position) && position.isBelow(inside))).toEqual([]);
     expect((await capture.ids(30_000)).slice(0, 2)).toEqual([1, 1000]);

@@ -16,6 +16,9 @@ export interface Event {
   readonly key: unknown;
 }
 
+/** Beside other suites on the same worker every change of a connector waits for theirs. */
+export const PATIENCE_MS = 120_000;
+
 const COUNTER = { schema: 'elstream', name: 'counter' };
 
 /** A connector of ours over a table, slot and publication of its own; nothing of it is left after `remove`. */
@@ -30,7 +33,7 @@ export class Registered {
     table?: CapturedTable,
   ) {
     this.table = table ?? { schema: 'public', name: this.name };
-    this.client = new ConnectClient({ url: kafka.connectUrl });
+    this.client = new ConnectClient({ url: kafka.connectUrl, rebalanceMs: PATIENCE_MS });
   }
 
   /** Table (unless given), publication and slot are there, the connector is not yet. */
@@ -61,7 +64,7 @@ export class Registered {
       compression: 'gzip',
       heartbeatMs: 200,
       ...change,
-      extra: { 'retriable.restart.connector.wait.ms': '500', 'slot.retry.delay.ms': '500', 'slot.max.retries': '2', 'errors.max.retries': '2', 'status.update.interval.ms': '500', ...change.extra },
+      extra: { 'retriable.restart.connector.wait.ms': '500', 'slot.retry.delay.ms': '500', 'slot.max.retries': '20', 'errors.max.retries': '2', 'status.update.interval.ms': '500', ...change.extra },
     });
   }
 
@@ -73,7 +76,7 @@ export class Registered {
   /** Its task runs and reads from the slot. */
   async streams(): Promise<void> {
     await this.state('RUNNING');
-    await eventually(async () => (await this.db.query<{ active: boolean }>('SELECT active FROM pg_replication_slots WHERE slot_name = $1', [this.name]))[0]?.active === true, { describe: 'the slot is read', timeoutMs: 60_000 });
+    await eventually(async () => (await this.db.query<{ active: boolean }>('SELECT active FROM pg_replication_slots WHERE slot_name = $1', [this.name]))[0]?.active === true, { describe: 'the slot is read', timeoutMs: PATIENCE_MS });
   }
 
   state(state: TaskStatus['state']): Promise<TaskStatus> {
@@ -83,13 +86,13 @@ export class Registered {
         if (task?.state !== state) throw new Error(`it is ${task?.state ?? 'absent'}: ${task?.trace ?? ''}`);
         return task;
       },
-      { describe: `the task is ${state}`, timeoutMs: 60_000, intervalMs: 200 },
+      { describe: `the task is ${state}`, timeoutMs: PATIENCE_MS, intervalMs: 200 },
     );
   }
 
   async stopped(): Promise<void> {
     await this.client.stop(this.name);
-    await eventually(async () => (await this.client.status(this.name))?.state === 'STOPPED' && (await this.idle()), { describe: 'the connector is stopped' });
+    await eventually(async () => (await this.client.status(this.name))?.state === 'STOPPED' && (await this.idle()), { describe: 'the connector is stopped', timeoutMs: PATIENCE_MS });
   }
 
   async resumed(): Promise<void> {
@@ -124,7 +127,7 @@ export class Registered {
         const committed = await this.committed();
         return committed !== null && hasPassed(committed, end);
       },
-      { describe: `position ${end.hex} is passed`, intervalMs: 200 },
+      { describe: `position ${end.hex} is passed`, intervalMs: 200, timeoutMs: PATIENCE_MS },
     );
   }
 
@@ -140,7 +143,7 @@ export class Registered {
         return Promise.resolve();
       };
       await consumer.run({ eachMessage });
-      await eventually(() => enough(events), { describe: `the events of ${topic}`, timeoutMs: 60_000 });
+      await eventually(() => enough(events), { describe: `the events of ${topic}`, timeoutMs: PATIENCE_MS });
       return events;
     } finally {
       await consumer.disconnect();
@@ -182,10 +185,16 @@ export class Registered {
       await eventually(async () => {
         await other.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active_pid IS NOT NULL', [this.name]);
         await other.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [this.name]);
-      });
+      }, { describe: 'the slot is dropped', timeoutMs: PATIENCE_MS });
     } finally {
       await other.end();
     }
+  }
+
+  /** The connector is deleted; its slot stays. */
+  async deleted(): Promise<void> {
+    await this.client.delete(this.name);
+    await eventually(async () => (await this.client.status(this.name)) === null, { describe: 'the connector is deleted', timeoutMs: PATIENCE_MS });
   }
 
   async remove(): Promise<void> {
