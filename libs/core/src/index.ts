@@ -14,5 +14,7 @@ export * from './position';
 export * from './row-codec';
 export * from './schema-change';
 export * from './table';
+export * from './target-kind';
 export * from './tracer';
 export * from './version';
+export * from './product';

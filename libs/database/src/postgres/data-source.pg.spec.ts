@@ -1,7 +1,8 @@
 import { silentLogger } from '@elstream/core';
 import { createTestDatabase } from '@elstream/testing';
 import type { Pool } from 'pg';
-import { CANONICAL_SETTINGS, connectPostgres, DEFAULT_TIMEOUTS, inTransaction, onPostgres, type PostgresConnection } from './data-source';
+import { inTransaction, onPostgres } from '../on-database';
+import { CANONICAL_SETTINGS, connectPostgres, DEFAULT_TIMEOUTS, type PostgresConnection } from './data-source';
 
 const connection = (url: string): PostgresConnection => ({ url, applicationName: 'test', maxConnections: 2, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger });
 

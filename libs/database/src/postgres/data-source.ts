@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import * as pg from 'pg';
-import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
-import { ElstreamError, type Logger } from '@elstream/core';
-import { classifyPostgresError, isDatabaseError } from './errors';
-import { EntityDataSource } from './entity-data-source';
-import { onConnection, sqlOn, type Sql, type TransactionTimeouts } from '../transaction';
+import type { EntitySchema } from 'typeorm';
+import type { Logger } from '@elstream/core';
+import { EntityDataSource } from '../entity-data-source';
+import type { TransactionTimeouts } from '../transaction';
+import { classifyPostgresError } from './errors';
 
 /**
  * Session settings under which PostgreSQL's text output is our canonical text (R1). They hold on every connection of
@@ -94,46 +94,5 @@ export async function connectPostgres(connection: PostgresConnection, entities: 
     return dataSource;
   } catch (error) {
     throw classifyPostgresError(error);
-  }
-}
-
-/**
- * One transaction on a runner, READ COMMITTED: every statement sees what is committed when it begins, so what is read
- * after a lock was taken is current. Commits when `fn` resolves; anything thrown rolls back and arrives as it is if it
- * is no database error, classified otherwise.
- */
-export async function inRunnerTransaction<T>(runner: QueryRunner, fn: (sql: Sql) => Promise<T>): Promise<T> {
-  try {
-    await runner.startTransaction('READ COMMITTED');
-    const result = await fn(sqlOn(runner));
-    await runner.commitTransaction();
-    return result;
-  } catch (error) {
-    if (runner.isTransactionActive) {
-      // The first error is the one that matters; a failed rollback means the connection is gone, and with it the transaction.
-      await runner.rollbackTransaction().catch(() => undefined);
-    }
-    throw isDatabaseError(error) ? classifyPostgresError(error) : error;
-  }
-}
-
-/** The same on a connection of its own. */
-export async function inTransaction<T>(dataSource: DataSource, fn: (sql: Sql) => Promise<T>): Promise<T> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    return await inRunnerTransaction(runner, fn);
-  } catch (error) {
-    throw classifyPostgresError(error);
-  } finally {
-    await runner.release();
-  }
-}
-
-/** Statements outside a transaction, errors classified. */
-export async function onPostgres<T>(dataSource: DataSource, fn: (sql: Sql) => Promise<T>): Promise<T> {
-  try {
-    return await onConnection(dataSource, fn);
-  } catch (error) {
-    throw error instanceof ElstreamError ? error : classifyPostgresError(error);
   }
 }

@@ -1,7 +1,8 @@
 import { Client, type ClientConfig } from 'pg';
 import { type DataSource } from 'typeorm';
 import { ElstreamError, type SourceIdentity } from '@elstream/core';
-import { clientOptions, onPostgres, type PostgresConnection } from './data-source';
+import { onPostgres } from '../on-database';
+import { clientOptions, type PostgresConnection } from './data-source';
 import { classifyPostgresError } from './errors';
 
 /**

@@ -1,5 +1,5 @@
 import { DataSource, EntitySchema, type DataSourceOptions } from 'typeorm';
-import { quoteName } from './sql';
+import { quoteName } from './postgres/sql';
 
 /** TypeORM splits table paths at dots; inside our entities a dot that belongs to a name is written as this character. */
 const DOT = '\uF8FE';
@@ -33,10 +33,11 @@ export class EntityDataSource extends DataSource {
   private readonly known: EntitySchema[];
   private adding: Promise<void> = Promise.resolve();
 
-  constructor(options: DataSourceOptions) {
+  /** @param quote one identifier, by the product's dialect; default PostgreSQL's */
+  constructor(options: DataSourceOptions, quote: (name: string) => string = quoteName) {
     super(options);
     this.known = Array.isArray(options.entities) ? options.entities.filter((e): e is EntitySchema => e instanceof EntitySchema) : [];
-    this.driver.escape = (name) => quoteName((name.endsWith(OURS) ? name.slice(0, -1) : name).replaceAll(DOT, '.'));
+    this.driver.escape = (name) => quote((name.endsWith(OURS) ? name.slice(0, -1) : name).replaceAll(DOT, '.'));
   }
 
   /** Adds entities; one of the same name replaces the earlier one. Types the driver does not know by name are allowed. */

@@ -1,0 +1,138 @@
+import * as mssql from 'mssql';
+import type { ConnectionPool, ISqlType, Request } from 'mssql';
+import { classifyMssqlError } from './errors';
+import type { MssqlParams } from './parameters';
+
+/** Statements on SQL Server, values bound by name (`@name`). Errors arrive classified (`classifyMssqlError`). */
+export interface TSql {
+  /** Rows of the first result set. */
+  rows<R extends object = Record<string, unknown>>(statement: string, params?: MssqlParams): Promise<R[]>;
+  /** All result sets, in order; those of statements that return none are not among them. */
+  sets(statement: string, params?: MssqlParams): Promise<Record<string, unknown>[][]>;
+  /** Rows affected, summed over the statements that tell (SET NOCOUNT OFF). */
+  execute(statement: string, params?: MssqlParams): Promise<number>;
+  /** Rows as arrays, one result set, streamed with back-pressure; leaving the loop or aborting cancels the statement. */
+  cells(statement: string, params?: MssqlParams, signal?: AbortSignal): AsyncIterable<unknown[]>;
+}
+
+export interface BulkColumn {
+  readonly name: string;
+  /** Exactly the column's: the server loads no sized column into a `max` one. */
+  readonly type: ISqlType;
+  readonly nullable: boolean;
+}
+
+export interface BulkTable {
+  /** Unquoted name of an existing table of this session, `#stage`. Column names are plain words. */
+  readonly name: string;
+  readonly columns: readonly BulkColumn[];
+}
+
+/** One connection, held exclusively: its temporary tables stay until `session` is over. */
+export interface TSqlSession extends TSql {
+  /** A batch as it is, without parameters: temporary tables made here outlive it, those made by `rows` and its like do not. */
+  batch(statement: string): Promise<Record<string, unknown>[][]>;
+  /** Loads by TDS's bulk copy. Returns the rows loaded. */
+  bulk(table: BulkTable, rows: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>): Promise<number>;
+}
+
+/** Rows handed to the driver at once: it keeps them all in memory. */
+const BULK_ROWS = 2_000;
+/** Rows the driver may be ahead of the reader. */
+const AHEAD_ROWS = 256;
+
+/** The gate over a pool, or over a pool of one connection. */
+export class PoolGate implements TSqlSession {
+  constructor(private readonly pool: ConnectionPool) {}
+
+  async rows<R extends object>(statement: string, params: MssqlParams = {}): Promise<R[]> {
+    const { recordset } = await this.ask(statement, params);
+    return (recordset as unknown as R[] | undefined) ?? [];
+  }
+
+  async sets(statement: string, params: MssqlParams = {}): Promise<Record<string, unknown>[][]> {
+    const { recordsets } = await this.ask(statement, params);
+    return recordsets as unknown as Record<string, unknown>[][];
+  }
+
+  async execute(statement: string, params: MssqlParams = {}): Promise<number> {
+    const { rowsAffected } = await this.ask(statement, params);
+    return rowsAffected.reduce((sum, n) => sum + n, 0);
+  }
+
+  async *cells(statement: string, params: MssqlParams = {}, signal?: AbortSignal): AsyncGenerator<unknown[]> {
+    signal?.throwIfAborted();
+    const request = this.request(params);
+    request.stream = true;
+    request.arrayRowMode = true;
+    const rows = request.toReadableStream({ highWaterMark: AHEAD_ROWS });
+    // The stream tells of it; without a listener the request's own event would end the process.
+    request.on('error', () => undefined);
+    const cancel = (): void => {
+      request.cancel();
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    let ended = false;
+    try {
+      void request.query(statement);
+      for await (const row of rows as AsyncIterable<unknown[]>) yield row;
+      ended = true;
+      signal?.throwIfAborted();
+    } catch (error) {
+      ended = true;
+      signal?.throwIfAborted();
+      throw classifyMssqlError(error);
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      if (!ended) request.cancel();
+    }
+  }
+
+  async batch(statement: string): Promise<Record<string, unknown>[][]> {
+    try {
+      const { recordsets } = await this.pool.request().batch(statement);
+      return recordsets as unknown as Record<string, unknown>[][];
+    } catch (error) {
+      throw classifyMssqlError(error);
+    }
+  }
+
+  async bulk(table: BulkTable, rows: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>): Promise<number> {
+    let loaded = 0;
+    let piece: (readonly unknown[])[] = [];
+    for await (const row of rows) {
+      piece.push(row);
+      if (piece.length < BULK_ROWS) continue;
+      loaded += await this.load(table, piece);
+      piece = [];
+    }
+    return piece.length === 0 ? loaded : loaded + (await this.load(table, piece));
+  }
+
+  private async load({ name, columns }: BulkTable, rows: readonly (readonly unknown[])[]): Promise<number> {
+    const table = new mssql.Table(name);
+    table.create = false;
+    for (const column of columns) table.columns.add(column.name, column.type, { nullable: column.nullable });
+    for (const row of rows) table.rows.push([...row] as never);
+    try {
+      await this.pool.request().bulk(table, { keepNulls: true, tableLock: true });
+      return rows.length;
+    } catch (error) {
+      throw classifyMssqlError(error);
+    }
+  }
+
+  private async ask(statement: string, params: MssqlParams): Promise<mssql.IResult<unknown>> {
+    try {
+      return await this.request(params).query(statement);
+    } catch (error) {
+      throw classifyMssqlError(error);
+    }
+  }
+
+  private request(params: MssqlParams): Request {
+    const request = this.pool.request();
+    for (const [name, { type, value }] of Object.entries(params)) request.input(name, type, value);
+    return request;
+  }
+}

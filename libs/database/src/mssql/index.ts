@@ -1,0 +1,6 @@
+export { parseMssqlUrl, type MssqlConnection, type MssqlEndpoint } from './connection';
+export { connectMssql, mssqlConfig, mssqlOf, type Mssql } from './data-source';
+export { classifyMssqlError, isMssqlError } from './errors';
+export type { BulkColumn, BulkTable, TSql, TSqlSession } from './gate';
+export { t, type MssqlParam, type MssqlParams } from './parameters';
+export { bracket, bracketTable, nString } from './sql';
