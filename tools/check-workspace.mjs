@@ -1,4 +1,4 @@
-// Checks what neither the compiler nor ESLint sees. `--fix` rewrites the tsconfig references.
+// Checks what neither the compiler nor ESLint sees. `--fix` rewrites the tsconfig references and the test:mssql targets.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -34,6 +34,20 @@ function checkTarget(project) {
   const onServer = specsOf(project).some((file) => /\.(pg|kafka|redis|mssql)\.spec\.ts$/.test(file));
   const { nx } = JSON.parse(readFileSync(path.join(root, project.dir, 'package.json'), 'utf8'));
   if (onServer && nx?.targets?.test?.cache !== false) problems.push(`${project.dir}/package.json: has tests on a server, so nx.targets.test.cache must be false`);
+}
+
+/** `nx run-many -t test:mssql` reaches every project that has tests on a SQL Server, and no other. */
+function checkMssqlTarget(project) {
+  const wanted = specsOf(project).some((spec) => spec.endsWith('.mssql.spec.ts'));
+  const file = path.join(root, project.dir, 'package.json');
+  const pkg = JSON.parse(readFileSync(file, 'utf8'));
+  const has = pkg.nx?.targets?.['test:mssql'] !== undefined;
+  if (wanted === has) return;
+  if (fix) {
+    const targets = { ...pkg.nx?.targets, 'test:mssql': {} };
+    if (!wanted) delete targets['test:mssql'];
+    writeFileSync(file, `${JSON.stringify({ ...pkg, nx: { ...pkg.nx, targets } }, null, 2)}\n`);
+  } else problems.push(`${project.dir}/package.json: ${wanted ? 'has *.mssql.spec.ts, so nx.targets must have "test:mssql": {}' : 'has no *.mssql.spec.ts, so nx.targets must not have "test:mssql"'}; run node tools/check-workspace.mjs --fix`);
 }
 
 function checkListed(all) {
@@ -79,6 +93,7 @@ problems.push(...boundaryViolations(all));
 for (const project of all) {
   checkReferences(project, byName);
   checkTarget(project);
+  checkMssqlTarget(project);
 }
 checkListed(all);
 for (const file of tracked()) if (!/\.(png|ico|woff2?)$/.test(file)) checkText(file);

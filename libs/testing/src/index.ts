@@ -9,3 +9,7 @@ export { type RedisServer, type RedisServerOptions, type TestRedis, createTestRe
 export { type TestKafka, testBrokers, testKafka } from './test-kafka';
 export { type TestDatabase, connectTo, createTestDatabase, testServerUrl } from './test-database';
 export { type Lease, acquireTestServer } from './test-server/lease';
+export { type MssqlClient, connectMssqlClient } from './mssql/connection';
+export { type TestMssql, createTestMssql, mssqlServerUrl, mssqlUrlOf } from './mssql/test-mssql';
+export { type ServerFeature, describeWith, itWith, probeServerFeatures, serverFeatures } from './mssql/server-features';
+export { type GoldenStatement, goldenStatements } from './mssql/golden-statements';
