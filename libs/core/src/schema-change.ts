@@ -88,6 +88,6 @@ function fractionGrows(then: string, now: string): boolean {
   const parts = /^(.*?)(?:\((\d+)\))?((?: with(?:out)? time zone)?)$/;
   const [a, b] = [parts.exec(then), parts.exec(now)];
   if (a === null || b === null || a[1] !== b[1] || a[3] !== b[3]) return false;
-  if (!/^(?:pg_catalog\.)?(?:time|timetz|timestamp|timestamptz|varbit)\b/.test(a[1] ?? '')) return false;
+  if (!/^(?:pg_catalog\.)?(?:time|timetz|timestamp|timestamptz|varbit|datetime2|datetimeoffset)\b/.test(a[1] ?? '')) return false;
   return b[2] === undefined || (a[2] !== undefined && Number(b[2]) >= Number(a[2]));
 }

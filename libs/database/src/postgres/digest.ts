@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { decodeRows, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type MappedColumn, type TableMapping } from '@elstream/core';
+import { bareType, decodeRows, isHeldAsItsKind, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type MappedColumn, type TableMapping } from '@elstream/core';
 import { copyOut } from './copy';
 import { quoteName } from './sql';
 
@@ -146,7 +146,7 @@ const FREE: CellForm = { form: 'printed', hidden: false };
 function cellForm(column: MappedColumn, side: DigestRows['side']): CellForm {
   const { mask, type } = column;
   if (mask?.kind === 'hash') throw new RangeError(`column ${column.source} is hashed outside the database; its table is compared row by row`);
-  const form = plainForm(column) ?? (type.kind === 'text' && !type.padded && isOf(column, TEXTS) ? 'text' : 'printed');
+  const form = plainForm(column) ?? (type.kind === 'text' && !type.padded && TEXTS.test(bareType(column.targetType)) ? 'text' : 'printed');
   return { form, hidden: mask?.kind === 'null' && side === 'source' };
 }
 
@@ -172,40 +172,17 @@ function cellParts({ form, hidden }: CellForm, ref: string, bytes: (text: string
 }
 
 const TEXTS = /^(text|varchar|character varying)(\s*\([^)]*\))?$/i;
-const NUMERICS = /^(numeric|decimal)(\s*\([^)]*\))?$/i;
-const TIMES = /^(time|timetz|timestamp|timestamptz)(\s*\(\d+\))?( with(out)? time zone)?$/i;
-
-const isOf = (column: MappedColumn, types: RegExp): boolean => types.test(column.targetType.trim().replace(/^pg_catalog\./i, ''));
 
 /** How a value is written whose text is never empty and never holds the separator; null: it is a free text. */
 function plainForm(column: MappedColumn): PlainForm | null {
-  const { type: held } = column;
-  const ifTarget = <F extends PlainForm>(types: RegExp, form: F): F | null => (isOf(column, types) ? form : null);
-  switch (held.kind) {
+  if (!isHeldAsItsKind(column)) return null;
+  switch (column.type.kind) {
     case 'float':
-      return held.bits === 32 ? ifTarget(/^(float4|real)$/i, 'float4') : ifTarget(/^(float8|double precision)$/i, 'float8');
+      return column.type.bits === 32 ? 'float4' : 'float8';
     case 'decimal':
-      return ifTarget(NUMERICS, 'decimal');
-    case 'binary':
-      return ifTarget(/^bytea$/i, 'raw');
-    case 'boolean':
-      return ifTarget(/^bool(ean)?$/i, 'raw');
-    case 'integer':
-      return ifTarget(/^(int2|int4|int8|smallint|integer|bigint)$/i, 'raw');
-    case 'uuid':
-      return ifTarget(/^uuid$/i, 'raw');
-    case 'date':
-      return ifTarget(/^date$/i, 'raw');
-    case 'time':
-    case 'timestamp':
-      return ifTarget(TIMES, 'raw');
-    case 'json':
+      return 'decimal';
+    default:
       // control characters stand escaped in a JSON text
-      return ifTarget(/^jsonb?$/i, 'raw');
-    case 'text':
-    case 'other':
-      return null;
+      return 'raw';
   }
-  held satisfies never;
-  return null;
 }

@@ -39,6 +39,13 @@ describe('two cells', () => {
     ['a microsecond', TIMESTAMP, 'timestamp with time zone', '2024-02-29 23:59:59.000001+00', '2024-02-29 23:59:59+00', false],
     ['bytes with and without prefix', BINARY, 'bytea', '\\x00ff', '00FF', true],
     ['bytes that differ', BINARY, 'bytea', '\\x00ff', '\\x00fe', false],
+    ['decimals of another scale in SQL Server', DECIMAL, 'decimal(12,4)', '1.0', '1.0000', true],
+    ['decimals that SQL Server keeps as texts', DECIMAL, 'nvarchar(max)', '1.0', '1.00', false],
+    ['two spellings of one float in SQL Server', FLOAT8, 'float(53)', '1e+20', '100000000000000000000', true],
+    ['zero and minus zero as floats in SQL Server', FLOAT4, 'real', '0', '-0', false],
+    ['bytes with and without prefix in SQL Server', BINARY, 'varbinary(max)', '\\x00ff', '00FF', true],
+    ['a trailing blank in SQL Server', TEXT, 'nvarchar(max)', 'a', 'a ', false],
+    ['one instant of two offsets, kept as text', { kind: 'other' }, 'text', '2018-07-13 01:23:45+00 +11:00', '2018-07-13 01:23:45+00 +00:00', false],
     ['no bytes and NULL', BINARY, 'bytea', '\\x', null, false],
   ])('%s', (...[, type, target, a, b, equal]) => {
     expect(equalCells(column(type, target), a, b)).toBe(equal);

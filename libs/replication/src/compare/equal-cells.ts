@@ -1,11 +1,7 @@
-import type { Cell, MappedColumn } from '@elstream/core';
+import { isHeldAsItsKind, type Cell, type MappedColumn } from '@elstream/core';
 
 /** In which form two values of a column are compared; decided by the mapping alone, as the digest decides it (docs/canonical-text.md). */
 type Form = 'float' | 'decimal' | 'binary' | 'printed';
-
-const FLOAT = { 32: /^(?:float4|real)$/i, 64: /^(?:float8|double precision)$/i } as const;
-const DECIMAL = /^(?:numeric|decimal)(?:\s*\([^)]*\))?$/i;
-const BINARY = /^bytea$/i;
 
 /**
  * True if both cells are the same value in the sense of the canonical text, so that rows that travelled are judged as the
@@ -27,14 +23,11 @@ export function equalCells(column: MappedColumn, a: Cell | undefined, b: Cell | 
   }
 }
 
-function formOf({ type, targetType, mask }: MappedColumn): Form {
+function formOf(column: MappedColumn): Form {
   // A hash is a text on both sides.
-  if (mask !== null) return 'printed';
-  const target = targetType.trim().replace(/^pg_catalog\./i, '');
-  if (type.kind === 'float') return FLOAT[type.bits].test(target) ? 'float' : 'printed';
-  if (type.kind === 'decimal') return DECIMAL.test(target) ? 'decimal' : 'printed';
-  if (type.kind === 'binary') return BINARY.test(target) ? 'binary' : 'printed';
-  return 'printed';
+  if (column.mask !== null || !isHeldAsItsKind(column)) return 'printed';
+  const { kind } = column.type;
+  return kind === 'float' || kind === 'decimal' || kind === 'binary' ? kind : 'printed';
 }
 
 /** A JS number holds every float8, and every float4 exactly; two texts of one value are two spellings. */
