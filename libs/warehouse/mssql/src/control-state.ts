@@ -1,0 +1,148 @@
+import { LogPosition, ruleHolds, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
+import { t, type TSql } from '@elstream/database';
+import type { TableState } from '@elstream/warehouse';
+
+/**
+ * A table's state inside a server-side transaction, in variables with the table's number at their end: `@epoch0 int`
+ * (NULL: no state), `@phase0`, `@run0`, `@uses0 bit`, `@truncated0` (position of a truncate in this epoch, else NULL),
+ * `@until0` (`reread_until`), `@mixed0 bit`, `@active0 bit` (takes events), `@token0` (see `TableStanding`).
+ */
+export function stateVariables(n: number | string): string {
+  const i = String(n);
+  return `DECLARE @epoch${i} int, @phase${i} nvarchar(64), @run${i} uniqueidentifier, @uses${i} bit, @truncated${i} varbinary(16), @until${i} varbinary(16), @mixed${i} bit, @active${i} bit = 0, @token${i} nvarchar(max);`;
+}
+
+/** Reads the state, after the locks: never from a cache (R5). `table`: T-SQL of the table's id; `@pipeline` is bound. */
+export function readState(n: number | string, table: string): string {
+  const i = String(n);
+  return `SELECT @epoch${i} = s.epoch, @phase${i} = s.phase, @run${i} = s.run_id, @uses${i} = ${OPEN_USES()},
+       @truncated${i} = CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END,
+       @until${i} = CONVERT(varbinary(16), s.reread_until, 2), @mixed${i} = CASE WHEN s.mixed_epoch = s.epoch THEN 1 ELSE 0 END,
+       @active${i} = CASE WHEN s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') THEN 1 ELSE 0 END, @token${i} = ${TOKEN}
+  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = ${table};`;
+}
+
+/** A use (R5) is an open validation or repair, or a dead letter that is parked. Of `elstream.table_state AS s`. */
+const OPEN_USES = (): string => `CASE WHEN ${ruleHolds('R9-markers') ? 'EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)' : '1 = 0'}
+         OR EXISTS (SELECT 1 FROM elstream.dead_letter AS d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked') THEN 1 ELSE 0 END`;
+
+/** All that decisions about events are made from; two equal ones lead to equal decisions. */
+const TOKEN = `CONCAT(s.epoch, N' ', s.phase, N' ', s.truncate_epoch, N' ', s.truncate_position, N' ', s.reread_until, N' ', s.mixed_epoch)`;
+
+/** A table's state as read. */
+export interface LockedState {
+  readonly table: string;
+  readonly epoch: number;
+  readonly phase: TableState['phase'];
+  readonly runId: string | null;
+  readonly openUses: number;
+  readonly truncated: TruncateMemory;
+  readonly rereadUntil: LogPosition | null;
+  /** `DerivedHistory.mixed` was told of a batch of this epoch. */
+  readonly mixed: boolean;
+}
+
+/** A state read *before* a transaction: what was concluded from it holds in one that finds the same token (`@token0`). */
+export interface TableStanding extends LockedState {
+  readonly token: string;
+}
+
+interface StateRow {
+  table_id: string;
+  epoch: number;
+  phase: TableState['phase'];
+  run_id: string | null;
+  truncate_epoch: number | null;
+  truncate_position: string | null;
+  live_at: string | null;
+  reread_until: string | null;
+  mixed_epoch: number | null;
+  rows_preloaded: string;
+  events_applied: string;
+  open_uses: number;
+  stale: string | null;
+  error: string | null;
+  token: string;
+}
+
+async function readStateRows(sql: TSql, pipeline: string, tables: readonly string[] | null): Promise<StateRow[]> {
+  return sql.rows<StateRow>(statesSql(), { pipeline: t.nvarchar(pipeline, 100), tables: t.nvarchar(tables === null ? null : JSON.stringify(tables)) });
+}
+
+/** `@tables`: ids as JSON, NULL for all. */
+export const statesSql = (): string => `SELECT s.table_id, s.epoch, s.phase, LOWER(CONVERT(nvarchar(36), s.run_id)) AS run_id, s.truncate_epoch, s.truncate_position, s.live_at, s.reread_until, s.mixed_epoch,
+       CONVERT(nvarchar(20), s.rows_preloaded) AS rows_preloaded, CONVERT(nvarchar(20), s.events_applied) AS events_applied, s.stale, s.error, ${OPEN_USES()} AS open_uses, ${TOKEN} AS token
+  FROM elstream.table_state AS s
+ WHERE s.pipeline = @pipeline AND (@tables IS NULL OR s.table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j))
+ ORDER BY s.table_id`;
+
+export async function readStandings(sql: TSql, pipeline: string, tables: readonly string[]): Promise<Map<string, TableStanding>> {
+  const rows = await readStateRows(sql, pipeline, tables);
+  return new Map(
+    rows.map((row) => [
+      row.table_id,
+      {
+        table: row.table_id,
+        epoch: row.epoch,
+        phase: row.phase,
+        runId: row.run_id,
+        openUses: row.open_uses,
+        truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
+        rereadUntil: row.reread_until === null ? null : LogPosition.parse(row.reread_until),
+        mixed: row.mixed_epoch === row.epoch,
+        token: row.token,
+      },
+    ]),
+  );
+}
+
+export async function readTableStates(sql: TSql, pipeline: string): Promise<TableState[]> {
+  return (await readStateRows(sql, pipeline, null)).map((row) => ({
+    table: row.table_id,
+    epoch: row.epoch,
+    phase: row.phase,
+    runId: row.run_id,
+    liveAt: row.live_at === null ? null : LogPosition.parse(row.live_at),
+    rowsPreloaded: Number(row.rows_preloaded),
+    eventsApplied: Number(row.events_applied),
+    error: row.error,
+    stale: row.stale,
+  }));
+}
+
+export async function readCheckpoint(sql: TSql, pipeline: string, partition: string): Promise<Checkpoint | null> {
+  return (await readCheckpointRows(sql, pipeline, partition))[0] ?? null;
+}
+
+/** In one statement, which holds what it has read until its end: all of one moment. */
+export async function readCheckpoints(sql: TSql, pipeline: string): Promise<Checkpoint[]> {
+  return readCheckpointRows(sql, pipeline, null);
+}
+
+/** `@partition`: NULL for all. LEN does not count blanks at the end, which no partition's name has. */
+export const checkpointsSql = `SELECT c.[partition], c.generation, c.next_offset, c.highest, CONVERT(nvarchar(20), c.counter) AS counter
+  FROM elstream.checkpoint AS c WITH (HOLDLOCK) WHERE c.pipeline = @pipeline AND (@partition IS NULL OR c.[partition] = @partition) ORDER BY LEN(c.[partition]), c.[partition]`;
+
+async function readCheckpointRows(sql: TSql, pipeline: string, partition: string | null): Promise<Checkpoint[]> {
+  const rows = await sql.rows<CheckpointLine>(checkpointsSql, { pipeline: t.nvarchar(pipeline, 100), partition: t.nvarchar(partition, 262) });
+  return rows.map((row) => checkpointOf(pipeline, row));
+}
+
+export interface CheckpointLine {
+  readonly partition: string;
+  readonly generation: number;
+  readonly next_offset: string;
+  readonly highest: string | null;
+  readonly counter: string | null;
+}
+
+export function checkpointOf(pipeline: string, row: CheckpointLine): Checkpoint {
+  return {
+    pipeline,
+    partition: row.partition,
+    generation: row.generation,
+    next: StreamOffset.parse(row.next_offset),
+    highest: row.highest === null ? null : LogPosition.parse(row.highest),
+    counter: row.counter === null ? null : BigInt(row.counter),
+  };
+}

@@ -1,0 +1,2 @@
+export { createMssqlWarehouse, type MssqlWarehouseOptions } from './mssql-warehouse';
+export { EPOCH_COLUMN, POSITION_COLUMN } from './target';
