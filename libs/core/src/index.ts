@@ -5,6 +5,7 @@ export * from './dead-letter';
 export * from './digest';
 export * from './errors';
 export * from './failpoint';
+export * from './float-text';
 export * from './fold';
 export * from './history';
 export * from './lifecycle';

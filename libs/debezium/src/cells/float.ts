@@ -1,47 +1,14 @@
+import { floatText as textOfFloat } from '@elstream/core';
 import { FieldError } from '../field-error';
 
 /** The JSON converter puts what JSON has no number for in quotes. */
 const SPECIAL = new Set(['NaN', 'Infinity', '-Infinity']);
-/** Digits that always survive (C's FLT_DIG, DBL_DIG): PostgreSQL prints an exponent from there on. */
-const SAFE_DIGITS = { 32: 6, 64: 15 } as const;
 
-/**
- * A float's JSON text → the shortest text that reads back to the same bits, in PostgreSQL's spelling (`1e+15`, `1e-05`,
- * `-0`), so that a key looks the same whichever way it came. A JS number *is* an IEEE double: it holds every value.
- */
+/** A float's JSON text → its canonical text, so that a key looks the same whichever way it came. */
 export function floatText(text: string, bits: 32 | 64): string {
   if (SPECIAL.has(text)) return text;
   const value = bits === 32 ? Math.fround(Number(text)) : Number(text);
   if (!Number.isFinite(value)) throw new FieldError('DEBEZIUM_VALUE', `is no number of ${String(bits)} bits`);
-  if (value === 0) {
-    if (/[1-9]/.test(text.replace(/[eE].*$/, ''))) throw new FieldError('DEBEZIUM_VALUE', `is too small for ${String(bits)} bits`);
-    return text.startsWith('-') ? '-0' : '0';
-  }
-  const size = Math.abs(value);
-  if (bits === 64 && size >= 1e-4 && size < 1e15) return String(value);
-  return spell(bits === 32 ? shortest32(value) : value.toExponential(), SAFE_DIGITS[bits]);
-}
-
-/** The fewest digits that read back to the same 32 bits. */
-function shortest32(value: number): string {
-  for (let digits = 0; digits < 8; digits++) {
-    const text = value.toExponential(digits);
-    if (Math.fround(Number(text)) === value) return text;
-  }
-  return value.toExponential(8);
-}
-
-/** `-1.25e+7` → plain digits, or an exponent of at least two. */
-function spell(exponential: string, safeDigits: number): string {
-  const [mantissa = '', power = '0'] = exponential.split('e');
-  const exponent = Number(power);
-  if (exponent < -4 || exponent >= safeDigits) {
-    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
-  }
-  const minus = mantissa.startsWith('-') ? '-' : '';
-  const digits = mantissa.replace(/[-.]/g, '');
-  if (exponent < 0) return `${minus}0.${'0'.repeat(-exponent - 1)}${digits}`;
-  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0');
-  const fraction = digits.slice(exponent + 1);
-  return fraction === '' ? minus + whole : `${minus}${whole}.${fraction}`;
+  if (value === 0 && /[1-9]/.test(text.replace(/[eE].*$/, ''))) throw new FieldError('DEBEZIUM_VALUE', `is too small for ${String(bits)} bits`);
+  return textOfFloat(value, bits);
 }
