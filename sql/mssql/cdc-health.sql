@@ -1,0 +1,39 @@
+-- Health of CDC in the current database: jobs, latency, what is captured, and how much time is left before changes that
+-- nobody has read are cleaned up. Reads only. Needs VIEW SERVER STATE (SQL Server 2022: VIEW SERVER PERFORMANCE STATE) for
+-- the latency, membership in db_owner for the jobs.
+--   sqlcmd -S host -d database -U sa -C -i cdc-health.sql -W
+
+SET NOCOUNT ON;
+GO
+PRINT N'-- The database: a log that waits for REPLICATION grows until the capture job has read it.';
+SELECT name AS [database], is_cdc_enabled, snapshot_isolation_state_desc, recovery_model_desc, log_reuse_wait_desc
+  FROM sys.databases WHERE database_id = DB_ID();
+GO
+PRINT N'-- The jobs: retention is in minutes.';
+EXEC sys.sp_cdc_help_jobs;
+GO
+PRINT N'-- The agent: without it nothing is captured.';
+SELECT servicename, status_desc, startup_type_desc, last_startup_time FROM sys.dm_server_services WHERE servicename LIKE N'SQL Server Agent%';
+GO
+PRINT N'-- The last scans of the log: latency is in seconds, between commit at the source and capture.';
+SELECT TOP (5) session_id, start_time, end_time, duration, scan_phase, error_count, tran_count, command_count, latency, last_commit_cdc_time
+  FROM sys.dm_cdc_log_scan_sessions WHERE session_id > 0 ORDER BY start_time DESC;
+GO
+PRINT N'-- Errors of capture.';
+SELECT TOP (20) entry_time, error_number, error_severity, phase_number, error_message FROM sys.dm_cdc_errors ORDER BY entry_time DESC;
+GO
+PRINT N'-- What is captured, and since when changes are still there. Hours left: until what is newest now is cleaned up.';
+SELECT OBJECT_SCHEMA_NAME(t.source_object_id) AS [schema], OBJECT_NAME(t.source_object_id) AS [table], t.capture_instance, t.create_date, t.role_name,
+       CONVERT(varchar(22), sys.fn_cdc_get_min_lsn(t.capture_instance), 1) AS min_lsn,
+       sys.fn_cdc_map_lsn_to_time(sys.fn_cdc_get_min_lsn(t.capture_instance)) AS oldest_change,
+       CONVERT(varchar(22), sys.fn_cdc_get_max_lsn(), 1) AS max_lsn,
+       sys.fn_cdc_map_lsn_to_time(sys.fn_cdc_get_max_lsn()) AS newest_change,
+       t.has_drop_pending
+  FROM cdc.change_tables AS t
+ ORDER BY 1, 2;
+GO
+PRINT N'-- Room that changes take.';
+SELECT t.capture_instance, SUM(p.row_count) AS [changes], SUM(p.reserved_page_count) * 8 AS [kilobytes]
+  FROM cdc.change_tables AS t JOIN sys.dm_db_partition_stats AS p ON p.object_id = t.object_id AND p.index_id IN (0, 1)
+ GROUP BY t.capture_instance ORDER BY [kilobytes] DESC;
+GO
