@@ -1,6 +1,9 @@
 export * from './control-tables';
 export * from './entity-data-source';
 export * from './mssql';
+export { selectCell, type MssqlColumn, type SelectedCell } from './mssql/select-cell';
+export { cellValue, keyValue, stagedColumn, type StagedColumn } from './mssql/stage-cell';
+export { knownMssqlType, mssqlType, type MssqlType } from './mssql/type-name';
 export * from './on-database';
 export * from './transaction';
 export * from './postgres/cancel';
