@@ -2,5 +2,6 @@ export { parseMssqlUrl, type MssqlConnection, type MssqlEndpoint } from './conne
 export { connectMssql, mssqlConfig, mssqlOf, type Mssql } from './data-source';
 export { classifyMssqlError, isMssqlError } from './errors';
 export type { BulkColumn, BulkTable, TSql, TSqlSession } from './gate';
+export { CDC_LSN_BYTES, cdcLsnOfBytes, formatCdcLsn, parseCdcLsn, parseNumericLsn } from './lsn';
 export { t, type MssqlParam, type MssqlParams } from './parameters';
 export { bracket, bracketTable, nString } from './sql';
