@@ -1,11 +1,11 @@
 import { type DataSource } from 'typeorm';
 import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
 import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, type DigestRows, onPostgres, parseLsn, type PostgresConnection, readChecksums, readDigests, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
-import { type ChunkRead, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
+import { type ChunkRead, type HistoryRows, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
 import { checkHistory } from './catalog/check-history';
 import { describeTables } from './catalog/describe';
 import { readServerFacts, serverProblems } from './check';
-import { planHistory, readHistory, type HistoryRows } from './read/history';
+import { planHistory, readHistory } from './read/history';
 import { planChunks } from './read/plan-chunks';
 import { copyKeys, copyRange, rangeCondition } from './read/read-sql';
 import { lookUpTarget, type ReadTarget } from './read/read-target';

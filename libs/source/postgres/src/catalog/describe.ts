@@ -1,11 +1,10 @@
 import { tableId, type ColumnSchema } from '@elstream/core';
 import { quoteName, quoteTable, type Sql } from '@elstream/database';
-import { type SourceTable, type TableSelection } from '@elstream/source';
+import { selectTables, type Selected, type SourceTable, type TableSelection } from '@elstream/source';
 import { describeType } from './column-type';
 import { listColumns, type CatalogColumn } from './columns';
 import { chooseKey } from './key';
 import { listLeaves, listRelations, listUniqueIndexes, type Relation, type UniqueIndex } from './relations';
-import { selectTables, type Selected } from './selection';
 
 interface Catalog {
   readonly serverVersion: number;

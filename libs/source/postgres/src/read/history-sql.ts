@@ -1,21 +1,8 @@
-import { historyTable, type HistoryMapping, type TableMapping } from '@elstream/core';
+import { historyTable, type TableMapping } from '@elstream/core';
 import { quoteName } from '@elstream/database';
+import { copiedHistory, type HistoryRows } from '@elstream/source';
 import { columnOf, operator, orderColumns, rangeCondition, selectList, wantedKeys } from './read-sql';
 import { type ReadTarget } from './read-target';
-import { type HistoryRows } from './history';
-
-export interface CopiedHistory extends HistoryMapping {
-  readonly period: { readonly from: number; readonly to: number };
-}
-
-/** @throws RangeError for a mapping without copied history, or without the period columns it is read by */
-export function copiedHistory(mapping: TableMapping): CopiedHistory {
-  const { history } = mapping;
-  if (history?.kind !== 'copied' || history.source === null) throw new RangeError(`table ${mapping.id} has no history table to copy`);
-  const { period } = history;
-  if (period === null || mapping.columns[period.from] === undefined || mapping.columns[period.to] === undefined) throw new RangeError(`the history of ${mapping.id} has no period columns`);
-  return { ...history, period };
-}
 
 /**
  * Versions and, as their last cell, whether a delete ended them: nothing of the same key begins where they end, neither

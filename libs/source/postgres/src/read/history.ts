@@ -1,11 +1,10 @@
 import { type DataSource } from 'typeorm';
 import { decodeRows, historyTable, type KeyRange, type TableMapping } from '@elstream/core';
 import { copyOut, onPostgres, type CopyOut } from '@elstream/database';
-import { copiedHistory, copyHistory, everyBound } from './history-sql';
-import { planChunks, requireChunkRows } from './plan-chunks';
+import { copiedHistory, requireChunkRows, type HistoryRows } from '@elstream/source';
+import { copyHistory, everyBound } from './history-sql';
+import { planChunks } from './plan-chunks';
 import { lookUpTarget } from './read-target';
-
-export type HistoryRows = { readonly keys: readonly (readonly string[])[] } | { readonly range: KeyRange };
 
 const NOTHING: CopyOut = {
   rows: {

@@ -1,7 +1,8 @@
 import { type PoolClient } from 'pg';
 import { type DataSource } from 'typeorm';
-import { ElstreamError, type KeyRange, type TableMapping } from '@elstream/core';
+import { type KeyRange, type TableMapping } from '@elstream/core';
 import { cancelOnAbort, inTransaction, type Sql } from '@elstream/database';
+import { requireChunkRows } from '@elstream/source';
 import { nextBound } from './read-sql';
 import { lookUpTarget } from './read-target';
 
@@ -23,12 +24,6 @@ export async function* planChunks(dataSource: DataSource, mapping: TableMapping,
     yield { from, to };
     from = to;
   } while (from !== null);
-}
-
-/** @throws ElstreamError CHUNK_ROWS (refuse) */
-export function requireChunkRows(mapping: TableMapping): void {
-  if (Number.isSafeInteger(mapping.chunkRows) && mapping.chunkRows >= 1) return;
-  throw new ElstreamError('CHUNK_ROWS', 'refuse', `chunkRows of ${mapping.id} is ${mapping.chunkRows}; it must be a whole number of at least 1`, { place: { table: mapping.id } });
 }
 
 async function findBound(sql: Sql, mapping: TableMapping, after: readonly string[] | null, { dataSource, signal }: { readonly dataSource: DataSource; readonly signal: AbortSignal }): Promise<string[] | null> {
