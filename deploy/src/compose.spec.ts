@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DEFAULT_PORTS } from '@elstream/config';
 import { renderOverlay, workloadsOf } from '@elstream/servers';
+import { parse } from 'yaml';
 import { composeConfig, composeVariables, publishedPorts, type ComposeService } from './compose';
 import { baseImages } from './dockerfile';
 import { BUNDLED, bundleOf, environmentProblems } from './environment';
@@ -13,11 +14,13 @@ const text = read('docker-compose.yml');
 const REQUIRED = { SOURCE_PASSWORD: 'one', WAREHOUSE_PASSWORD: 'two', REDIS_PASSWORD: 'three', API_TOKEN: 'four' };
 
 const KAFKA_FILES = ['docker-compose.yml', 'docker-compose.kafka.yml'];
+const MSSQL_FILES = [...KAFKA_FILES, 'docker-compose.mssql.yml'];
 
 let services: Readonly<Record<string, ComposeService>>;
 let withKafka: Readonly<Record<string, ComposeService>>;
+let withMssql: Readonly<Record<string, ComposeService>>;
 beforeAll(async () => {
-  [services, withKafka] = [await accepted(undefined), await accepted(KAFKA_FILES)];
+  [services, withKafka, withMssql] = [await accepted(undefined), await accepted(KAFKA_FILES), await accepted(MSSQL_FILES)];
 }, 300_000);
 
 async function accepted(files: readonly string[] | undefined): Promise<Readonly<Record<string, ComposeService>>> {
@@ -37,13 +40,13 @@ it.each(Object.keys(REQUIRED))('is refused without %s, with a word on what to do
 
 it('has no other variables than .env.example, and the same defaults; required ones are empty there', () => {
   const example = new Map(read('.env.example').split('\n').filter((line) => /^\w+=/.test(line)).map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
-  const variables = composeVariables(text + read('docker-compose.kafka.yml'));
+  const variables = composeVariables(text + read('docker-compose.kafka.yml') + read('docker-compose.mssql.yml'));
   expect(Object.fromEntries(example)).toEqual(Object.fromEntries([...variables].map(([name, standard]) => [name, standard ?? ''])));
   expect([...variables].filter(([, standard]) => standard === null).map(([name]) => name).sort()).toEqual(Object.keys(REQUIRED).sort());
 });
 
 it('holds no password', () => {
-  const secrets = text.split('\n').filter((line) => /^\s*(\w*(PASSWORD|TOKEN|_URL)):/.test(line));
+  const secrets = [text, read('docker-compose.mssql.yml')].join('\n').split('\n').filter((line) => /^\s*(\w*(PASSWORD|TOKEN|_URL)):/.test(line));
   expect(secrets.length).toBeGreaterThan(5);
   expect(secrets.filter((line) => !/\$\{\w*(PASSWORD|TOKEN):\?/.test(line))).toEqual([]);
 });
@@ -150,6 +153,52 @@ describe('with Kafka', () => {
   it('starts the same images as the manifests', async () => {
     const rendered = workloadsOf(await renderOverlay('dev-kafka')).flatMap(({ pod }) => pod.containers.map(({ image }) => image));
     expect(new Set(Object.values(withKafka).map(({ image }) => image))).toEqual(new Set(rendered));
+  });
+});
+
+describe('with SQL Server', () => {
+  const databases = ['source', 'warehouse'];
+
+  it('puts SQL Server in the place of both databases, and changes nothing of Redis, broker and Connect', () => {
+    expect(Object.keys(withMssql).sort()).toEqual(Object.keys(withKafka).sort());
+    for (const name of databases) expect(withMssql[name]?.image).toMatch(/^mcr\.microsoft\.com\/mssql\/server:2022-CU\d+-/);
+    for (const name of ['redis', 'kafka', 'connect']) expect(withMssql[name]?.image).toBe(withKafka[name]?.image);
+  });
+
+  it('gives each program the variables of its pipelines, and none that nothing reads', () => {
+    for (const [, service] of oursIn(withMssql)) expect(textsOf(service)['PIPELINES_DIR']).toBe('pipelines/mssql');
+    expect(oursIn(withMssql).flatMap(([name, service]) => environmentProblems(BUNDLED.find((b) => b === name)!, textsOf(service), path.join(root, 'pipelines', 'mssql')))).toEqual([]);
+  });
+
+  it.each(databases)('leads the programs to the %s by the name, the password and the database that it has', (name) => {
+    const { hostname, password, pathname, protocol } = new URL(textsOf(withMssql['streamer']!)[`${name.toUpperCase()}_URL`]!);
+    expect([protocol, hostname, password]).toEqual(['mssql:', name, textsOf(withMssql[name]!)['MSSQL_SA_PASSWORD']]);
+    const script = /\/sql\/(\w+\.sql)/.exec(withMssql[name]!.command!.join(' '))![1]!;
+    expect(read(path.join('sql', 'mssql', script))).toContain(`CREATE DATABASE ${pathname.slice(1)};`);
+    expect(withMssql[name]!.healthcheck?.test?.join(' ')).toContain(`-d ${pathname.slice(1)} `);
+    expect(JSON.stringify(withMssql[name]!.volumes)).toContain('/sql/mssql');
+  });
+
+  it('runs the Agent at the source, which captures changes', () => {
+    expect(textsOf(withMssql['source']!)['MSSQL_AGENT_ENABLED']).toBe('true');
+  });
+
+  it('captures and fills in its script every table of the pipeline', () => {
+    const script = read('sql/mssql/inventory.sql');
+    const { tables } = parse(read('pipelines/mssql/inventory.yaml')) as { tables: { include: string[] } };
+    for (const table of tables.include) {
+      const [schema = '', name = ''] = table.split('.');
+      expect(script).toContain(`(N'${schema}', N'${name}')`);
+      expect(script).toContain(`INSERT INTO ${table} (`);
+      expect(script).toContain(`HISTORY_TABLE = ${table}_archive`);
+    }
+  });
+
+  it('publishes no port of theirs, and takes from them the rights they do not need', () => {
+    for (const name of databases) {
+      expect(withMssql[name]).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], user: '10001:0' });
+      expect(publishedPorts(withMssql[name]!)).toEqual([]);
+    }
   });
 });
 
