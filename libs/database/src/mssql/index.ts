@@ -1,6 +1,7 @@
 export { parseMssqlUrl, type MssqlConnection, type MssqlEndpoint } from './connection';
 export { connectMssql, mssqlConfig, mssqlOf, type Mssql } from './data-source';
 export { classifyMssqlError, isMssqlError } from './errors';
+export { DATABASE_IDENTITY, readMssqlIdentity } from './identity';
 export type { BulkColumn, BulkTable, TSql, TSqlSession } from './gate';
 export { CDC_LSN_BYTES, cdcLsnOfBytes, formatCdcLsn, parseCdcLsn, parseNumericLsn } from './lsn';
 export { t, type MssqlParam, type MssqlParams } from './parameters';
