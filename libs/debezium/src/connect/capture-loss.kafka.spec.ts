@@ -76,6 +76,7 @@ describe('a slot that is lost under Debezium', () => {
 describe('offsets that are deleted', () => {
   it('lose nothing as long as the slot is as it was: capture goes on where the slot stands', async () => {
     await using capture = await capturing();
+    const before = await capture.beginnings(2);
     await capture.stopped();
     await capture.insert(3);
     await capture.client.deleteOffsets(capture.name);
@@ -85,7 +86,8 @@ describe('offsets that are deleted', () => {
     const ids = await capture.ids(4);
     expect(ids.slice(0, 2)).toEqual([1, 2]);
     expect(ids).toEqual(expect.arrayContaining([3, 4]));
-    expect(await lastCommitAt(capture, 3)).toBeNull();
+    // The slot may stand before what was delivered last: then that comes once more, and is what has no last commit.
+    expect(await capture.beginnings(4)).toBeGreaterThan(before);
   });
 
   // No setting of Debezium makes these a failed task: a connector without an offset is a new one to it.

@@ -155,6 +155,16 @@ export class Registered {
     return (await this.events((events) => events.some(({ after }) => after?.['id'] === last))).map(({ after }) => after?.['id']);
   }
 
+  /** How many events, the counter's too, say that their connector began without an offset. Everything up to row `last` is delivered. */
+  async beginnings(last: number): Promise<number> {
+    const { topics } = this.plan();
+    await this.passed(await this.logEnd());
+    const [counter] = await this.db.query<{ value: string }>('SELECT value::text AS value FROM elstream.counter WHERE pipeline = $1', [this.name]);
+    const rows = await this.events((all) => all.some(({ after }) => after?.['id'] === last));
+    const raised = await this.events((all) => all.some(({ after }) => after?.['pipeline'] === this.name && String(after['value']) === counter?.value), topics.counter);
+    return [...rows, ...raised].filter(({ source }) => (JSON.parse(source.sequence) as unknown[])[0] === null).length;
+  }
+
   /** As elstream does before it registers. */
   private async makeTopic(): Promise<void> {
     const admin = this.kafkajs().admin();
