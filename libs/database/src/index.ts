@@ -3,6 +3,8 @@ export * from './entity-data-source';
 export * from './mssql';
 export { selectCell, type MssqlColumn, type SelectedCell } from './mssql/select-cell';
 export { cellValue, keyValue, stagedColumn, type StagedColumn } from './mssql/stage-cell';
+export { mssqlChecksumsQuery, mssqlDigestsQuery, readMssqlChecksums, readMssqlDigests, type MssqlDigestRows } from './mssql/digest';
+export { cellText } from './mssql/cell-text';
 export { knownMssqlType, mssqlType, type MssqlType } from './mssql/type-name';
 export * from './on-database';
 export * from './transaction';

@@ -1,29 +1,22 @@
 import type { DataSource } from 'typeorm';
-import { bareType, decodeRows, isHeldAsItsKind, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type MappedColumn, type TableMapping } from '@elstream/core';
+import { bareType, decodeRows, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type MappedColumn, type TableMapping } from '@elstream/core';
+import { bucketCount, bucketChecksum, bucketChoice, concatenation, digestedCell, integerKey, KEY_MODULUS, KEY_MULTIPLIER, type DigestedCell, type DigestTable } from '../digest-forms';
 import { copyOut } from './copy';
 import { quoteName } from './sql';
 
 /** The rows of one side that are digested. */
-export interface DigestRows {
-  readonly mapping: TableMapping;
-  /** Names and types of the columns: the mapping's source or its target. */
-  readonly side: 'source' | 'target';
+export interface DigestRows extends DigestTable {
   /** True if the database's own encoding is UTF-8, so that its texts are digested as they are. */
   readonly utf8: boolean;
-  /** What follows FROM, conditions included; the table's alias is `t`. */
-  readonly from: string;
 }
 
 /** concat() takes 100 arguments, like every function. */
 const MAX_ARGUMENTS = 90;
-const MAX_BUCKETS = 2 ** 32;
 
 /** Checksums by bucket in one statement; buckets without rows are absent. Aborting gives the connection up. */
 export async function readChecksums(dataSource: DataSource, rows: DigestRows, buckets: number, signal: AbortSignal): Promise<BucketChecksum[]> {
   const found: BucketChecksum[] = [];
-  for await (const [bucket, count, high, low] of cellsOf(dataSource, checksumsQuery(rows, buckets), signal)) {
-    found.push({ bucket: Number(bucket), rows: Number(count), checksum: half(high) + half(low) });
-  }
+  for await (const sums of cellsOf(dataSource, checksumsQuery(rows, buckets), signal)) found.push(bucketChecksum(sums));
   return found;
 }
 
@@ -39,11 +32,6 @@ async function* cellsOf(dataSource: DataSource, query: string, signal: AbortSign
   yield* decodeRows(copyOut(dataSource, `COPY (${query}) TO STDOUT`, signal).rows);
 }
 
-/** The server sums signed 64-bit numbers exactly; modulo 2^64 that is the sum of the unsigned ones. */
-function half(sum: Cell | undefined): string {
-  return BigInt.asUintN(64, BigInt(sum ?? '0')).toString(16).padStart(16, '0');
-}
-
 export function checksumsQuery(rows: DigestRows, buckets: number): string {
   const { digest, bucket, from } = digested(rows, bucketCount(buckets));
   const half = (first: number): string => `sum(substring(d.bits from ${String(first)} for 64)::int8)`;
@@ -51,16 +39,10 @@ export function checksumsQuery(rows: DigestRows, buckets: number): string {
 }
 
 export function digestsQuery(rows: DigestRows, buckets: BucketChoice): string {
-  const of = bucketCount(buckets.of);
-  if (!buckets.which.every((bucket) => Number.isSafeInteger(bucket) && bucket >= 0 && bucket < of)) throw new RangeError(`buckets must be whole numbers below ${String(of)}`);
+  const { of, which } = bucketChoice(buckets);
   const { digest, bucket, from, key } = digested(rows, of, 'nested');
   // asked of the key alone: rows of other buckets are not digested
-  return `SELECT ${[digest, ...key].join(', ')} FROM ${from} WHERE ${bucket} = ANY ('{${buckets.which.join(',')}}'::int8[])`;
-}
-
-function bucketCount(buckets: number): number {
-  if (!Number.isSafeInteger(buckets) || buckets < 1 || buckets > MAX_BUCKETS) throw new RangeError(`the number of buckets must be whole and between 1 and 2^32: ${String(buckets)}`);
-  return buckets;
+  return `SELECT ${[digest, ...key].join(', ')} FROM ${from} WHERE ${bucket} = ANY ('{${which.join(',')}}'::int8[])`;
 }
 
 interface Digested {
@@ -81,7 +63,7 @@ function digested({ mapping, side, utf8, from }: DigestRows, buckets: number, ho
   const nested = how === 'nested' || forms.some(({ form, hidden }) => form === 'printed' && !hidden);
   const refs = mapping.columns.map((column, i) => (nested ? `u.c${String(i)}` : nameOf(column, side)));
   const cellsOfRow = (indices: readonly number[]): string[] => indices.flatMap((i) => cellParts(forms[i] ?? FREE, refs[i] ?? '', bytes));
-  const md5 = (indices: readonly number[]): string => `md5(${bytes(concatenation(cellsOfRow(indices)))})`;
+  const md5 = (indices: readonly number[]): string => `md5(${bytes(concatenation(cellsOfRow(indices), MAX_ARGUMENTS, (parts) => `concat(${parts.join(', ')})`))})`;
   return {
     digest: md5(mapping.columns.map((_, i) => i)),
     bucket: buckets === 1 ? '0' : `${keyNumber(mapping, refs, () => md5(mapping.key))} % ${String(buckets)}`,
@@ -90,17 +72,12 @@ function digested({ mapping, side, utf8, from }: DigestRows, buckets: number, ho
   };
 }
 
-/** Modulus and multiplier of the smallest standard generator: a product fits 63 bits, so every product computes it alike. */
-const MODULUS = 2_147_483_647;
-const MULTIPLIER = 1_583_458_089;
-
 /** A number of the key that spreads over buckets: of one integer by arithmetic, else of the key's digest. */
 function keyNumber(mapping: TableMapping, refs: readonly string[], digest: () => string): string {
-  const [index = -1, ...others] = mapping.key;
-  const column = columnAt(mapping, index);
-  if (others.length > 0 || column.type.kind !== 'integer' || plainForm(column) === null) return `('x' || left(${digest()}, 8))::bit(32)::int8`;
-  const m = String(MODULUS);
-  return `((${refs[index] ?? ''}::int8 % ${m} + ${m}) % ${m} * ${String(MULTIPLIER)} % ${m})`;
+  const index = integerKey(mapping);
+  if (index === null) return `('x' || left(${digest()}, 8))::bit(32)::int8`;
+  const m = String(KEY_MODULUS);
+  return `((${refs[index] ?? ''}::int8 % ${m} + ${m}) % ${m} * ${String(KEY_MULTIPLIER)} % ${m})`;
 }
 
 /** What the subquery passes on: the column, or its text. */
@@ -112,42 +89,22 @@ function carried(column: MappedColumn, side: DigestRows['side'], { form, hidden 
   return form === 'printed' ? `CASE WHEN ${name} IS DISTINCT FROM NULL THEN concat(${name}) END` : name;
 }
 
-function columnAt(mapping: TableMapping, index: number): MappedColumn {
-  const column = mapping.columns[index];
-  if (column === undefined) throw new RangeError(`key index ${String(index)} of ${mapping.id} is out of range`);
-  return column;
-}
-
-function concatenation(parts: readonly string[]): string {
-  if (parts.length <= MAX_ARGUMENTS) return `concat(${parts.join(', ')})`;
-  const groups: string[] = [];
-  for (let at = 0; at < parts.length; at += MAX_ARGUMENTS) groups.push(concatenation(parts.slice(at, at + MAX_ARGUMENTS)));
-  return concatenation(groups);
-}
-
 const nameOf = (column: MappedColumn, side: DigestRows['side']): string => `t.${quoteName(side === 'source' ? column.source : column.target)}`;
 
 /** Ends a cell whose text cannot hold it: a control character. */
 const SEPARATOR = `E'\\x1f'`;
 
-/**
- * Which form a cell takes is decided by the mapping alone and so the same on both sides: plain forms, ended by the
- * separator, where the warehouse column is of the kind as well; else free texts with their length before them.
- */
-type PlainForm = 'raw' | 'float4' | 'float8' | 'decimal';
-interface CellForm {
-  readonly form: PlainForm | 'text' | 'printed';
-  /** Masked to NULL at the source, and not read there. The warehouse's column is: a clear value left in it is a difference. */
-  readonly hidden: boolean;
+/** Free texts are printed, but those that are texts already. */
+interface CellForm extends Omit<DigestedCell, 'form'> {
+  readonly form: Exclude<DigestedCell['form'], 'free'> | 'text' | 'printed';
 }
 
 const FREE: CellForm = { form: 'printed', hidden: false };
 
 function cellForm(column: MappedColumn, side: DigestRows['side']): CellForm {
-  const { mask, type } = column;
-  if (mask?.kind === 'hash') throw new RangeError(`column ${column.source} is hashed outside the database; its table is compared row by row`);
-  const form = plainForm(column) ?? (type.kind === 'text' && !type.padded && TEXTS.test(bareType(column.targetType)) ? 'text' : 'printed');
-  return { form, hidden: mask?.kind === 'null' && side === 'source' };
+  const { form, hidden } = digestedCell(column, side);
+  if (form !== 'free') return { form, hidden };
+  return { form: column.type.kind === 'text' && !column.type.padded && TEXTS.test(bareType(column.targetType)) ? 'text' : 'printed', hidden };
 }
 
 /** Arguments of concat() that write a cell; it leaves NULLs out, and no plain text is empty. */
@@ -172,17 +129,3 @@ function cellParts({ form, hidden }: CellForm, ref: string, bytes: (text: string
 }
 
 const TEXTS = /^(text|varchar|character varying)(\s*\([^)]*\))?$/i;
-
-/** How a value is written whose text is never empty and never holds the separator; null: it is a free text. */
-function plainForm(column: MappedColumn): PlainForm | null {
-  if (!isHeldAsItsKind(column)) return null;
-  switch (column.type.kind) {
-    case 'float':
-      return column.type.bits === 32 ? 'float4' : 'float8';
-    case 'decimal':
-      return 'decimal';
-    default:
-      // control characters stand escaped in a JSON text
-      return 'raw';
-  }
-}
