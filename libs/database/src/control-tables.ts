@@ -1,4 +1,8 @@
+import type { Product } from '@elstream/core';
 import { EntitySchema } from 'typeorm';
+import { controlColumns, type ControlColumns } from './control-columns';
+
+export { controlColumns, type ControlColumns };
 
 /** Schema of the control tables in the warehouse. */
 export const CONTROL_SCHEMA = 'elstream';
@@ -67,77 +71,88 @@ export interface TaskRow {
   finishedAt: Date | null;
 }
 
-const text = { type: 'text' } as const;
-const nullableText = { type: 'text', nullable: true } as const;
-const counter = { type: 'bigint', default: 0 } as const;
-const now = { type: 'timestamptz', default: () => 'now()' } as const;
+function checkpoint({ text, int, bigint, now }: ControlColumns): EntitySchema<CheckpointRow> {
+  return new EntitySchema<CheckpointRow>({
+    name: 'Checkpoint',
+    schema: CONTROL_SCHEMA,
+    tableName: 'checkpoint',
+    columns: {
+      pipeline: { ...text, primary: true },
+      partition: { ...text, primary: true },
+      generation: int,
+      nextOffset: { ...text, name: 'next_offset' },
+      highest: { ...text, nullable: true },
+      eventsApplied: { ...bigint, default: 0, name: 'events_applied' },
+      counter: { ...bigint, nullable: true },
+      committedAtUs: { ...bigint, nullable: true, name: 'committed_at_us' },
+      appliedAt: { ...now, name: 'applied_at' },
+    },
+  });
+}
 
-export const checkpointEntity = new EntitySchema<CheckpointRow>({
-  name: 'Checkpoint',
-  schema: CONTROL_SCHEMA,
-  tableName: 'checkpoint',
-  columns: {
-    pipeline: { ...text, primary: true },
-    partition: { ...text, primary: true },
-    generation: { type: 'int' },
-    nextOffset: { ...text, name: 'next_offset' },
-    highest: nullableText,
-    eventsApplied: { ...counter, name: 'events_applied' },
-    counter: { type: 'bigint', nullable: true },
-    committedAtUs: { type: 'bigint', nullable: true, name: 'committed_at_us' },
-    appliedAt: { ...now, name: 'applied_at' },
-  },
-});
+function tableState({ text, longText, int, bigint, uuid, now }: ControlColumns): EntitySchema<TableStateRow> {
+  return new EntitySchema<TableStateRow>({
+    name: 'TableState',
+    schema: CONTROL_SCHEMA,
+    tableName: 'table_state',
+    columns: {
+      pipeline: { ...text, primary: true },
+      tableId: { ...text, primary: true, name: 'table_id' },
+      epoch: { ...int, default: 0 },
+      phase: { ...text, default: 'new' },
+      runId: { ...uuid, nullable: true, name: 'run_id' },
+      truncateEpoch: { ...int, nullable: true, name: 'truncate_epoch' },
+      truncatePosition: { ...text, nullable: true, name: 'truncate_position' },
+      liveAt: { ...text, nullable: true, name: 'live_at' },
+      rereadUntil: { ...text, nullable: true, name: 'reread_until' },
+      mixedEpoch: { ...int, nullable: true, name: 'mixed_epoch' },
+      rowsPreloaded: { ...bigint, default: 0, name: 'rows_preloaded' },
+      eventsApplied: { ...bigint, default: 0, name: 'events_applied' },
+      stale: { ...longText, nullable: true },
+      error: { ...longText, nullable: true },
+      updatedAt: { ...now, name: 'updated_at' },
+    },
+  });
+}
 
-export const tableStateEntity = new EntitySchema<TableStateRow>({
-  name: 'TableState',
-  schema: CONTROL_SCHEMA,
-  tableName: 'table_state',
-  columns: {
-    pipeline: { ...text, primary: true },
-    tableId: { ...text, primary: true, name: 'table_id' },
-    epoch: { type: 'int', default: 0 },
-    phase: { ...text, default: 'new' },
-    runId: { type: 'uuid', nullable: true, name: 'run_id' },
-    truncateEpoch: { type: 'int', nullable: true, name: 'truncate_epoch' },
-    truncatePosition: { ...nullableText, name: 'truncate_position' },
-    liveAt: { ...nullableText, name: 'live_at' },
-    rereadUntil: { ...nullableText, name: 'reread_until' },
-    mixedEpoch: { type: 'int', nullable: true, name: 'mixed_epoch' },
-    rowsPreloaded: { ...counter, name: 'rows_preloaded' },
-    eventsApplied: { ...counter, name: 'events_applied' },
-    stale: nullableText,
-    error: nullableText,
-    updatedAt: { ...now, name: 'updated_at' },
-  },
-});
+function task({ text, longText, int, bigint, uuid, json, time, now }: ControlColumns): EntitySchema<TaskRow> {
+  return new EntitySchema<TaskRow>({
+    name: 'Task',
+    schema: CONTROL_SCHEMA,
+    tableName: 'task',
+    columns: {
+      id: { ...uuid, primary: true },
+      runId: { ...uuid, name: 'run_id' },
+      pipeline: text,
+      tableId: { ...text, nullable: true, name: 'table_id' },
+      kind: text,
+      state: { ...text, default: 'pending' },
+      attempt: { ...int, default: 0 },
+      epoch: { ...int, nullable: true },
+      ordinal: int,
+      payload: json,
+      result: { ...json, nullable: true },
+      rows: { ...bigint, default: 0 },
+      worker: { ...text, nullable: true },
+      error: { ...longText, nullable: true },
+      createdAt: { ...now, name: 'created_at' },
+      startedAt: { ...time, nullable: true, name: 'started_at' },
+      renewedAt: { ...time, nullable: true, name: 'renewed_at' },
+      finishedAt: { ...time, nullable: true, name: 'finished_at' },
+    },
+    indices: [{ name: 'task_run', columns: ['runId', 'kind', 'state'] }],
+  });
+}
 
-export const taskEntity = new EntitySchema<TaskRow>({
-  name: 'Task',
-  schema: CONTROL_SCHEMA,
-  tableName: 'task',
-  columns: {
-    id: { type: 'uuid', primary: true },
-    runId: { type: 'uuid', name: 'run_id' },
-    pipeline: text,
-    tableId: { ...nullableText, name: 'table_id' },
-    kind: text,
-    state: { ...text, default: 'pending' },
-    attempt: { type: 'int', default: 0 },
-    epoch: { type: 'int', nullable: true },
-    ordinal: { type: 'int' },
-    payload: { type: 'jsonb' },
-    result: { type: 'jsonb', nullable: true },
-    rows: counter,
-    worker: nullableText,
-    error: nullableText,
-    createdAt: { ...now, name: 'created_at' },
-    startedAt: { type: 'timestamptz', nullable: true, name: 'started_at' },
-    renewedAt: { type: 'timestamptz', nullable: true, name: 'renewed_at' },
-    finishedAt: { type: 'timestamptz', nullable: true, name: 'finished_at' },
-  },
-  indices: [{ name: 'task_run', columns: ['runId', 'kind', 'state'] }],
-});
+/** Control tables a warehouse adapter writes, as they are in that product. */
+export function sharedControlEntitiesFor(product: Product) {
+  const columns = controlColumns[product];
+  return [checkpoint(columns), tableState(columns), task(columns)] as const;
+}
 
-/** Control tables a warehouse adapter writes. */
-export const sharedControlEntities = [checkpointEntity, tableStateEntity, taskEntity] as const;
+/**
+ * PostgreSQL's. TypeORM looks entities up by name, so in queries these stand for the ones of the DataSource at hand, of
+ * whatever product.
+ */
+export const sharedControlEntities = sharedControlEntitiesFor('postgres');
+export const [checkpointEntity, tableStateEntity, taskEntity] = sharedControlEntities;

@@ -1,22 +1,22 @@
 import { ruleHolds, type TaskClaim } from '@elstream/core';
 import type { ControlStore, NewTask, Task } from '@elstream/control';
-import { inTransaction, onPostgres, quoteTable, CONTROL_SCHEMA, taskEntity, type TaskRow } from '@elstream/database';
+import { inTransaction, onDatabase, taskEntity, type TaskRow } from '@elstream/database';
 import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { dialectOf } from './dialect';
 import { storable, toTask } from './rows';
 import { insertTasks, lockActiveRun } from './tasks';
 
-const RUN = quoteTable({ schema: CONTROL_SCHEMA, name: 'run' });
-
 /** The row lock of the UPDATE decides between claims; the loser re-reads the state and finds it taken. */
 export async function claim(db: DataSource, taskId: string, worker: string): Promise<{ readonly task: Task; readonly claim: TaskClaim } | null> {
+  const { now, table } = dialectOf(db);
   return inTransaction(db, async ({ runner: { manager } }) => {
     const won = await manager
       .createQueryBuilder()
       .update(taskEntity)
-      .set({ state: 'running', attempt: () => 'attempt + 1', worker, error: null, startedAt: () => 'now()', renewedAt: () => 'now()' })
+      .set({ state: 'running', attempt: () => 'attempt + 1', worker, error: null, startedAt: now, renewedAt: now })
       .where('id = :taskId', { taskId })
       .andWhere("state = 'pending'")
-      .andWhere(`EXISTS (SELECT 1 FROM ${RUN} r WHERE r.id = run_id AND r.state = 'running')`)
+      .andWhere(`EXISTS (SELECT 1 FROM ${table('run')} r WHERE r.id = run_id AND r.state = 'running')`)
       .execute();
     if (won.affected === 0) return null;
     const task = toTask(await manager.findOneByOrFail(taskEntity, { id: taskId }));
@@ -25,7 +25,7 @@ export async function claim(db: DataSource, taskId: string, worker: string): Pro
 }
 
 export async function renew(db: DataSource, held: TaskClaim): Promise<boolean> {
-  return onPostgres(db, ({ runner: { manager } }) => updateHeld(manager, held, { renewedAt: () => 'now()' }));
+  return onDatabase(db, ({ runner: { manager } }) => updateHeld(manager, held, { renewedAt: dialectOf(db).now }));
 }
 
 /**
@@ -42,7 +42,7 @@ export async function complete(
     const run = await lockActiveRun(manager, held.runId);
     if (run === null) return false;
     const rows = typeof result['rows'] === 'number' ? { rows: String(result['rows']) } : {};
-    const values = { state: 'done', result: { ...result }, ...rows, error: null, finishedAt: () => 'now()' } as QueryDeepPartialEntity<TaskRow>;
+    const values = { state: 'done', result: { ...result }, ...rows, error: null, finishedAt: dialectOf(db).now } as QueryDeepPartialEntity<TaskRow>;
     const done = await updateHeld(manager, held, values);
     if (done && follow.length > 0) await insertTasks(manager, run, follow);
     return done;
@@ -50,22 +50,22 @@ export async function complete(
 }
 
 export async function fail(db: DataSource, held: TaskClaim, error: string, final: boolean): Promise<boolean> {
-  return onPostgres(db, ({ runner: { manager } }) =>
+  return onDatabase(db, ({ runner: { manager } }) =>
     updateHeld(manager, held, {
       error: storable(error),
-      ...(final ? { state: 'failed', finishedAt: () => 'now()' } : { state: 'pending', worker: null }),
+      ...(final ? { state: 'failed', finishedAt: dialectOf(db).now } : { state: 'pending', worker: null }),
     }),
   );
 }
 
 /** By the server's clock, so that workers' clocks need not agree. */
 export async function releaseAbandoned(db: DataSource, filter: Parameters<ControlStore['releaseAbandoned']>[0]): Promise<number> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const update = manager.createQueryBuilder().update(taskEntity).set({ state: 'pending', worker: null }).where("state = 'running'");
     if (filter.olderThanMs > 0) {
-      update.andWhere("coalesce(renewed_at, started_at) <= now() - :ms::float8 * interval '1 millisecond'", { ms: filter.olderThanMs });
+      update.andWhere(`coalesce(renewed_at, started_at) <= ${dialectOf(db).ago(':ms')}`, { ms: Math.ceil(filter.olderThanMs) });
     }
-    if (filter.except !== undefined) update.andWhere('worker IS DISTINCT FROM :except', { except: filter.except });
+    if (filter.except !== undefined) update.andWhere('(worker IS NULL OR worker <> :except)', { except: filter.except });
     return (await update.execute()).affected ?? 0;
   });
 }
@@ -79,7 +79,7 @@ async function updateHeld(manager: EntityManager, held: TaskClaim, values: Query
     .where('id = :id', { id: held.taskId })
     .andWhere("state = 'running'")
     .andWhere('run_id = :runId', { runId: held.runId })
-    .andWhere('epoch IS NOT DISTINCT FROM :epoch', { epoch: held.epoch });
+    .andWhere(held.epoch === null ? 'epoch IS NULL' : 'epoch = :epoch', { epoch: held.epoch });
   if (ruleHolds('claim-attempt')) update.andWhere('attempt = :attempt', { attempt: held.attempt });
   return (await update.execute()).affected !== 0;
 }

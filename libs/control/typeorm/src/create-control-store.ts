@@ -1,33 +1,40 @@
 import type { ControlStore } from '@elstream/control';
 import type { Logger } from '@elstream/core';
-import { connectPostgres, type PostgresConnection } from '@elstream/database';
+import { connectMssql, connectPostgres, type EntityDataSource, type MssqlConnection, type PostgresConnection } from '@elstream/database';
 import type { DataSource } from 'typeorm';
+import { againAfterDeadlock } from './again';
 import * as claims from './claims';
-import { controlEntities } from './entities';
+import { controlEntitiesFor } from './entities';
 import * as healing from './healing';
 import * as leases from './leases';
-import { controlDataSourceOptions, migrateControlTables } from './migrate';
+import { controlDataSourceOptionsFor, migrateControlTables } from './migrate';
 import * as pipelines from './pipelines';
 import * as runs from './runs';
 import * as tasks from './tasks';
 
 /**
- * The warehouse, as a DataSource made with `controlEntities` and `controlDataSourceOptions` (it stays its owner's: `close`
- * leaves it open), or as a connection for a DataSource of the store's own.
+ * The warehouse, as a DataSource made with `controlEntitiesFor` and `controlDataSourceOptionsFor` its product (it stays its
+ * owner's: `close` leaves it open), or as a connection for a DataSource of the store's own.
  */
-export type ControlStoreOptions = { readonly logger: Logger } & ({ readonly dataSource: DataSource } | { readonly connection: PostgresConnection });
+export type ControlStoreOptions = { readonly logger: Logger } & ({ readonly dataSource: DataSource } | { readonly connection: PostgresConnection | MssqlConnection });
+
+/** The URL's scheme tells the product: `mssql:` and `sqlserver:` are SQL Server's. */
+function connect(connection: PostgresConnection | MssqlConnection): Promise<EntityDataSource> {
+  if (/^(?:mssql|sqlserver):/i.test(connection.url)) return connectMssql(connection, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
+  return connectPostgres(connection, controlEntitiesFor('postgres'), controlDataSourceOptionsFor('postgres'));
+}
 
 /**
- * The control store over TypeORM on PostgreSQL. Errors arrive classified (`classifyPostgresError`); what is refused
+ * The control store over TypeORM, on either product. Errors arrive classified (`classifyDatabaseError`); what is refused
  * carries `RUN_ACTIVE`, `PIPELINE_UNKNOWN` or `CONTROL_SCHEMA_NEWER`. Times are the server's.
  */
 export async function createControlStore(options: ControlStoreOptions): Promise<ControlStore> {
   const own = 'connection' in options;
-  const db = own ? await connectPostgres(options.connection, controlEntities, controlDataSourceOptions) : options.dataSource;
+  const db = own ? await connect(options.connection) : options.dataSource;
   const on =
     <A extends unknown[], R>(fn: (db: DataSource, ...args: A) => Promise<R>) =>
     (...args: A): Promise<R> =>
-      fn(db, ...args);
+      againAfterDeadlock(() => fn(db, ...args));
   return {
     migrate: () => migrateControlTables(db, options.logger),
     registerPipeline: on(pipelines.registerPipeline),

@@ -1,10 +1,10 @@
 import { RUN_STAGES, type ValidationScope } from '@elstream/control';
-import { CONTROL_SCHEMA, sharedControlEntities } from '@elstream/database';
-import type { SourceIdentity, TableMapping } from '@elstream/core';
+import { CONTROL_SCHEMA, controlColumns, sharedControlEntitiesFor, type ControlColumns } from '@elstream/database';
+import type { Product, SourceIdentity, TableMapping } from '@elstream/core';
 import { EntitySchema } from 'typeorm';
-import { healingEntities } from './healing-entities';
+import { healingEntitiesFor } from './healing-entities';
 
-/** Rows as TypeORM gives them: bigint as text, timestamptz as Date. */
+/** Rows as TypeORM gives them: bigint as text, times as Date. */
 export interface PipelineRow {
   name: string;
   paused: boolean;
@@ -57,83 +57,99 @@ export interface LeaseRow {
   expiresAt: Date;
 }
 
-const text = { type: 'text' } as const;
-const nullableText = { type: 'text', nullable: true } as const;
-const now = { type: 'timestamptz', default: () => 'now()' } as const;
-const nullableTime = { type: 'timestamptz', nullable: true } as const;
+function pipeline({ text, longText, boolean, json, bigint, now }: ControlColumns): EntitySchema<PipelineRow> {
+  return new EntitySchema<PipelineRow>({
+    name: 'Pipeline',
+    schema: CONTROL_SCHEMA,
+    tableName: 'pipeline',
+    columns: {
+      name: { ...text, primary: true },
+      paused: { ...boolean, default: false },
+      streamError: { ...longText, nullable: true, name: 'stream_error' },
+      identity: { ...json, nullable: true },
+      gapReason: { ...longText, nullable: true, name: 'gap_reason' },
+      counter: { ...bigint, default: 0 },
+      createdAt: { ...now, name: 'created_at' },
+    },
+  });
+}
 
-export const pipelineEntity = new EntitySchema<PipelineRow>({
-  name: 'Pipeline',
-  schema: CONTROL_SCHEMA,
-  tableName: 'pipeline',
-  columns: {
-    name: { ...text, primary: true },
-    paused: { type: 'boolean', default: false },
-    streamError: { ...nullableText, name: 'stream_error' },
-    identity: { type: 'jsonb', nullable: true },
-    gapReason: { ...nullableText, name: 'gap_reason' },
-    counter: { type: 'bigint', default: 0 },
-    createdAt: { ...now, name: 'created_at' },
-  },
-});
+function pipelineTable({ text, int, json }: ControlColumns): EntitySchema<PipelineTableRow> {
+  return new EntitySchema<PipelineTableRow>({
+    name: 'PipelineTable',
+    schema: CONTROL_SCHEMA,
+    tableName: 'pipeline_table',
+    columns: {
+      pipeline: { ...text, primary: true },
+      tableId: { ...text, primary: true, name: 'table_id' },
+      ordinal: int,
+      mapping: json,
+    },
+  });
+}
 
-export const pipelineTableEntity = new EntitySchema<PipelineTableRow>({
-  name: 'PipelineTable',
-  schema: CONTROL_SCHEMA,
-  tableName: 'pipeline_table',
-  columns: {
-    pipeline: { ...text, primary: true },
-    tableId: { ...text, primary: true, name: 'table_id' },
-    ordinal: { type: 'int' },
-    mapping: { type: 'jsonb' },
-  },
-});
+function run({ text, longText, bigint, uuid, json, time, now }: ControlColumns): EntitySchema<RunRow> {
+  return new EntitySchema<RunRow>({
+    name: 'Run',
+    schema: CONTROL_SCHEMA,
+    tableName: 'run',
+    columns: {
+      id: { ...uuid, primary: true },
+      seq: { ...bigint, generated: 'increment' },
+      pipeline: text,
+      reason: text,
+      state: { ...text, default: 'pending' },
+      stages: { ...json, default: [...RUN_STAGES] },
+      lane: { ...text, default: 'load' },
+      scope: { ...json, default: {} },
+      tables: json,
+      error: { ...longText, nullable: true },
+      createdAt: { ...now, name: 'created_at' },
+      startedAt: { ...time, nullable: true, name: 'started_at' },
+      finishedAt: { ...time, nullable: true, name: 'finished_at' },
+    },
+  });
+}
 
-export const runEntity = new EntitySchema<RunRow>({
-  name: 'Run',
-  schema: CONTROL_SCHEMA,
-  tableName: 'run',
-  columns: {
-    id: { type: 'uuid', primary: true },
-    seq: { type: 'bigint', generated: 'increment' },
-    pipeline: text,
-    reason: text,
-    state: { ...text, default: 'pending' },
-    stages: { type: 'jsonb', default: [...RUN_STAGES] },
-    lane: { ...text, default: 'load' },
-    scope: { type: 'jsonb', default: {} },
-    tables: { type: 'jsonb' },
-    error: nullableText,
-    createdAt: { ...now, name: 'created_at' },
-    startedAt: { ...nullableTime, name: 'started_at' },
-    finishedAt: { ...nullableTime, name: 'finished_at' },
-  },
-});
+function runEvent({ text, bigint, uuid, json, now }: ControlColumns): EntitySchema<RunEventRow> {
+  return new EntitySchema<RunEventRow>({
+    name: 'RunEvent',
+    schema: CONTROL_SCHEMA,
+    tableName: 'run_event',
+    columns: {
+      id: { ...bigint, primary: true, generated: 'increment' },
+      runId: { ...uuid, name: 'run_id' },
+      at: now,
+      type: text,
+      tableId: { ...text, nullable: true, name: 'table_id' },
+      detail: json,
+    },
+  });
+}
 
-export const runEventEntity = new EntitySchema<RunEventRow>({
-  name: 'RunEvent',
-  schema: CONTROL_SCHEMA,
-  tableName: 'run_event',
-  columns: {
-    id: { type: 'bigint', primary: true, generated: 'increment' },
-    runId: { type: 'uuid', name: 'run_id' },
-    at: now,
-    type: text,
-    tableId: { ...nullableText, name: 'table_id' },
-    detail: { type: 'jsonb' },
-  },
-});
+function lease({ text, time }: ControlColumns): EntitySchema<LeaseRow> {
+  return new EntitySchema<LeaseRow>({
+    name: 'Lease',
+    schema: CONTROL_SCHEMA,
+    tableName: 'lease',
+    columns: {
+      role: { ...text, primary: true },
+      holder: text,
+      expiresAt: { ...time, name: 'expires_at' },
+    },
+  });
+}
 
-export const leaseEntity = new EntitySchema<LeaseRow>({
-  name: 'Lease',
-  schema: CONTROL_SCHEMA,
-  tableName: 'lease',
-  columns: {
-    role: { ...text, primary: true },
-    holder: text,
-    expiresAt: { type: 'timestamptz', name: 'expires_at' },
-  },
-});
+const ownEntitiesFor = (columns: ControlColumns) => [pipeline(columns), pipelineTable(columns), run(columns), runEvent(columns), lease(columns)] as const;
 
-/** All control tables, those shared with the warehouse adapters included: give them to the one DataSource of the warehouse. */
-export const controlEntities = [...sharedControlEntities, pipelineEntity, pipelineTableEntity, runEntity, runEventEntity, leaseEntity, ...healingEntities] as const;
+/** All control tables as they are in a product, those shared with the warehouse adapters included: give them to the one DataSource of the warehouse. */
+export function controlEntitiesFor(product: Product) {
+  const columns = controlColumns[product];
+  return [...sharedControlEntitiesFor(product), ...ownEntitiesFor(columns), ...healingEntitiesFor(columns)] as const;
+}
+
+/** PostgreSQL's. */
+export const controlEntities = controlEntitiesFor('postgres');
+
+/** For queries on a DataSource of any product: TypeORM looks entities up by name. */
+export const [pipelineEntity, pipelineTableEntity, runEntity, runEventEntity, leaseEntity] = ownEntitiesFor(controlColumns.postgres);

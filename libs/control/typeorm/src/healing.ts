@@ -1,36 +1,36 @@
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { ControlStore, DeadLetter, DeadLetterCount, DeadLetterFilter, SchemaChangeRecord, ValidationRecord } from '@elstream/control';
-import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable } from '@elstream/database';
+import { inTransaction, onDatabase } from '@elstream/database';
 import type { DataSource, EntityManager, QueryDeepPartialEntity, WhereExpressionBuilder } from 'typeorm';
-import { deadLetterEntity, schemaChangeEntity, validationEntity, type DeadLetterRow, type SchemaChangeRow, type ValidationRow } from './healing-entities';
+import { dialectOf, type ControlDialect } from './dialect';
+import { deadLetterEntity, schemaChangeEntity, validationEntity, type DeadLetterRow, type SchemaChangeRow } from './healing-entities';
 import { lockPipeline } from './pipelines';
 import { storable, toDeadLetter, toSchemaChange, toValidation } from './rows';
-
-const DEAD_LETTER = quoteTable({ schema: CONTROL_SCHEMA, name: 'dead_letter' });
 
 /** The list leaves out what may be megabytes. */
 const LISTED = ['id', 'seq', 'pipeline', 'tableId', 'state', 'origin', 'op', 'key', 'oldKey', 'code', 'reason', 'position', 'committedAtUs', 'epoch', 'parkedAt', 'settledAt', 'note', 'replays'] as const satisfies readonly (keyof DeadLetterRow)[];
 
 export async function readDeadLetters(db: DataSource, filter: Parameters<ControlStore['readDeadLetters']>[0]): Promise<readonly DeadLetter[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const query = manager.createQueryBuilder(deadLetterEntity, 'd').select(LISTED.map((column) => `d.${column}`));
-    narrow(query, filter, 'd.');
+    narrow(query, filter, 'd.', dialectOf(db));
     // Ids are random; the order is that of parking. An id that is gone ends the list.
-    if (filter.after !== undefined) query.andWhere(`d.seq < (SELECT a.seq FROM ${DEAD_LETTER} a WHERE a.id = :after)`, { after: filter.after });
+    if (filter.after !== undefined) query.andWhere(`d.seq < (SELECT a.seq FROM ${dialectOf(db).table('dead_letter')} a WHERE a.id = :after)`, { after: filter.after });
     const rows = await query.orderBy('d.seq', 'DESC').limit(filter.limit).getMany();
     return rows.map((row) => toDeadLetter({ ...row, bytes: Buffer.alloc(0), row: null }));
   });
 }
 
 export async function readDeadLetter(db: DataSource, id: string): Promise<DeadLetter | null> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const row = await manager.findOneBy(deadLetterEntity, { id });
     return row === null ? null : toDeadLetter(row);
   });
 }
 
 export async function countDeadLetters(db: DataSource, pipeline: string): Promise<readonly DeadLetterCount[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const rows = await manager
       .createQueryBuilder(deadLetterEntity, 'd')
       .select('d.table_id', 'table')
@@ -51,24 +51,27 @@ export async function countDeadLetters(db: DataSource, pipeline: string): Promis
 
 /** A replay that settles one at this moment wins or loses by the row's lock: of the two, one finds it no longer parked. */
 export async function discardDeadLetters(db: DataSource, filter: DeadLetterFilter, reason: string): Promise<number> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const update = manager
       .createQueryBuilder()
       .update(deadLetterEntity)
-      .set({ state: 'discarded', settledAt: () => 'now()', note: storable(reason) });
-    narrow(update, filter, '');
+      .set({ state: 'discarded', settledAt: dialectOf(db).now, note: storable(reason) });
+    narrow(update, filter, '', dialectOf(db));
     return (await update.andWhere("state = 'parked'").execute()).affected ?? 0;
   });
 }
 
 export async function noteReplay(db: DataSource, id: string, note: string): Promise<void> {
-  await onPostgres(db, ({ runner: { manager } }) => manager.update(deadLetterEntity, { id, state: 'parked' }, { note: storable(note), replays: () => 'replays + 1' }));
+  await onDatabase(db, ({ runner: { manager } }) => manager.update(deadLetterEntity, { id, state: 'parked' }, { note: storable(note), replays: () => 'replays + 1' }));
 }
 
 /** `of`: how columns are named, `d.` in a query of alias d, nothing in an UPDATE. */
-function narrow<Q extends WhereExpressionBuilder>(query: Q, filter: DeadLetterFilter, of: string): void {
+function narrow<Q extends WhereExpressionBuilder>(query: Q, filter: DeadLetterFilter, of: string, { isOneOf }: ControlDialect): void {
   query.andWhere(`${of}pipeline = :pipeline`, { pipeline: filter.pipeline });
-  if (filter.ids !== undefined) query.andWhere(`${of}id = ANY (CAST(:ids AS uuid[]))`, { ids: [...filter.ids] });
+  if (filter.ids !== undefined) {
+    const piece = isOneOf(`${of}id`, filter.ids);
+    query.andWhere(piece.sql, piece.parameters);
+  }
   if (filter.table !== undefined) query.andWhere(`${of}table_id = :table`, { table: filter.table });
   if (filter.code !== undefined) query.andWhere(`${of}code = :code`, { code: filter.code });
   if (filter.state !== undefined) query.andWhere(`${of}state = :state`, { state: filter.state });
@@ -84,20 +87,21 @@ export async function addSchemaChange(db: DataSource, change: Parameters<Control
     const last = await manager.findOne(schemaChangeEntity, { where: of, order: { seq: 'DESC' } });
     const standing = last?.state === 'proposed' || last?.state === 'followed';
     if (last !== null && standing && last.state === change.state && isDeepStrictEqual(last.change, what)) return toSchemaChange(last);
-    await manager.update(schemaChangeEntity, { ...of, state: 'proposed' }, { state: 'obsolete', decidedAt: () => 'now()' });
+    await manager.update(schemaChangeEntity, { ...of, state: 'proposed' }, { state: 'obsolete', decidedAt: dialectOf(db).now });
     const id = await insertChange(manager, { ...of, state: change.state, change: what });
     return toSchemaChange(await manager.findOneByOrFail(schemaChangeEntity, { id }));
   });
 }
 
 async function insertChange(manager: EntityManager, values: Pick<SchemaChangeRow, 'pipeline' | 'tableId' | 'state' | 'change'>): Promise<string> {
+  const id = randomUUID();
   const into = manager.createQueryBuilder().insert().into(schemaChangeEntity);
-  const { raw } = await into.values(values as QueryDeepPartialEntity<SchemaChangeRow>).returning('id').updateEntity(false).execute();
-  return (raw as { readonly id: string }[])[0]?.id ?? '';
+  await into.values({ id, ...values } as QueryDeepPartialEntity<SchemaChangeRow>).updateEntity(false).execute();
+  return id;
 }
 
 export async function readSchemaChanges(db: DataSource, filter: Parameters<ControlStore['readSchemaChanges']>[0]): Promise<readonly SchemaChangeRecord[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const { pipeline, table, state, limit } = filter;
     const where = { pipeline, ...(table === undefined ? {} : { tableId: table }), ...(state === undefined ? {} : { state }) };
     return (await manager.find(schemaChangeEntity, { where, order: { seq: 'DESC' }, take: limit })).map(toSchemaChange);
@@ -105,48 +109,26 @@ export async function readSchemaChanges(db: DataSource, filter: Parameters<Contr
 }
 
 export async function readSchemaChange(db: DataSource, id: string): Promise<SchemaChangeRecord | null> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const row = await manager.findOneBy(schemaChangeEntity, { id });
     return row === null ? null : toSchemaChange(row);
   });
 }
 
 export async function decideSchemaChange(db: DataSource, id: string, state: 'accepted' | 'declined'): Promise<boolean> {
-  const decided = await onPostgres(db, ({ runner: { manager } }) => manager.update(schemaChangeEntity, { id, state: 'proposed' }, { state, decidedAt: () => 'now()' }));
+  const decided = await onDatabase(db, ({ runner: { manager } }) => manager.update(schemaChangeEntity, { id, state: 'proposed' }, { state, decidedAt: dialectOf(db).now }));
   return decided.affected !== 0;
 }
 
 export async function saveValidation(db: DataSource, record: Omit<ValidationRecord, 'finishedAt'>): Promise<void> {
-  const { pipeline, table, runId, scope, position } = record;
-  const values = {
-    pipeline,
-    tableId: table,
-    runId,
-    scope,
-    position,
-    rowsCompared: String(record.rowsCompared),
-    confirmedEqual: String(record.confirmedEqual),
-    unverified: String(record.unverified),
-    differences: String(record.differences),
-    finishedAt: () => 'now()',
-  } as QueryDeepPartialEntity<ValidationRow>;
-  await onPostgres(db, ({ runner: { manager } }) =>
-    manager
-      .createQueryBuilder()
-      .insert()
-      .into(validationEntity)
-      .values(values)
-      .orUpdate(['scope', 'position', 'rows_compared', 'confirmed_equal', 'unverified', 'differences', 'finished_at'], ['pipeline', 'table_id', 'run_id'])
-      .updateEntity(false)
-      .execute(),
-  );
+  await inTransaction(db, (sql) => dialectOf(db).putValidation(sql, record));
 }
 
 export async function readValidations(db: DataSource, filter: Parameters<ControlStore['readValidations']>[0]): Promise<readonly ValidationRecord[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const query = manager.createQueryBuilder(validationEntity, 'v').where('v.pipeline = :pipeline', { pipeline: filter.pipeline });
     if (filter.table !== undefined) query.andWhere('v.table_id = :table', { table: filter.table });
-    if (filter.good !== undefined) query.andWhere('(v.differences = 0 AND v.unverified = 0) = :good', { good: filter.good });
+    if (filter.good !== undefined) query.andWhere(filter.good ? 'v.differences = 0 AND v.unverified = 0' : '(v.differences <> 0 OR v.unverified <> 0)');
     return (await query.orderBy('v.seq', 'DESC').limit(filter.limit).getMany()).map(toValidation);
   });
 }

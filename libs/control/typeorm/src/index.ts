@@ -1,3 +1,3 @@
 export { type ControlStoreOptions, createControlStore } from './create-control-store';
-export { controlEntities } from './entities';
-export { controlDataSourceOptions, controlMigrations } from './migrate';
+export { controlEntities, controlEntitiesFor } from './entities';
+export { controlDataSourceOptions, controlDataSourceOptionsFor, controlMigrations, mssqlControlMigrations } from './migrate';

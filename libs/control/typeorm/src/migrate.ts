@@ -1,16 +1,21 @@
-import { ElstreamError, type Logger } from '@elstream/core';
+import { ElstreamError, type Logger, type Product } from '@elstream/core';
 import { CONTROL_SCHEMA, inTransaction } from '@elstream/database';
 import { MigrationExecutor, type DataSource, type Logger as TypeOrmLogger } from 'typeorm';
+import { dialectOf } from './dialect';
 import { ControlTables } from './migrations/control-tables';
 import { Healing } from './migrations/healing';
 import { Leases } from './migrations/leases';
 import { LoadHistory } from './migrations/load-history';
+import { MssqlControlTables } from './migrations/mssql/control-tables';
 import { PendingTasks } from './migrations/pending-tasks';
 import { RunStages } from './migrations/run-stages';
 import { TextPartitions } from './migrations/text-partitions';
 
-/** All migrations of the control tables, oldest first. Never edit one that was released; add another. */
+/** All migrations of the control tables on PostgreSQL, oldest first. Never edit one that was released; add another. */
 export const controlMigrations = [ControlTables, RunStages, Leases, PendingTasks, Healing, LoadHistory, TextPartitions] as const;
+
+/** The same on SQL Server: every later change of the tables is a migration of either product. */
+export const mssqlControlMigrations = [MssqlControlTables] as const;
 
 /** TypeORM prints failing migrations to stdout even with `logging: false`; all it would say arrives as an error. */
 const quiet: TypeOrmLogger = {
@@ -22,33 +27,34 @@ const quiet: TypeOrmLogger = {
   log: () => undefined,
 };
 
-/** What the warehouse's DataSource needs besides `controlEntities`: where the migrations are and where they are noted. */
-export const controlDataSourceOptions = {
-  schema: CONTROL_SCHEMA,
-  migrations: [...controlMigrations],
-  migrationsTableName: 'migration',
-  migrationsTransactionMode: 'all',
-  logger: quiet,
-} as const;
+const MIGRATIONS_TABLE = 'migration';
 
-/** Any fixed number; the same in every version, so that all versions exclude each other. */
-const MIGRATION_LOCK = 4_917_265_038_221;
+/** What the warehouse's DataSource needs besides `controlEntitiesFor`: where the migrations are and where they are noted. */
+export function controlDataSourceOptionsFor(product: Product) {
+  return {
+    schema: CONTROL_SCHEMA,
+    migrations: product === 'mssql' ? [...mssqlControlMigrations] : [...controlMigrations],
+    migrationsTableName: MIGRATIONS_TABLE,
+    migrationsTransactionMode: 'all',
+    logger: quiet,
+  } as const;
+}
+
+/** PostgreSQL's. */
+export const controlDataSourceOptions = controlDataSourceOptionsFor('postgres');
 
 /**
- * Brings the control tables to this version in one transaction under an advisory lock: of two processes starting at
+ * Brings the control tables to this version in one transaction under a lock: of two processes starting at
  * once the second waits, then finds nothing to do. Refuses (`CONTROL_SCHEMA_NEWER`) tables of a later version.
  */
 export async function migrateControlTables(dataSource: DataSource, logger: Logger): Promise<void> {
   const options = dataSource.options as { readonly schema?: string; readonly migrationsTableName?: string };
-  if (options.schema !== CONTROL_SCHEMA || options.migrationsTableName !== controlDataSourceOptions.migrationsTableName) {
-    throw new ElstreamError('CONTROL_DATA_SOURCE', 'stop', 'the control store needs a DataSource made with controlEntities and controlDataSourceOptions');
+  if (options.schema !== CONTROL_SCHEMA || options.migrationsTableName !== MIGRATIONS_TABLE) {
+    throw new ElstreamError('CONTROL_DATA_SOURCE', 'stop', 'the control store needs a DataSource made with controlEntitiesFor and controlDataSourceOptionsFor its product');
   }
   const started = Date.now();
   const applied = await inTransaction(dataSource, async (sql) => {
-    await sql.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    // Looked up first: CREATE SCHEMA IF NOT EXISTS needs the privilege even where the schema stands.
-    const schema = await sql.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [CONTROL_SCHEMA]);
-    if (schema.length === 0) await sql.execute(`CREATE SCHEMA ${CONTROL_SCHEMA}`);
+    await dialectOf(dataSource).prepareMigration(sql);
     const executor = new MigrationExecutor(dataSource, sql.runner);
     const known = new Set(dataSource.migrations.map((m) => m.name));
     const unknown = (await executor.getExecutedMigrations()).filter((m) => !known.has(m.name)).map((m) => m.name);

@@ -1,32 +1,33 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ElstreamError, type SourceIdentity } from '@elstream/core';
 import type { PipelineRecord, StoredMapping } from '@elstream/control';
-import { checkpointEntity, inTransaction, onPostgres, tableStateEntity, taskEntity } from '@elstream/database';
+import { checkpointEntity, inTransaction, onDatabase, tableStateEntity, taskEntity } from '@elstream/database';
 import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { dialectOf } from './dialect';
 import { pipelineEntity, pipelineTableEntity, runEntity, type PipelineRow } from './entities';
 import { healingEntities } from './healing-entities';
 import { storable, toPipeline } from './rows';
 
 export async function registerPipeline(db: DataSource, name: string): Promise<PipelineRecord> {
   return inTransaction(db, async ({ runner: { manager } }) => {
-    await manager.createQueryBuilder().insert().into(pipelineEntity).values({ name }).orIgnore().updateEntity(false).execute();
+    await dialectOf(db).insertPipeline(manager, name);
     return toPipeline(await manager.findOneByOrFail(pipelineEntity, { name }));
   });
 }
 
 export async function readPipelines(db: DataSource): Promise<readonly PipelineRecord[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => (await manager.find(pipelineEntity, { order: { name: 'ASC' } })).map(toPipeline));
+  return onDatabase(db, async ({ runner: { manager } }) => (await manager.find(pipelineEntity, { order: { name: 'ASC' } })).map(toPipeline));
 }
 
 export async function readPipeline(db: DataSource, name: string): Promise<PipelineRecord | null> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const row = await manager.findOneBy(pipelineEntity, { name });
     return row === null ? null : toPipeline(row);
   });
 }
 
 export async function setPaused(db: DataSource, name: string, paused: boolean): Promise<boolean> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const changed = await manager.update(pipelineEntity, { name, paused: !paused }, { paused });
     if (changed.affected === 0 && !(await manager.existsBy(pipelineEntity, { name }))) throw unknownPipeline(name);
     return changed.affected !== 0;
@@ -46,13 +47,13 @@ export async function setGap(db: DataSource, name: string, reason: string | null
 }
 
 export async function nextCounter(db: DataSource, name: string): Promise<bigint> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const result = await manager
       .createQueryBuilder()
       .update(pipelineEntity)
       .set({ counter: () => 'counter + 1' })
       .where({ name })
-      .returning('counter')
+      .returning(['counter'])
       .execute();
     const [row] = result.raw as { counter: string }[];
     if (row === undefined) throw unknownPipeline(name);
@@ -112,14 +113,14 @@ function plain(mapping: StoredMapping): unknown {
 }
 
 export async function readMappings(db: DataSource, pipeline: string): Promise<readonly StoredMapping[]> {
-  return onPostgres(db, async ({ runner: { manager } }) =>
+  return onDatabase(db, async ({ runner: { manager } }) =>
     (await manager.find(pipelineTableEntity, { where: { pipeline }, order: { ordinal: 'ASC' } })).map((row) => row.mapping),
   );
 }
 
 /** Holds off other changes of the pipeline and its tables; throws `PIPELINE_UNKNOWN`. */
 export async function lockPipeline(manager: EntityManager, name: string): Promise<PipelineRow> {
-  const row = await manager.findOne(pipelineEntity, { where: { name }, lock: { mode: 'for_no_key_update' } });
+  const row = await manager.findOne(pipelineEntity, { where: { name }, lock: { mode: dialectOf(manager.dataSource).rowLock } });
   if (row === null) throw unknownPipeline(name);
   return row;
 }
@@ -131,7 +132,7 @@ export function unknownPipeline(name: string): ElstreamError {
 }
 
 async function updatePipeline(db: DataSource, name: string, values: Partial<Pick<PipelineRow, 'streamError' | 'identity' | 'gapReason'>>): Promise<void> {
-  const result = await onPostgres(db, ({ runner: { manager } }) => manager.update(pipelineEntity, { name }, values));
+  const result = await onDatabase(db, ({ runner: { manager } }) => manager.update(pipelineEntity, { name }, values));
   if (result.affected === 0) throw unknownPipeline(name);
 }
 

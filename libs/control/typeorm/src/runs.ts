@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { ElstreamError } from '@elstream/core';
 import { laneOf, RUN_STAGES, type ControlStore, type NewTask, type Run, type RunEvent, type RunState } from '@elstream/control';
-import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable, taskEntity } from '@elstream/database';
+import { inTransaction, onDatabase, taskEntity } from '@elstream/database';
 import { In, MoreThan, type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { dialectOf } from './dialect';
 import { runEntity, runEventEntity, type RunEventRow, type RunRow } from './entities';
 import { lockPipeline } from './pipelines';
 import { storable, toEvent, toRun } from './rows';
 import { insertTasks } from './tasks';
 
-const PIPELINE = quoteTable({ schema: CONTROL_SCHEMA, name: 'pipeline' });
 const ACTIVE: readonly RunState[] = ['pending', 'running'];
 
 /** The pipeline's row is locked, so of two callers the second sees the first's run; the unique index backs it up. */
@@ -45,26 +45,26 @@ export async function createRun(db: DataSource, run: Parameters<ControlStore['cr
 
 /** What is compared is about to be loaded again: the preload goes first, and is followed by a validation of its own. */
 async function cancelValidation(manager: EntityManager, pipeline: string, by: string): Promise<void> {
-  const active = await manager.find(runEntity, { where: { pipeline, lane: 'validate', state: In([...ACTIVE]) }, lock: { mode: 'for_no_key_update' } });
+  const active = await manager.find(runEntity, { where: { pipeline, lane: 'validate', state: In([...ACTIVE]) }, lock: { mode: dialectOf(manager.dataSource).rowLock } });
   for (const { id } of active) {
-    await manager.update(runEntity, { id }, { state: 'cancelled', error: `run ${by} preloads`, finishedAt: () => 'now()' });
+    await manager.update(runEntity, { id }, { state: 'cancelled', error: `run ${by} preloads`, finishedAt: dialectOf(manager.dataSource).now });
     await cancelTasks(manager, id);
   }
 }
 
 async function cancelTasks(manager: EntityManager, runId: string): Promise<void> {
-  await manager.update(taskEntity, { runId, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: () => 'now()' });
+  await manager.update(taskEntity, { runId, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: dialectOf(manager.dataSource).now });
 }
 
 export async function readRun(db: DataSource, id: string): Promise<Run | null> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const row = await manager.findOneBy(runEntity, { id });
     return row === null ? null : toRun(row);
   });
 }
 
 export async function readRuns(db: DataSource, filter: Parameters<ControlStore['readRuns']>[0]): Promise<readonly Run[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const rows = await manager.find(runEntity, {
       where: {
         ...(filter.pipeline === undefined ? {} : { pipeline: filter.pipeline }),
@@ -79,24 +79,25 @@ export async function readRuns(db: DataSource, filter: Parameters<ControlStore['
 }
 
 export async function startRun(db: DataSource, id: string): Promise<boolean> {
-  const started = await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: 'pending' }, { state: 'running', startedAt: () => 'now()' }));
+  const started = await onDatabase(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: 'pending' }, { state: 'running', startedAt: dialectOf(db).now }));
   return started.affected !== 0;
 }
 
 export async function setRunTables(db: DataSource, id: string, tables: readonly string[]): Promise<void> {
-  await onPostgres(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: In([...ACTIVE]) }, { tables: [...tables] }));
+  await onDatabase(db, ({ runner: { manager } }) => manager.update(runEntity, { id, state: In([...ACTIVE]) }, { tables: [...tables] }));
 }
 
 type End = Parameters<ControlStore['endRun']>;
 
 export async function endRun(db: DataSource, id: End[0], state: End[1], ...[error, onlyIf]: [End[2], End[3]?]): Promise<boolean> {
+  const { now, table } = dialectOf(db);
   return inTransaction(db, async ({ runner: { manager } }) => {
     const update = manager
       .createQueryBuilder()
       .update(runEntity)
-      .set({ state, error: error === null ? null : storable(error), finishedAt: () => 'now()' })
+      .set({ state, error: error === null ? null : storable(error), finishedAt: now })
       .where({ id, state: In([...ACTIVE]) });
-    if (onlyIf === 'gap') update.andWhere(`EXISTS (SELECT 1 FROM ${PIPELINE} p WHERE p.name = pipeline AND p.gap_reason IS NOT NULL)`);
+    if (onlyIf === 'gap') update.andWhere(`EXISTS (SELECT 1 FROM ${table('pipeline')} p WHERE p.name = pipeline AND p.gap_reason IS NOT NULL)`);
     if ((await update.execute()).affected === 0) return false;
     await cancelTasks(manager, id);
     return true;
@@ -123,7 +124,7 @@ export async function addEvent(db: DataSource, event: Parameters<ControlStore['a
 }
 
 export async function readEvents(db: DataSource, runId: string, after: number, limit: number): Promise<readonly RunEvent[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const rows = await manager.find(runEventEntity, { where: { runId, id: MoreThan(String(after)) }, order: { id: 'ASC' }, take: limit });
     return rows.map(toEvent);
   });
@@ -131,5 +132,5 @@ export async function readEvents(db: DataSource, runId: string, after: number, l
 
 /** Holds off other planners and the run's end until the transaction ends; null: there is no such run. */
 export async function lockRun(manager: EntityManager, id: string): Promise<RunRow | null> {
-  return manager.findOne(runEntity, { where: { id }, lock: { mode: 'for_no_key_update' } });
+  return manager.findOne(runEntity, { where: { id }, lock: { mode: dialectOf(manager.dataSource).rowLock } });
 }

@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { TASK_KINDS, type ControlStore, type NewTask, type PendingTask, type Task, type TaskSummary } from '@elstream/control';
-import { CONTROL_SCHEMA, inTransaction, onPostgres, quoteTable, taskEntity, type TaskRow } from '@elstream/database';
-import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { inTransaction, onDatabase, taskEntity, type TaskRow } from '@elstream/database';
+import type { DataSource, EntityManager } from 'typeorm';
+import { dialectOf } from './dialect';
 import { runEntity, type RunRow } from './entities';
 import { toTask } from './rows';
 
-const RUN = quoteTable({ schema: CONTROL_SCHEMA, name: 'run' });
-const TASK = quoteTable({ schema: CONTROL_SCHEMA, name: 'task' });
-/** Rows per INSERT: far below the protocol's 65,535 parameters. */
-const INSERT_ROWS = 1_000;
 /** All of a task but payload and result. */
 const SMALL = ['id', 'runId', 'pipeline', 'tableId', 'kind', 'state', 'attempt', 'epoch', 'ordinal', 'rows', 'error'] as const satisfies readonly (keyof TaskRow)[];
 
@@ -21,7 +18,7 @@ export async function addTasks(db: DataSource, runId: string, tasks: readonly Ne
 
 /** The run, locked against other planners and its end; null if it has ended (then nothing may be added). */
 export async function lockActiveRun(manager: EntityManager, runId: string): Promise<RunRow | null> {
-  const run = await manager.findOne(runEntity, { where: { id: runId }, lock: { mode: 'for_no_key_update' } });
+  const run = await manager.findOne(runEntity, { where: { id: runId }, lock: { mode: dialectOf(manager.dataSource).rowLock } });
   return run !== null && (run.state === 'pending' || run.state === 'running') ? run : null;
 }
 
@@ -53,10 +50,7 @@ export async function insertTasks(manager: EntityManager, run: Pick<RunRow, 'id'
       ordinal: first + i,
       payload: { ...task.payload },
     }));
-  for (let i = 0; i < rows.length; i += INSERT_ROWS) {
-    const values = rows.slice(i, i + INSERT_ROWS) as QueryDeepPartialEntity<TaskRow>[];
-    await manager.createQueryBuilder().insert().into(taskEntity).values(values).updateEntity(false).execute();
-  }
+  await dialectOf(manager.dataSource).insertTasks(manager, rows);
   return rows.map((row): Task => {
     const { tableId: table, ordinal: _, ...rest } = row;
     return { ...rest, table, state: 'pending', attempt: 0, result: null, rows: 0, error: null };
@@ -64,31 +58,35 @@ export async function insertTasks(manager: EntityManager, run: Pick<RunRow, 'id'
 }
 
 export async function readTask(db: DataSource, id: string): Promise<Task | null> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const row = await manager.findOneBy(taskEntity, { id });
     return row === null ? null : toTask(row);
   });
 }
 
 export async function readTasks(db: DataSource, runId: string, filter: Parameters<ControlStore['readTasks']>[1]): Promise<readonly Task[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
-    const { kind, state, counted, without, skip = 0, limit } = filter;
+  return onDatabase(db, async ({ runner: { manager } }) => {
+    const { kind, state, counted, skip = 0, limit } = filter;
+    const { counts, without, parsed } = dialectOf(db);
     const query = manager.createQueryBuilder(taskEntity, 't').where('t.run_id = :runId', { runId });
     if (kind !== undefined) query.andWhere('t.kind = :kind', { kind });
     if (state !== undefined) query.andWhere('t.state = :state', { state });
-    if (counted !== undefined) query.andWhere("jsonb_typeof(t.result -> :counted) = 'number' AND CAST(t.result ->> :counted AS float8) > 0", { counted });
+    if (counted !== undefined) {
+      const piece = counts('t.result', counted);
+      query.andWhere(piece.sql, piece.parameters);
+    }
     query.orderBy('t.ordinal').offset(skip).limit(limit);
-    if (without === undefined) return (await query.getMany()).map(toTask);
+    if (filter.without === undefined) return (await query.getMany()).map(toTask);
     // What is left out never leaves the database.
-    query.select(SMALL.map((column) => `t.${column}`)).setParameters({ without: [...without] });
-    query.addSelect('t.payload - CAST(:without AS text[])', 'payload').addSelect('t.result - CAST(:without AS text[])', 'result');
-    const { entities, raw } = await query.getRawAndEntities<Pick<TaskRow, 'payload' | 'result'>>();
-    return entities.map((row, i) => toTask({ ...row, payload: raw[i]?.payload ?? {}, result: raw[i]?.result ?? null }));
+    const [payload, result] = [without('t.payload', filter.without), without('t.result', filter.without)];
+    query.select(SMALL.map((column) => `t.${column}`)).addSelect(payload.sql, 'payload').addSelect(result.sql, 'result').setParameters(payload.parameters);
+    const { entities, raw } = await query.getRawAndEntities<{ readonly payload: unknown; readonly result: unknown }>();
+    return entities.map((row, i) => toTask({ ...row, payload: parsed(raw[i]?.payload) ?? {}, result: parsed(raw[i]?.result ?? null) }));
   });
 }
 
 export async function summarize(db: DataSource, runId: string): Promise<readonly TaskSummary[]> {
-  return onPostgres(db, async ({ runner: { manager } }) => {
+  return onDatabase(db, async ({ runner: { manager } }) => {
     const rows = await manager
       .createQueryBuilder(taskEntity, 't')
       .select('t.table_id', 'table')
@@ -108,17 +106,8 @@ export async function summarize(db: DataSource, runId: string): Promise<readonly
 
 /** Each (run, kind) is read by its own part of the index `task_pending`: what is pending beyond the limit costs nothing. */
 export async function pendingTasks(db: DataSource, limit: number): Promise<readonly PendingTask[]> {
-  return onPostgres(db, (sql) =>
-    sql.query<PendingTask>(
-      `SELECT t.id, t.run_id AS "runId", t.pipeline, t.kind
-         FROM ${RUN} r
-        CROSS JOIN unnest($1::text[]) WITH ORDINALITY AS k (kind, rank)
-        CROSS JOIN LATERAL (SELECT * FROM ${TASK} t WHERE t.run_id = r.id AND t.kind = k.kind AND t.state = 'pending' ORDER BY t.ordinal LIMIT $2) t
-        WHERE r.state = 'running'
-        ORDER BY k.rank, row_number() OVER (PARTITION BY r.id, k.kind ORDER BY t.ordinal), r.seq`,
-      [[...TASK_KINDS], limit],
-    ),
-  );
+  const { sql, parameters } = dialectOf(db).pendingTasks(TASK_KINDS, limit);
+  return onDatabase(db, (on) => on.query<PendingTask>(sql, parameters));
 }
 
 function groupOf(kind: string, table: string | null): string {

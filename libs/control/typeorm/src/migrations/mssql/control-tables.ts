@@ -91,7 +91,8 @@ export const mssqlControlTables: readonly string[] = [
     started_at ${TIME} NULL,
     renewed_at ${TIME} NULL,
     finished_at ${TIME} NULL)`,
-  `CREATE INDEX task_run ON ${S}.task (run_id, kind, state)`,
+  // Covers what the planner counts: a reader that went on to the rows, while a worker goes from its row to the index, would be a deadlock.
+  `CREATE INDEX task_run ON ${S}.task (run_id, kind, state) INCLUDE (table_id, ordinal, [rows])`,
   `CREATE INDEX task_unfinished ON ${S}.task (state, created_at, ordinal) WHERE state IN (N'pending', N'running')`,
   `CREATE INDEX task_pending ON ${S}.task (run_id, kind, ordinal) WHERE state = N'pending'`,
   `CREATE TABLE ${S}.open_use (
