@@ -1,0 +1,4 @@
+import { healingContract } from './healing.contract.fixture';
+import { mssql } from './product.fixture';
+
+healingContract(mssql);

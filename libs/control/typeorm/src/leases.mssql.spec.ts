@@ -1,0 +1,4 @@
+import { leasesContract } from './leases.contract.fixture';
+import { mssql } from './product.fixture';
+
+leasesContract(mssql);

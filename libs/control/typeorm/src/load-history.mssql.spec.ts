@@ -1,0 +1,4 @@
+import { loadHistoryContract } from './load-history.contract.fixture';
+import { mssql } from './product.fixture';
+
+loadHistoryContract(mssql);
