@@ -23,6 +23,8 @@ export interface CaptureSourceStatus {
   readonly reason: string | null;
   /** What the pipeline's counter row holds now; null or absent: not known. */
   readonly raised?: bigint | null;
+  /** What keeps the source from capturing although nothing is lost, with the remedy (SQL Server: its capture job stands still); null or absent: nothing. */
+  readonly trouble?: string | null;
 }
 
 /**
@@ -43,6 +45,11 @@ export interface CaptureSource {
   /** Raises the pipeline's row of the counter table by one (R3 a). */
   raiseCounter(): Promise<void>;
   status(): Promise<CaptureSourceStatus>;
+  /**
+   * R14, where the source keeps changes for a time and not until they are acknowledged: a word, with the remedy, once more
+   * than half of it has passed for what comes after `needed`; null: no reason to worry. Absent: it keeps them otherwise.
+   */
+  budget?(needed: LogPosition): Promise<string | null>;
   /** As `ChangeStream.captured`. */
   captured(): Promise<ReadonlySet<string> | null>;
   /** Removes what `prepare` made. Idempotent; the connector must be gone. */

@@ -1,6 +1,6 @@
 import { type CaptureStatus, type ChangeStream, type ConnectorControl, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
-import { ElstreamError, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type LogPosition, type TableMapping, type TableName } from '@elstream/core';
-import { hasPassed, topicOf, type ConnectorPlan } from '@elstream/debezium';
+import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type TableMapping, type TableName } from '@elstream/core';
+import { hasPassed, topicOf, type CommittedOffset, type ConnectorPlan } from '@elstream/debezium';
 import { openKafka, type KafkaClient } from './client';
 import { connectConnector } from './connect-connector';
 import { connectorControl } from './connector-control';
@@ -97,7 +97,8 @@ class KafkaStream implements ChangeStream {
     const captured = await this.options.capture.captured();
     const health = await this.capturing.health(captured === null ? null : this.expected(captured), capture.raised ?? null);
     const { retainedBytes } = capture;
-    const none: CaptureStatus = { state: 'ready', gap: null, partitionGaps: [], trouble: health.trouble, retainedBytes, eventsBehind: null };
+    const trouble = health.trouble ?? capture.trouble ?? (capture.state === 'ready' ? await this.shortBudget(health) : null);
+    const none: CaptureStatus = { state: 'ready', gap: null, partitionGaps: [], trouble, retainedBytes, eventsBehind: null };
     if (capture.state !== 'ready') return { ...none, state: capture.state, gap: capture.reason ?? 'what the connector captures from is gone at the source' };
     if (captured === null) return { ...none, state: 'missing', gap: 'the publication at the source is gone' };
     if (!health.exists) return { ...none, state: 'missing', gap: `the connector ${this.capturing.name} does not exist in Kafka Connect` };
@@ -122,10 +123,17 @@ class KafkaStream implements ChangeStream {
     return plan;
   }
 
+  private async shortBudget({ committed }: ConnectorHealth): Promise<string | null> {
+    const known = committed !== null && !committed.position.equals(LogPosition.ZERO);
+    return known ? ((await this.options.capture.budget?.(committed.position)) ?? null) : null;
+  }
+
   private gapOf({ gap, committed, confirmable }: ConnectorHealth, confirmed: LogPosition | null, checkpoints: readonly Checkpoint[]): string | null {
     if (gap !== null) return gap;
     if (committed === null) return checkpoints.length === 0 ? null : `the connector ${this.capturing.name} has no offset in Kafka Connect any more: where it went on is not known`;
-    if (this.options.capture.endpoint.connector !== 'postgresql' || confirmed === null || confirmable === null || confirmed.toBigInt() <= confirmable) return null;
+    if (confirmed === null) return null;
+    if (this.options.capture.endpoint.connector === 'sqlserver') return cleanedUp(committed, confirmed, this.capturing.name);
+    if (confirmable === null || confirmed.toBigInt() <= confirmable) return null;
     return `the replication slot stands at ${confirmed.hex}, beyond what the connector ${this.capturing.name} has delivered (${confirmable.toString(16).padStart(16, '0')}): somebody else moved it, or the connector's offset is an old one`;
   }
 
@@ -203,4 +211,13 @@ class KafkaStream implements ChangeStream {
     const ends = await this.client.offsetsOf(topics);
     return topics.length > 0 && ends.size === topics.length ? ends : null;
   }
+}
+
+/**
+ * SQL Server: whether the clean-up job took changes that the connector had not delivered. It goes on at the first that is
+ * left, without a word. Everything *at* what is left is still there, so that a transaction delivered in part is no gap.
+ */
+function cleanedUp({ position }: CommittedOffset, left: LogPosition, name: string): string | null {
+  if (position.equals(LogPosition.ZERO) || !position.isBelow(left)) return null;
+  return `the source has cleaned up captured changes below ${left.hex}, and the connector ${name} has delivered them only up to ${position.hex}; keep them longer than the connector may be away: EXEC sys.sp_cdc_change_job @job_type = N'cleanup', @retention = <minutes>`;
 }

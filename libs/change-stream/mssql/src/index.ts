@@ -1,0 +1,1 @@
+export { createMssqlCapture, DEFAULT_ROLE, type MssqlCaptureOptions } from './mssql-capture';
