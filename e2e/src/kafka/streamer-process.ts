@@ -95,8 +95,9 @@ export class StreamerProcess {
     await this.ended;
   }
 
-  /** SIGTERM; expects exit code 0 within 10 s (R12). */
+  /** SIGTERM; expects exit code 0 within 10 s (R12), of a process that has come as far as to listen for it. */
   async stop(): Promise<void> {
+    await this.awaits('a streamer that listens for signals', () => this.log.includes('pipeline added'), {});
     const began = performance.now();
     this.child.kill('SIGTERM');
     const asked = setTimeout(() => this.child.kill('SIGUSR2'), PATIENCE_MS / 2);
