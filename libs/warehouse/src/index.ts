@@ -1,3 +1,4 @@
+export * from './culprit';
 export * from './evolution';
 export * from './history';
 export * from './repair';

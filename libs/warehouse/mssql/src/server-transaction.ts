@@ -47,7 +47,12 @@ END;`;
 
 /** Commits and tells the outcome. */
 export function commit(outcome: string, more?: string): string {
-  return `COMMIT TRANSACTION;\nSELECT ${nString(outcome)} AS outcome${more === undefined ? '' : `, ${more}`};`;
+  return commitAs(nString(outcome), more);
+}
+
+/** The same, the outcome being an expression. */
+export function commitAs(outcome: string, more?: string): string {
+  return `COMMIT TRANSACTION;\nSELECT ${outcome} AS outcome${more === undefined ? '' : `, ${more}`};`;
 }
 
 /** What a transaction came to: the row with `outcome`, and the result sets after it. */

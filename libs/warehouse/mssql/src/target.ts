@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 import type { ColumnType, TableMapping, TableName } from '@elstream/core';
-import { bracket, bracketTable, CONTROL_SCHEMA, typeormColumn, typeormName, typeormProperty } from '@elstream/database';
+import { bracket, bracketTable, CONTROL_SCHEMA, mssqlType, typeormColumn, typeormName, typeormProperty, type MssqlType } from '@elstream/database';
 import { BEGIN_COLUMN, buildArchive, keepsBegin, TIME_TYPE, type Archive } from './history/archive';
 
 /** A row's version (R5) in the target itself. Position NULL: kind *preload*; bytes: kind *stream*, empty is the lowest. */
@@ -25,10 +25,11 @@ export interface EntityColumn {
   readonly name: string;
   /** In brackets. */
   readonly quoted: string;
-  /** In T-SQL's spelling; of a text key without a length, or longer than an index can hold: `nvarchar(450)`. */
+  /** In T-SQL's spelling, without a collation; of a text key without a length, or longer than an index can hold: `nvarchar(450)`. */
   readonly type: string;
   /** What its values are, for their canonical text. */
   readonly kind: ColumnType;
+  /** Null: the database's own, or none. */
   readonly collation: string | null;
   readonly nullable: boolean;
 }
@@ -65,14 +66,15 @@ export function buildTarget(pipeline: string, mapping: TableMapping): Target {
   const keySet = new Set(mapping.key);
   const columns = mapping.columns.map((column, index): EntityColumn => {
     const isKey = keySet.has(index);
+    const type = mssqlType(column.targetType);
     return {
       property: `c${String(index)}`,
       entityProperty: typeormProperty(`c${String(index)}`),
       name: column.target,
       quoted: bracket(column.target),
-      type: isKey ? keyType(column.targetType) : column.targetType,
+      type: isKey ? keyType(type) : type.name,
       kind: column.type,
-      collation: isKey && isText(column.targetType) ? KEY_COLLATION : null,
+      collation: isKey && type.of === 'text' ? KEY_COLLATION : type.collation,
       // Only keys are NOT NULL: a constraint the source drops later must not stop the stream
       nullable: !isKey,
     };
@@ -124,18 +126,17 @@ export function isText(type: string): boolean {
   return /^(?:n?varchar|n?char|n?text)\b/i.test(type);
 }
 
-/** 900 bytes, what the key of a clustered index holds. */
+/** 900 bytes: what the key of a clustered index holds. */
 const KEY_CHARS = 450;
 
-/** A text or binary without a length cannot be a key; the longest that can is taken, and a longer value is parked. */
-function keyType(type: string): string {
-  const match = /^(n?varchar|ntext|text|varbinary|image)(?:\((\d+|max)\))?$/i.exec(type.trim());
-  if (match === null) return type;
-  const [, name = '', length = 'max'] = match;
-  const binary = /^(?:varbinary|image)$/i.test(name);
-  const wide = binary || /^(?:varchar|text)$/i.test(name) ? 2 * KEY_CHARS : KEY_CHARS;
-  if (length !== 'max' && Number(length) <= wide) return type;
-  return binary ? `varbinary(${String(wide)})` : `${/^n/i.test(name) ? 'n' : ''}varchar(${String(wide)})`;
+/**
+ * Texts are Unicode, since the bytewise collation has a code page that lacks most characters. What cannot be a key for its
+ * length is as long as a key can be, and a longer value is parked.
+ */
+function keyType(type: MssqlType): string {
+  if (type.of === 'text') return `${type.padded ? 'nchar' : 'nvarchar'}(${String(Math.min(type.length ?? KEY_CHARS, KEY_CHARS))})`;
+  if (type.of === 'binary' && (type.length === null || type.length > 2 * KEY_CHARS)) return `varbinary(${String(2 * KEY_CHARS)})`;
+  return type.name;
 }
 
 /** Short and stable: names the marker table and the locks of a table. */
@@ -143,9 +144,37 @@ export function tableHash(pipeline: string, tableId: string): string {
   return createHash('sha256').update(`${pipeline}\0${tableId}`, 'utf8').digest('hex').slice(0, 16);
 }
 
+/** The type with its collation, as `stagedColumn` and `cellValue` take it. */
+export function fullType(column: Pick<EntityColumn, 'type' | 'collation'>): string {
+  return `${column.type}${column.collation === null ? '' : ` COLLATE ${column.collation}`}`;
+}
+
 /** Definition of one column for CREATE TABLE, without nullability. */
 export function columnDefinition(column: Pick<EntityColumn, 'type' | 'collation'>, name: string): string {
-  return `${name} ${column.type}${column.collation === null ? '' : ` COLLATE ${column.collation}`}`;
+  return `${name} ${fullType(column)}`;
+}
+
+/** The same for a temporary table, which else would have the collation of tempdb, and with it another code page. */
+export function temporaryColumn(column: Pick<EntityColumn, 'type' | 'collation'>, name: string): string {
+  return `${columnDefinition(column, name)}${column.collation === null && isText(column.type) ? ' COLLATE DATABASE_DEFAULT' : ''}`;
+}
+
+/**
+ * Equal keys, bytewise (R6): texts and binaries that differ in their trailing blanks or zeros only are equal to the server.
+ *
+ * @param left how each side spells a key column, e.g. `quotedOf('t')`
+ */
+export function keyEquals(key: readonly EntityColumn[], left: (column: EntityColumn, index: number) => string, right: (column: EntityColumn, index: number) => string): string {
+  return key
+    .map((column, i) => {
+      const [a, b] = [left(column, i), right(column, i)];
+      return isPadded(column.type) ? `${a} = ${b} AND DATALENGTH(${a}) = DATALENGTH(${b})` : `${a} = ${b}`;
+    })
+    .join(' AND ');
+}
+
+function isPadded(type: string): boolean {
+  return /^(?:n?varchar|varbinary)\b/i.test(type);
 }
 
 /** `alias.[column]`, for `keyEquals`. */

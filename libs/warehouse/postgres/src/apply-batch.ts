@@ -1,9 +1,8 @@
 import { describeKey, ElstreamError, failpoint, recoveryOf, ruleHolds, type Cell, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
-import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
+import { locateCulprit, type BatchResult, type BatchWrite, type RereadRows } from '@elstream/warehouse';
 import { applyStaged, truncateTarget, type WriteCounts } from './bulk-writes';
 import { lockTables, moveCheckpoint, readLockedStates, requireState, type LockedState } from './control-state';
-import { locateCulprit } from './culprit';
 import { isActive, park } from './dead-letters';
 import { outdatedTables } from './evolution/outdated';
 import { markToReload } from './evolution/stale';

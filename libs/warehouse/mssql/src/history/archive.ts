@@ -1,4 +1,4 @@
-import type { HistoryMapping, TableMapping, TableName } from '@elstream/core';
+import { timestampText, type HistoryMapping, type TableMapping, type TableName } from '@elstream/core';
 import { bracket, bracketTable } from '@elstream/database';
 import type { EntityColumn } from '../target';
 
@@ -43,6 +43,8 @@ export const CHANGE_COLUMN = '__elstream_change';
 export const BEGIN_COLUMN = '__elstream_valid_from';
 /** Commit times, in UTC: as fine as the stream tells them. */
 export const TIME_TYPE = 'datetime2(6)';
+/** Op and identity of a change: far less than an index can hold. */
+export const CHANGE_TYPE = 'varbinary(128)';
 
 const ownPeriod = (name: string): PeriodColumn => ({ name, quoted: bracket(name), type: TIME_TYPE });
 
@@ -89,4 +91,22 @@ export function suffixed(name: string, suffix: string): string {
 /** T-SQL of a datetime2 in UTC as a value of a period column. */
 export function asPeriod(column: PeriodColumn, utc: string): string {
   return /^datetimeoffset\b/i.test(column.type) ? `CONVERT(${column.type}, TODATETIMEOFFSET(${utc}, '+00:00'))` : `CONVERT(${column.type}, ${utc})`;
+}
+
+/** Microseconds since 1970 as the text of a `TIME_TYPE`, UTC. */
+export function beginText(us: bigint | null): string | null {
+  return us === null ? null : timestampText(us, false);
+}
+
+/** SQL of the same: microseconds (bigint) as a `TIME_TYPE`. DATEADD takes int, so days, seconds and microseconds one after the other. */
+export function timeOfMicroseconds(us: string): string {
+  return `DATEADD(microsecond, CONVERT(int, ${us} % 1000000), DATEADD(second, CONVERT(int, ${us} / 1000000 % 86400), DATEADD(day, CONVERT(int, ${us} / 86400000000), CONVERT(${TIME_TYPE}, '1970-01-01'))))`;
+}
+
+/** T-SQL of the time of a transaction, UTC: declared by `serverTransaction`. */
+export const NOW = '@now';
+
+/** The later of two expressions; NULL counts for nothing (GREATEST came with SQL Server 2022). */
+export function greatest(a: string, b: string): string {
+  return `CASE WHEN ${a} IS NULL OR ${b} > ${a} THEN ${b} ELSE ${a} END`;
 }

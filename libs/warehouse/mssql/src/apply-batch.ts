@@ -1,0 +1,198 @@
+import { ElstreamError, failpoint, ruleHolds, type Cell, type FoldedRow, type FoldedTable } from '@elstream/core';
+import { t, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
+import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
+import { NO_HISTORY, type BatchHistory } from './batch-history';
+import { batchStatement, type BatchPlan, type Share } from './batch-statement';
+import { readStandings, type TableStanding } from './control-state';
+import { createParked, parkedBulk, parkedDue, parkedLine } from './dead-letters';
+import { prepareHistory, stagedBegins } from './history/derive';
+import { runTransaction, type ServerOutcome } from './server-transaction';
+import { stageBatch, type StagedTable } from './stage-batch';
+import { KnownMappings } from './stored-mapping';
+import type { Target } from './target';
+
+/** One table's share of a batch; its number in the batch is its place. */
+interface TableWork {
+  readonly target: Target;
+  readonly reread: RereadRows | undefined;
+  readonly fold: FoldedTable;
+  readonly rows: readonly FoldedRow[];
+  /** Null: nothing to stage. */
+  readonly staged: StagedTable | null;
+}
+
+/** How often a batch is tried whose history was prepared from what was changed meanwhile, and once more for mappings to be looked up. */
+const ATTEMPTS = 20;
+
+const known = new KnownMappings();
+
+/** Epochs seen first; used only when `npm run sabotage` switches R5's «read in the transaction» off. */
+const staleEpochs = new Map<string, number>();
+
+/**
+ * Applies one batch: staging first, then one server-side batch of exclusion, decisions, rows, counters and checkpoint (R2).
+ * What can only be decided here (derived history, stored mappings) is compared there with what stands.
+ */
+export async function applyBatch(db: Mssql, write: BatchWrite, targetOf: (tableId: string) => Target): Promise<BatchResult> {
+  return db.session(async (session) => {
+    const work: TableWork[] = [];
+    // in one order everywhere, so that two batches do not wait for each other's tables
+    for (const { mapping, fold } of [...write.tables].sort((a, b) => (a.mapping.id < b.mapping.id ? -1 : 1))) {
+      const target = targetOf(mapping.id);
+      const reread = write.reread.get(mapping.id);
+      const rows = fillReread(target, fold.rows, reread);
+      const begins = target.keepsBegin ? stagedBegins(mapping, fold.changes) : new Map<string, bigint>();
+      work.push({ target, reread, fold, rows, staged: rows.length === 0 ? null : await stageBatch(session, { n: work.length, target, rows, begins }) });
+    }
+    if (write.parked.length > 0) {
+      await session.batch(createParked);
+      await session.bulk(parkedBulk, write.parked.map(parkedLine));
+    }
+    await failpoint('batch:staged');
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const result = await attemptBatch(session, { db, write, work });
+      if (result !== null) return result;
+    }
+    throw new ElstreamError('DB_SERIALIZATION', 'retry', 'rows that history was decided from were changed again and again meanwhile', { place: { pipeline: write.checkpoint.pipeline } });
+  });
+}
+
+/** Null: to be tried again. */
+async function attemptBatch(session: TSqlSession, of: { readonly db: Mssql; readonly write: BatchWrite; readonly work: readonly TableWork[] }): Promise<BatchResult | null> {
+  const { db, write, work } = of;
+  const { pipeline } = write.checkpoint;
+  const states = await statesFor(session, pipeline, work);
+  const histories: BatchHistory[] = [];
+  for (const [n, { target, fold, reread }] of work.entries()) {
+    histories.push(target.archive === null ? NO_HISTORY : await prepareHistory(session, { n, pipeline, target, fold, reread, state: states.get(target.mapping.id) ?? null }));
+  }
+  const due = parkedDue(write.parked);
+  const plan: BatchPlan = {
+    lockMs: db.lockMs,
+    pipeline,
+    partition: write.checkpoint.partition,
+    locked: [...new Set([...work.map((w) => w.target.mapping.id), ...write.parked.map((p) => p.table), ...write.reloads.keys()])],
+    tables: work.map(({ target, staged, fold }, n) => ({ target, staged: staged?.shape ?? null, truncate: fold.truncate !== null, history: histories[n] ?? NO_HISTORY, refused: (staged?.refused ?? null) !== null })),
+    parked: write.parked.length > 0,
+    parkedDue: due.value !== '[]',
+    reloads: write.reloads.size > 0,
+    trial: write.trial,
+  };
+  const params: MssqlParams = {
+    ...checkpointParams(write),
+    shares: t.json(work.map((table, n) => shareOf(table, n, states))),
+    ...(plan.parked ? { limit: t.int(write.parkLimit) } : {}),
+    ...(plan.parkedDue ? { parked_due: due } : {}),
+    ...(plan.reloads ? { reloads: t.json([...write.reloads]) } : {}),
+    ...Object.assign({}, ...histories.map((h) => h.params)),
+    ...(ruleHolds('R5-epoch-in-transaction') ? {} : { sabotage: sabotaged(pipeline, work, states) }),
+  };
+  return resultOf(await runTransaction(session, batchStatement(plan), params), write, work);
+}
+
+/** Only where something is decided from them before the transaction. */
+async function statesFor(session: TSqlSession, pipeline: string, work: readonly TableWork[]): Promise<Map<string, TableStanding>> {
+  const derived = work.filter((w) => w.target.archive?.kind === 'derived' || !ruleHolds('R5-epoch-in-transaction'));
+  return derived.length === 0 ? new Map() : readStandings(session, pipeline, derived.map((w) => w.target.mapping.id));
+}
+
+function shareOf({ target, fold, reread }: TableWork, n: number, states: ReadonlyMap<string, TableStanding>): Share {
+  const { mapping } = target;
+  return { n, table: mapping.id, mapping: known.of(mapping), token: states.get(mapping.id)?.token ?? null, truncate: fold.truncate?.hex ?? null, events: fold.events, readUntil: reread?.readUntil.hex ?? null };
+}
+
+/** The checkpoint's; a trial does not move it. */
+function checkpointParams(write: BatchWrite): MssqlParams {
+  const { checkpoint: from } = write;
+  const pipeline = { pipeline: t.nvarchar(from.pipeline, 100) };
+  if (write.trial) return pipeline;
+  return {
+    ...pipeline,
+    partition: t.nvarchar(from.partition, 262),
+    generation: t.int(from.generation),
+    from: t.nvarchar(from.next.hex, 128),
+    fromHighest: t.nvarchar(from.highest?.hex ?? null, 128),
+    next: t.nvarchar(write.next.hex, 128),
+    highest: t.nvarchar(write.highest?.hex ?? null, 128),
+    events: t.bigint(write.events),
+    counter: t.bigint(write.counter),
+    committedAt: t.bigint(write.committedAtUs),
+  };
+}
+
+function resultOf({ outcome, row, sets }: ServerOutcome, write: BatchWrite, work: readonly TableWork[]): BatchResult | null {
+  switch (outcome) {
+    case 'applied':
+      return {
+        outcome: 'applied',
+        checkpoint: { ...write.checkpoint, next: write.next, highest: write.highest, counter: write.counter ?? write.checkpoint.counter },
+        rowsWritten: Number(row['written']),
+        rowsDeleted: Number(row['deleted']),
+      };
+    case 'tried':
+      return { outcome: 'tried' };
+    case 'lost':
+      return { outcome: 'lost' };
+    case 'again':
+      return null;
+    case 'mapping':
+      return learn(sets[0] ?? [], work) ? null : { outcome: 'lost' };
+    case 'reread':
+      return { outcome: 'reread', keys: keysAgain(sets[0] ?? [], work) };
+    case 'refused':
+      throw work[Number(row['n'])]?.staged?.refused ?? new RangeError('no table refused a value');
+    case 'not-prepared':
+      throw new ElstreamError('TABLE_NOT_PREPARED', 'stop', 'the table has no state in elstream.table_state; start a run to prepare it', { place: { table: work[Number(row['n'])]?.target.mapping.id ?? '' } });
+    default:
+      throw new RangeError(`unknown outcome of a batch: ${outcome}`);
+  }
+}
+
+/** False: decoded with mappings that are no longer those of their tables; the stream begins again with those that are. */
+function learn(stored: readonly Readonly<Record<string, unknown>>[], work: readonly TableWork[]): boolean {
+  return stored.every(({ n, stored: text }) => {
+    const mapping = work[Number(n)]?.target.mapping;
+    return mapping !== undefined && known.learn(mapping, String(text));
+  });
+}
+
+function keysAgain(found: readonly Readonly<Record<string, unknown>>[], work: readonly TableWork[]): Map<string, (readonly string[])[]> {
+  const keys = new Map<string, (readonly string[])[]>();
+  for (const { n, ord } of found) {
+    const table = work[Number(n)];
+    const row = table?.rows[Number(ord)];
+    if (table === undefined || row === undefined) continue;
+    const of = keys.get(table.target.mapping.id) ?? [];
+    of.push(row.key);
+    keys.set(table.target.mapping.id, of);
+  }
+  return keys;
+}
+
+function sabotaged(pipeline: string, work: readonly TableWork[], states: ReadonlyMap<string, TableStanding>) {
+  return t.json(
+    Object.fromEntries(
+      work.map(({ target }, n) => {
+        const id = `${pipeline}\0${target.mapping.id}`;
+        const epoch = staleEpochs.get(id) ?? states.get(target.mapping.id)?.epoch ?? 0;
+        staleEpochs.set(id, epoch);
+        return [String(n), epoch];
+      }),
+    ),
+  );
+}
+
+/** Puts cells read again by key in the place of unknown ones; a key that was not found writes nothing (R6). */
+function fillReread(target: Target, rows: readonly FoldedRow[], reread: RereadRows | undefined): readonly FoldedRow[] {
+  if (reread === undefined) return rows;
+  const id = (key: readonly (Cell | undefined)[]): string => JSON.stringify(key);
+  const found = new Map(reread.rows.map((row) => [id(target.mapping.key.map((i) => row[i])), row]));
+  const absent = new Set(reread.absent.map(id));
+  return rows.flatMap((row) => {
+    if (row.op === 'delete' || !row.cells.includes(undefined)) return [row];
+    if (absent.has(id(row.key))) return [];
+    const now = found.get(id(row.key));
+    if (now === undefined) return [row];
+    return [{ ...row, carryFrom: null, cells: row.cells.map((cell, i) => (cell === undefined ? (now[i] ?? null) : cell)) }];
+  });
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { TableMapping } from '@elstream/core';
+
+/** All of a mapping that says what a row holds. */
+function contentOf({ target, key, history, columns }: TableMapping): unknown {
+  return JSON.parse(JSON.stringify([target, key, history ?? null, columns.map((c) => [c.source, c.target, c.targetType, c.mask?.kind ?? null])]));
+}
+
+/** True if the stored mapping (JSON, `elstream.pipeline_table.mapping`) says of rows what this one says. */
+export function isStored(stored: string, mapping: TableMapping): boolean {
+  return isDeepStrictEqual(contentOf(JSON.parse(stored) as TableMapping), contentOf(mapping));
+}
+
+/** What HASHBYTES('SHA2_256', …) gives for the text as nvarchar. */
+export function textHash(text: string): string {
+  return createHash('sha256').update(Buffer.from(text, 'utf16le')).digest('hex');
+}
+
+/**
+ * Which stored text was found to say what a mapping says, by hash: a batch asks in its transaction whether it still stands
+ * there, and only if it does not, the text is fetched and looked at anew.
+ *
+ * A preload begins with what is stored: what was decoded with an earlier mapping would count as a touch of its epoch, keep
+ * the fill away, and its added columns would be NULL for ever.
+ */
+export class KnownMappings {
+  private readonly hashes = new Map<string, string>();
+
+  /** Hash of the stored text that was seen last; null: none was. */
+  of(mapping: TableMapping): string | null {
+    return this.hashes.get(JSON.stringify([mapping.id, contentOf(mapping)])) ?? null;
+  }
+
+  /** False: the stored mapping is another one. */
+  learn(mapping: TableMapping, stored: string): boolean {
+    if (!isStored(stored, mapping)) return false;
+    if (this.hashes.size > MAX_KNOWN) this.hashes.clear();
+    this.hashes.set(JSON.stringify([mapping.id, contentOf(mapping)]), textHash(stored));
+    return true;
+  }
+}
+
+const MAX_KNOWN = 10_000;
