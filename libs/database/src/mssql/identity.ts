@@ -1,8 +1,11 @@
 import { ElstreamError, type SourceIdentity } from '@elstream/core';
 import type { TSql } from './gate';
 
-/** The database's own id, which a restored copy shares, and the fork of its log, which a restore to an earlier point changes. */
-export const DATABASE_IDENTITY = `SELECT LOWER(CONVERT(char(36), database_guid)) AS system, LOWER(CONVERT(char(36), recovery_fork_guid)) AS fork
+/**
+ * The family of the database and the fork of its log, which a restore to an earlier point changes. Not `database_guid`: RESTORE
+ * gives every copy a new one, so the replicas of an availability group, which share one log, differ in it.
+ */
+export const DATABASE_IDENTITY = `SELECT LOWER(CONVERT(char(36), family_guid)) AS system, LOWER(CONVERT(char(36), recovery_fork_guid)) AS fork
   FROM sys.database_recovery_status WHERE database_id = DB_ID();`;
 
 /**

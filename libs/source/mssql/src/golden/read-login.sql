@@ -1,0 +1,4 @@
+-- https://learn.microsoft.com/sql/t-sql/functions/has-perms-by-name-transact-sql
+
+SELECT SUSER_SNAME() AS login, USER_NAME() AS [user], CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'UNMASK'), 0)) AS unmask,
+  CONVERT(bit, CASE WHEN OBJECT_ID(N'sys.security_predicates') IS NULL THEN 0 ELSE 1 END) AS policies

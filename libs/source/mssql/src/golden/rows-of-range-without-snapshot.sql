@@ -1,0 +1,3 @@
+SET NOCOUNT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT t.[id] AS c0, t.[bit] AS c1 FROM [dbo].[t] AS t WHERE t.[id] >= CONVERT(bigint, @from0);

@@ -1,0 +1,1 @@
+export { createMssqlSource, type MssqlSourceOptions } from './mssql-source';

@@ -1,0 +1,30 @@
+import { type KeyRange, type TableMapping } from '@elstream/core';
+import { type Mssql } from '@elstream/database';
+import { requireChunkRows } from '@elstream/source';
+import { selectNextBound } from './read-sql';
+import { lookUpTarget } from './read-target';
+import { rowsOf } from './rows';
+
+/**
+ * Cuts a table along its key's index by skipping: each statement finds the key `chunkRows` places further on, so none
+ * holds a snapshot for long. Each bound is strictly above the one before it by the database's own comparison, which orders
+ * GUIDs and collated texts as nothing else does; rows that come or go meanwhile only make ranges uneven, they still cover
+ * every key once.
+ */
+export async function* planChunks(sql: Mssql, mapping: TableMapping, signal: AbortSignal): AsyncGenerator<KeyRange> {
+  requireChunkRows(mapping);
+  let from: readonly string[] | null = null;
+  do {
+    signal.throwIfAborted();
+    const to: readonly string[] | null = await nextBound(sql, mapping, from, signal);
+    yield { from, to };
+    from = to;
+  } while (from !== null);
+}
+
+async function nextBound(sql: Mssql, mapping: TableMapping, after: readonly string[] | null, signal: AbortSignal): Promise<readonly string[] | null> {
+  const target = await lookUpTarget(sql, mapping);
+  let bound: readonly string[] | null = null;
+  for await (const row of rowsOf(sql, selectNextBound(target, after, mapping.chunkRows), signal)) bound = row.map((cell) => cell ?? '');
+  return bound;
+}
