@@ -1,6 +1,7 @@
 import { databaseOf } from './connection-url';
 import type { SettingProblem } from './issues';
 import type { PipelineConfig, TableSetting } from './pipeline-schema';
+import { productProblems } from './product-problems';
 import { streamProblems } from './stream-problems';
 import { exactTableId, matchesTable, parseTablePattern } from './table-pattern';
 
@@ -15,6 +16,7 @@ export function contradictions(config: PipelineConfig): SettingProblem[] {
     ...sameDatabase(config),
     ...readUrlProblems(config),
     ...validateProblems(config),
+    ...productProblems(config),
     ...streamProblems(config),
   ];
 }
@@ -109,13 +111,7 @@ function columnProblems({ columns: { exclude, rename, mask, type } }: TableSetti
     const other = Object.keys(rename).find((c) => c !== column && rename[c] === target);
     if (other !== undefined) add(['columns', 'rename', column], `gives the name ${target}, as does columns.rename.${other}; names must differ`);
   }
-  for (const [column, wanted] of Object.entries(type)) {
-    if (mask[column]?.kind === 'hash' && !isText(wanted)) add(['columns', 'type', column], 'must be text (or absent): the column is masked by a hash, which is text');
-  }
 }
-
-/** The one type a keyed hash may be stored as. */
-export const isText = (type: string): boolean => /^\s*text\s*$/i.test(type);
 
 function sameMatch({ tables }: PipelineConfig): SettingProblem[] {
   const name = (match: string): string => exactTableId(match) ?? match;
@@ -166,7 +162,8 @@ function readUrlProblems({ source, warehouse }: PipelineConfig): SettingProblem[
   if (source.readUrl === undefined) return [];
   const path = ['source', 'readUrl'];
   const read = databaseOf(source.readUrl);
-  if (read === databaseOf(source.url)) return [{ path, message: 'leads to the database of source.url itself; name a standby of it, or remove it' }];
+  // A listener of SQL Server leads those who only read to a secondary.
+  if (read === databaseOf(source.url) && source.type === 'postgres') return [{ path, message: 'leads to the database of source.url itself; name a standby of it, or remove it' }];
   return read === databaseOf(warehouse.url) ? [{ path, message: 'leads to the warehouse; name a standby of the source, or remove it' }] : [];
 }
 

@@ -15,10 +15,10 @@ interface Named {
 /** What two pipelines of one installation must not share, as far as seen from the files. */
 export function crossPipelineProblems(pipelines: readonly Named[]): ConfigProblem[] {
   const names = duplicates(pipelines, 'name', ({ config }) => [[config.name, `is the name ${config.name}`]]);
-  const slots = duplicates(pipelines, 'stream.slotName', ({ config }) => [[`${serverOf(config.source.url)} ${slotName(config)}`, `is the slot ${slotName(config)} of the same server`]]);
-  const publications = duplicates(pipelines, 'stream.publicationName', ({ config }) => [
-    [`${databaseOf(config.source.url)} ${publicationName(config)}`, `is the publication ${publicationName(config)} of the same database`],
-  ]);
+  const slots = duplicates(pipelines, 'stream.slotName', ({ config }) => ofPostgres(config, [`${serverOf(config.source.url)} ${slotName(config)}`, `is the slot ${slotName(config)} of the same server`]));
+  const publications = duplicates(pipelines, 'stream.publicationName', ({ config }) =>
+    ofPostgres(config, [`${databaseOf(config.source.url)} ${publicationName(config)}`, `is the publication ${publicationName(config)} of the same database`]),
+  );
   const kafka = [
     ...duplicates(pipelines, 'stream.topicPrefix', ({ config }) => ofKafka(config, (stream) => clusters(stream).map((cluster) => [`${cluster} ${stream.topicPrefix}`, `is the topic prefix ${stream.topicPrefix} of the same Kafka`]))),
     ...duplicates(pipelines, 'stream.groupId', ({ config }) => ofKafka(config, (stream) => stream.brokers.map((broker) => [`${broker.toLowerCase()} ${stream.groupId}`, `is the consumer group ${stream.groupId} of the same Kafka`]))),
@@ -27,6 +27,11 @@ export function crossPipelineProblems(pipelines: readonly Named[]): ConfigProble
   const targets = duplicates(pipelines, 'tables', ({ config }) => exactTargets(config));
   // Pipelines of one name share all derived names as well: said once.
   return names.length > 0 ? names : [...slots, ...publications, ...kafka, ...targets];
+}
+
+/** Slots and publications are PostgreSQL's. */
+function ofPostgres({ source }: PipelineConfig, key: readonly [string, string]): (readonly [string, string])[] {
+  return source.type === 'postgres' ? [key] : [];
 }
 
 function ofKafka(config: PipelineConfig, keys: (stream: KafkaStream) => (readonly [string, string])[]): (readonly [string, string])[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pipelineSchema } from './pipeline-schema';
 import { serviceSchema } from './service-schema';
+import { typesPage } from './types-page';
 
 /** The part of JSON Schema our settings use. */
 interface Node {
@@ -29,6 +30,7 @@ export function settingsDocuments(): ReadonlyMap<string, string> {
   return new Map([
     ['pipeline.schema.json', `${JSON.stringify(pipelineJsonSchema(), null, 2)}\n`],
     ['settings.md', settingsPage()],
+    ['types.md', typesPage()],
   ]);
 }
 

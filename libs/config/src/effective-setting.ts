@@ -1,5 +1,5 @@
 import { tableId, type Mask, type TableName, type TableSchema } from '@elstream/core';
-import { isText } from './contradictions';
+import { isHashType } from './explicit-type';
 import type { PipelineConfig, TableSetting } from './pipeline-schema';
 import { matchesTable, parseTablePattern } from './table-pattern';
 
@@ -33,7 +33,7 @@ function matching(settings: readonly TableSetting[], table: TableName): number[]
  * a mask set for a pattern must not fall away because a single table got a chunk size. Where two speak of the same
  * thing the later one holds; a column both left out and masked, renamed or given a type is refused.
  */
-export function effectiveSetting({ tables: { settings } }: PipelineConfig, table: TableName): EffectiveSetting {
+export function effectiveSetting({ tables: { settings }, warehouse }: PipelineConfig, table: TableName): EffectiveSetting {
   const used = matching(settings, table).flatMap((i) => settings[i] ?? []);
   const last = <V>(pick: (setting: TableSetting) => V | undefined): V | null => used.map(pick).findLast((v) => v !== undefined) ?? null;
   const merged = <V>(pick: (setting: TableSetting) => Readonly<Record<string, V>>): Map<string, V> => new Map(used.flatMap((s) => Object.entries(pick(s))));
@@ -45,7 +45,7 @@ export function effectiveSetting({ tables: { settings } }: PipelineConfig, table
     [...by.keys()].filter((c) => exclude.has(c)).map((c) => `column ${c} of table ${tableId(table)} is left out by one of tables.settings, while another has columns.${name}.${c}; remove one of the two`),
   );
   for (const [column, wanted] of type) {
-    if (mask.get(column)?.kind === 'hash' && !isText(wanted)) problems.push(`column ${column} of table ${tableId(table)} is masked by a hash, which is text; remove columns.type.${column}`);
+    if (mask.get(column)?.kind === 'hash' && !isHashType(wanted, warehouse.type)) problems.push(`column ${column} of table ${tableId(table)} is masked by a hash, which is text; remove columns.type.${column}`);
   }
   return {
     key: last((s) => s.key),

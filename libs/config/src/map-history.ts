@@ -1,7 +1,7 @@
-import { tableId, type HistoryMapping, type MappedColumn, type TableName } from '@elstream/core';
+import { tableId, type HistoryMapping, type MappedColumn, type Product, type TableName } from '@elstream/core';
 import type { KeptHistory } from './effective-setting';
 import { DEFAULT_PERIOD } from './history-setting';
-import { isName, MAX_NAME_BYTES } from './pipeline-schema';
+import { isName, nameLimit } from './name-limit';
 import { parseTablePattern } from './table-pattern';
 
 /** Schema of the control tables. */
@@ -18,6 +18,7 @@ interface Table {
   readonly target: TableName;
   readonly columns: readonly MappedColumn[];
   readonly wanted: KeptHistory | null;
+  readonly warehouse: Product;
 }
 
 /** How the table's superseded versions are kept; null: not, or there is one of the `problems` it adds. */
@@ -61,11 +62,11 @@ function ownColumnProblems({ source, columns }: Table, period: readonly string[]
     .map((c) => `column ${c.source} of table ${tableId(source)} would be called ${c.target}, a name its history table keeps for itself; rename it by columns.rename${c.target === 'deleted' ? '' : ', or name it by history.period if it bounds the period'}`);
 }
 
-function nameProblems({ source, target }: Table, name: TableName): string[] {
+function nameProblems({ source, target, warehouse }: Table, name: TableName): string[] {
   const id = tableId(source);
   const out: string[] = [];
   const tooLong = (what: string, text: string, setting: string): void => {
-    if (!isName(text)) out.push(`${what} '${text}' of table ${id} is longer than ${MAX_NAME_BYTES} bytes, the most the warehouse takes; shorten it by ${setting}`);
+    if (!isName(text, warehouse)) out.push(`${what} '${text}' of table ${id} is longer than ${nameLimit(warehouse)}, the most the warehouse takes; shorten it by ${setting}`);
   };
   tooLong('history table', name.name, 'history.target.name');
   tooLong('history function', `${target.name}${AS_OF}`, 'target.name');

@@ -1,8 +1,11 @@
-import { tableId, type ColumnSchema, type MappedColumn, type Mask, type TableMapping, type TableName, type TableSchema } from '@elstream/core';
+import { tableId, type ColumnSchema, type MappedColumn, type Product, type TableMapping, type TableName, type TableSchema } from '@elstream/core';
 import { effectiveSetting, usedSettings, type EffectiveSetting } from './effective-setting';
+import { spellType, typeForSetting } from './explicit-type';
 import { mapHistory, RESERVED_SCHEMA } from './map-history';
-import { isName, MAX_NAME_BYTES, type PipelineConfig } from './pipeline-schema';
+import { isName, nameLimit } from './name-limit';
+import type { PipelineConfig } from './pipeline-schema';
 import { clashes } from './target-clashes';
+import { hashType, keyRefusal, warehouseTypeOf } from './warehouse-type';
 
 /** A source table as the source describes it (`SourceTable` of the source port fits). */
 export interface DescribedTable {
@@ -41,11 +44,13 @@ export function mapTables(config: PipelineConfig, tables: readonly DescribedTabl
 function mapTable(config: PipelineConfig, table: TableSchema, setting: EffectiveSetting, problems: string[]): TableMapping {
   const id = tableId(table);
   const key = setting.key ?? table.key;
-  const columns = table.columns.filter((c) => !setting.exclude.has(c.name)).map((c) => mapColumn(c, setting));
+  const between = { from: config.source.type, to: config.warehouse.type };
+  const kept = table.columns.filter((c) => !setting.exclude.has(c.name));
+  const columns = kept.map((c) => mapColumn(c, setting, { ...between, key: key.includes(c.name) }));
   const target: TableName = { schema: setting.targetSchema ?? config.warehouse.schema ?? table.schema, name: setting.targetName ?? table.name };
   const source: TableName = { schema: table.schema, name: table.name };
-  problems.push(...keyProblems(id, table, key, setting), ...nameProblems(id, target, columns));
-  const history = mapHistory({ source, target, columns, wanted: setting.history }, problems);
+  problems.push(...keyProblems(id, table, key, setting), ...typeProblems(id, kept, { setting, key, ...between }), ...nameProblems(id, target, columns, between.to));
+  const history = mapHistory({ source, target, columns, wanted: setting.history, warehouse: between.to }, problems);
   return {
     id,
     source,
@@ -57,13 +62,33 @@ function mapTable(config: PipelineConfig, table: TableSchema, setting: Effective
   };
 }
 
-function mapColumn(column: ColumnSchema, setting: EffectiveSetting): MappedColumn {
-  const mask: Mask | null = setting.mask.get(column.name) ?? null;
+interface Between {
+  readonly from: Product;
+  readonly to: Product;
+}
+
+function mapColumn(column: ColumnSchema, setting: EffectiveSetting, { from, to, key }: Between & { readonly key: boolean }): MappedColumn {
+  const mask = setting.mask.get(column.name) ?? null;
   const base = { source: column.name, target: setting.rename.get(column.name) ?? column.name, native: column.native, mask };
   if (mask?.kind === 'hash') {
-    return { ...base, type: { kind: 'text', maxLength: null, padded: false }, targetType: 'text', nullable: column.nullable };
+    return { ...base, type: { kind: 'text', maxLength: null, padded: false }, targetType: hashType(to), nullable: column.nullable };
   }
-  return { ...base, type: column.type, targetType: setting.type.get(column.name) ?? column.portable, nullable: column.nullable || mask !== null };
+  const wanted = setting.type.get(column.name);
+  const nullable = column.nullable || mask !== null;
+  if (wanted === undefined) return { ...base, type: column.type, targetType: warehouseTypeOf(column, from, to, { key }).targetType, nullable };
+  const type = typeForSetting(column, wanted, { from, to });
+  return { ...base, type: typeof type === 'string' ? column.type : type, targetType: spellType(wanted, to), nullable };
+}
+
+/** Columns of which the warehouse has no fitting type, in the key or by what a setting says. */
+function typeProblems(id: string, columns: readonly ColumnSchema[], { setting, key, ...between }: Between & { readonly setting: EffectiveSetting; readonly key: readonly string[] }): string[] {
+  return columns.flatMap((column) => {
+    const wanted = setting.type.get(column.name);
+    const ofSetting = wanted === undefined || setting.mask.has(column.name) ? null : typeForSetting(column, wanted, between);
+    if (typeof ofSetting === 'string') return [`column ${column.name} of table ${id} ${ofSetting} in columns.type.${column.name}`];
+    const ofKey = key.includes(column.name) ? keyRefusal(column, between.from, between.to) : null;
+    return ofKey === null ? [] : [`column ${column.name} of table ${id} belongs to its key and ${ofKey}`];
+  });
 }
 
 function keyProblems(id: string, table: TableSchema, key: readonly string[], setting: EffectiveSetting): string[] {
@@ -77,10 +102,10 @@ function keyProblems(id: string, table: TableSchema, key: readonly string[], set
   });
 }
 
-function nameProblems(id: string, target: TableName, columns: readonly MappedColumn[]): string[] {
+function nameProblems(id: string, target: TableName, columns: readonly MappedColumn[], warehouse: Product): string[] {
   const out: string[] = [];
   const tooLong = (what: string, name: string, setting: string): void => {
-    if (!isName(name)) out.push(`${what} '${name}' of table ${id} is longer than ${MAX_NAME_BYTES} bytes, the most the warehouse takes; shorten it by ${setting}`);
+    if (!isName(name, warehouse)) out.push(`${what} '${name}' of table ${id} is longer than ${nameLimit(warehouse)}, the most the warehouse takes; shorten it by ${setting}`);
   };
   tooLong('target schema', target.schema, 'target.schema');
   tooLong('target table', target.name, 'target.name');

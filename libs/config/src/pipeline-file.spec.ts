@@ -58,7 +58,7 @@ describe('a pipeline file', () => {
     expect(message.split('\n').slice(1)).toEqual([
       '  - pipelines/shop.yaml:2: source.url refers to the environment variable SRC, which is not set; set it or write ${SRC:-default}',
       '  - pipelines/shop.yaml:1: name must be of a-z, 0-9 and -, at most 40 long',
-      '  - pipelines/shop.yaml:4: warehouse.url must be a URL such as postgres://user:${PASSWORD}@host:5432/database',
+      '  - pipelines/shop.yaml:4: warehouse.url must be a URL such as postgres://user:${PASSWORD}@host:5432/database or mssql://user:${PASSWORD}@host:1433/database',
       "  - pipelines/shop.yaml:5: warehouse.maxConections is not a setting; did you mean 'maxConnections'?",
       '  - pipelines/shop.yaml:6: tables.include must name at least one table or pattern',
       '  - pipelines/shop.yaml:7: stream.lingerMs must be a number of milliseconds or a duration such as 250ms, 10s or 5min, from 0 to 60000',

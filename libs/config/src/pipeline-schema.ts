@@ -1,23 +1,30 @@
+import type { Product } from '@elstream/core';
 import { z } from 'zod';
-import { isPostgresUrl } from './connection-url';
+import { productOfUrl, urlProblem } from './connection-url';
+import { TYPE_NAME } from './explicit-type';
 import { historySetting } from './history-setting';
-import { bytes, choice, flag, integer, milliseconds, optionalInteger, text, unset } from './setting';
+import { isName, MAX_NAME_LENGTH } from './name-limit';
+import { choice, flag, integer, milliseconds, optionalBytes, optionalInteger, parseQuantity, text, unset } from './setting';
 import { streamGroup, streamSettings } from './stream-setting';
 import { parseTablePattern } from './table-pattern';
 
-/** PostgreSQL cuts longer names off silently, so longer ones are refused; bytes in UTF-8. */
-export const MAX_NAME_BYTES = 63;
 /** A keyed hash with a short key is undone by trying. */
 export const MIN_HASH_SECRET = 16;
 
-export const isName = (name: string): boolean => name !== '' && Buffer.byteLength(name, 'utf8') <= MAX_NAME_BYTES && !name.includes('\0');
-const identifier = (help: string) => text(help, `a name of 1 to ${MAX_NAME_BYTES} bytes`, isName);
-const url = (help: string) => text(help, 'a URL such as postgres://user:${PASSWORD}@host:5432/database', isPostgresUrl);
+/** What either product takes; which of the two, and so its own limit, is known when the file is read as a whole. */
+const identifier = (help: string) => text(help, `a name of 1 to ${MAX_NAME_LENGTH.mssql} characters`, (name) => isName(name, 'mssql'));
+const url = (help: string) =>
+  z
+    .string({ error: `${urlProblem('') ?? ''}` })
+    .superRefine((given, context) => {
+      const problem = urlProblem(given);
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+    })
+    .meta({ description: help });
+const PRODUCTS = ['postgres', 'mssql'] as const satisfies readonly Product[];
+const product = unset(z.enum(PRODUCTS, { error: "must be 'postgres' or 'mssql'" }), 'Database product; must agree with the URL.', 'that of the URL');
 const tablePattern = (help: string) =>
   text(help, `schema.table or a pattern with * and ?; parts with dots in double quotes (public."a.b")`, (name) => parseTablePattern(name) !== null);
-
-/** What may stand as a column type: words, one modifier list, array brackets. It goes into DDL as it is. */
-const TYPE_NAME = /^[a-z_][\w ]*(?:\.[a-z_]\w*)?(?:\(\s*\d+(?:\s*,\s*-?\d+)?\s*\))?[a-z ]*(?:\[\])*$/i;
 
 const chunkRowsBounds = { min: 100, max: 10_000_000, unit: 'rows' } as const;
 
@@ -41,7 +48,7 @@ const columns = z
       .prefault({})
       .meta({ description: "Source column → null (store NULL) or { hash: '${SECRET}' } (HMAC-SHA-256, so equal values stay joinable). Holds everywhere." }),
     type: z
-      .record(z.string(), text('Column type in the warehouse.', 'a column type such as numeric(20,4)', (name) => TYPE_NAME.test(name)))
+      .record(z.string(), text('Column type in the warehouse.', 'a column type such as numeric(20,4) or nvarchar(max)', (name) => TYPE_NAME.test(name)))
       .default({})
       .meta({ description: "Source column → its type in the warehouse, where the lossless default is not wanted." }),
   })
@@ -67,28 +74,36 @@ const tableSetting = z.strictObject({
   chunkRows: optionalInteger({ ...chunkRowsBounds, help: 'Rows per preload and validation chunk of the table.' }, 'defaults.chunkRows'),
 });
 
+const WAL_LIMIT = '10GiB';
+
 const source = z
   .strictObject({
-    url: url('Connection URL of the database read from.'),
-    readUrl: unset(url(''), 'Connection URL of a standby of it: preload and validation read tables there, all else is asked of source.url.', 'source.url'),
-    type: choice(['postgres'], 'postgres', 'Database product.'),
+    url: url('Connection URL of the database read from: postgres://… or mssql://…, the latter with the parameters encrypt (true), trustServerCertificate (false) and instanceName.'),
+    readUrl: unset(url(''), 'Connection URL of a standby of it (SQL Server: of a readable secondary, asked for with read-only intent): preload and validation read tables there, all else is asked of source.url.', 'source.url'),
+    type: product,
     maxConnections: integer({ min: 2, max: 200, default: 8, unit: 'connections', help: 'Most connections used at once on the source.' }),
     statementTimeoutMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'Time limit of one statement on the source.' }),
-    walLimitBytes: bytes({ min: 2 ** 24, max: 2 ** 50, default: '10GiB', help: 'Most log (WAL) the source may keep for the pipeline; a warning at half of it.' }),
-    walLimitPolicy: choice(
-      ['drop', 'resume'],
-      'drop',
-      'At the limit: drop (the slot is dropped, the tables preloaded again) or resume (a pause is lifted first; dropped if that does not help).',
+    walLimitBytes: optionalBytes({ min: 2 ** 24, max: 2 ** 50, help: 'PostgreSQL: most log (WAL) the source may keep for the pipeline; a warning at half of it. SQL Server keeps changes for the retention of its CDC.' }, `\`${WAL_LIMIT}\``),
+    walLimitPolicy: unset(
+      z.enum(['drop', 'resume'], { error: "must be 'drop' or 'resume'" }),
+      'PostgreSQL: at the limit, drop (the slot is dropped, the tables preloaded again) or resume (a pause is lifted first; dropped if that does not help).',
+      '`drop`',
     ),
     transactionWaitMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'How long a preload waits for open transactions of the source before it tries again, naming who holds it up.' }),
     schemaIntervalMs: milliseconds({ min: 100, max: 3_600_000, default: '10s', help: "How often the source's schema is looked at for new, changed and dropped columns." }),
+  })
+  .superRefine((given, context) => {
+    if (productOf(given) !== 'mssql') return;
+    for (const key of ['walLimitBytes', 'walLimitPolicy'] as const) {
+      if (given[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message: 'is of PostgreSQL and without effect while the source is SQL Server, which keeps changes for the retention of its CDC (sys.sp_cdc_change_job); remove it' });
+    }
   })
   .meta({ description: 'The database read from.' });
 
 const warehouse = z
   .strictObject({
     url: url('Connection URL of the database written to.'),
-    type: choice(['postgres'], 'postgres', 'Database product.'),
+    type: product,
     schema: unset(identifier(''), 'Schema of the target tables.', 'schema in the source'),
     maxConnections: integer({ min: 2, max: 200, default: 10, unit: 'connections', help: 'Most connections used at once on the warehouse.' }),
     statementTimeoutMs: milliseconds({ min: 1_000, max: 86_400_000, default: '10min', help: 'Time limit of one statement on the warehouse.' }),
@@ -148,7 +163,22 @@ const file = z.strictObject({
 });
 
 /** A pipeline file. Its output type is `PipelineConfig`. */
-export const pipelineSchema = file.transform((given) => ({ ...given, stream: streamSettings(given.stream, { name: given.name, sourceUrl: given.source.url }) }));
+export const pipelineSchema = file.transform(({ source: from, warehouse: to, ...given }) => ({
+  ...given,
+  source: { ...from, type: productOf(from), walLimitBytes: from.walLimitBytes ?? walLimit(productOf(from)), walLimitPolicy: from.walLimitPolicy ?? ('drop' as const) },
+  warehouse: { ...to, type: productOf(to) },
+  stream: streamSettings(given.stream, { name: given.name, sourceUrl: from.url }),
+}));
+
+/** What the file says; where it does not, the URL. */
+function productOf({ type, url: at }: { readonly type?: Product | undefined; readonly url: string }): Product {
+  return type ?? productOfUrl(at) ?? 'postgres';
+}
+
+/** 0: there is no limit, because the source keeps no log for us. */
+function walLimit(of: Product): number {
+  return of === 'mssql' ? 0 : (parseQuantity(WAL_LIMIT, 'bytes') ?? 0);
+}
 
 /** A validated pipeline file, defaults filled in, references resolved: it holds secrets. */
 export type PipelineConfig = z.output<typeof pipelineSchema>;

@@ -1,3 +1,4 @@
+import type { Product } from '@elstream/core';
 import { endpointOf, isLoopback } from './connection-url';
 import type { SettingProblem } from './issues';
 import type { PipelineConfig } from './pipeline-schema';
@@ -22,13 +23,17 @@ const OWN_KEYS: Readonly<Record<string, string>> = {
   'key.converter.schemas.enable': 'stream.schemas',
   'value.converter.schemas.enable': 'stream.schemas',
   'producer.override.compression.type': 'stream.compression',
+  'schema.history.internal.kafka.topic': 'stream.schemaHistoryTopic',
+  'driver.applicationIntent': 'stream.readReplica',
+  'driver.encrypt': 'source.url',
+  'driver.trustServerCertificate': 'source.url',
 };
 
 /** Settings of a Kafka stream that exclude each other or have no effect. */
 export function streamProblems(config: PipelineConfig): SettingProblem[] {
   const { stream } = config;
   if (stream.type === 'direct') return [];
-  return [...securityProblems(stream), ...connectorProblems(stream), ...tableProblems(config, stream), ...sourceProblems(config, stream), ...productProblems(config.source.type, stream)];
+  return [...securityProblems(stream), ...connectorProblems(stream), ...tableProblems(config, stream), ...sourceProblems(config, stream), ...connectorOfProduct(config.source.type, stream)];
 }
 
 const at = (path: readonly PropertyKey[], message: string): SettingProblem => ({ path: ['stream', ...path], message });
@@ -78,7 +83,7 @@ function sourceProblems({ source }: PipelineConfig, stream: KafkaStream): Settin
   return [at(['source', 'host'], `leads to this machine${host === endpointOf(source.url).host ? ', as source.url does' : ''}, while Kafka Connect runs on another; name the source as Connect sees it`)];
 }
 
-function productProblems(type: string, { readReplica, schemaHistoryTopic, topicPrefix }: KafkaStream): SettingProblem[] {
+function connectorOfProduct(type: Product, { readReplica, schemaHistoryTopic, topicPrefix }: KafkaStream): SettingProblem[] {
   if (type !== 'postgres') return [];
   const message = "is of SQL Server's connector and without effect while source.type is postgres; remove it";
   return [...(readReplica ? [at(['readReplica'], message)] : []), ...(schemaHistoryTopic === `${topicPrefix}.schema-history` ? [] : [at(['schemaHistoryTopic'], message)])];

@@ -11,6 +11,8 @@ const decimal = (precision: number | null, scale: number | null): MappedColumn =
 const varchar = (length: number | null): MappedColumn => column('v', text(length), length === null ? 'pg_catalog.varchar' : `pg_catalog.varchar(${String(length)})`);
 const timestamp = (digits: number | null): MappedColumn => column('v', { kind: 'timestamp', zone: true }, digits === null ? 'pg_catalog.timestamptz' : `pg_catalog.timestamptz(${String(digits)})`);
 
+const mssql = (type: ColumnType, native: string): MappedColumn => column('v', type, native, { native });
+
 describe('the change between two mappings of a table', () => {
   it.each<[string, MappedColumn, MappedColumn, 'same' | 'widened' | 'obstacle']>([
     ['int4 → int8', column('v', { kind: 'integer', bits: 32 }, 'pg_catalog.int4'), column('v', { kind: 'integer', bits: 64 }, 'pg_catalog.int8'), 'widened'],
@@ -27,6 +29,12 @@ describe('the change between two mappings of a table', () => {
     ['timestamptz(3) → timestamptz(6)', timestamp(3), timestamp(6), 'widened'],
     ['timestamptz(3) → timestamptz', timestamp(3), timestamp(null), 'widened'],
     ['timestamptz → timestamptz(3)', timestamp(null), timestamp(3), 'obstacle'],
+    ['tinyint → smallint', mssql({ kind: 'integer', bits: 16 }, 'tinyint'), mssql({ kind: 'integer', bits: 16 }, 'smallint'), 'widened'],
+    ['smallint → tinyint', mssql({ kind: 'integer', bits: 16 }, 'smallint'), mssql({ kind: 'integer', bits: 16 }, 'tinyint'), 'obstacle'],
+    ['money → decimal(19,4)', mssql({ kind: 'decimal', precision: 19, scale: 4 }, 'money'), mssql({ kind: 'decimal', precision: 19, scale: 4 }, 'decimal(19,4)'), 'widened'],
+    ['decimal(19,4) → money, which holds less', mssql({ kind: 'decimal', precision: 19, scale: 4 }, 'decimal(19,4)'), mssql({ kind: 'decimal', precision: 19, scale: 4 }, 'money'), 'obstacle'],
+    ['varbinary(20) → varbinary(max)', mssql({ kind: 'binary' }, 'varbinary(20)'), mssql({ kind: 'binary' }, 'varbinary(max)'), 'widened'],
+    ['varbinary(20) → varbinary(10)', mssql({ kind: 'binary' }, 'varbinary(20)'), mssql({ kind: 'binary' }, 'varbinary(10)'), 'obstacle'],
     ['datetime2(3) → datetime2(6)', column('v', { kind: 'timestamp', zone: false }, 'datetime2(3)'), column('v', { kind: 'timestamp', zone: false }, 'datetime2(6)'), 'widened'],
     ['datetimeoffset(7) → datetimeoffset(3)', column('v', { kind: 'other' }, 'datetimeoffset(7)'), column('v', { kind: 'other' }, 'datetimeoffset(3)'), 'obstacle'],
     ['datetime2(6) → datetime2(7), which PostgreSQL keeps as text', column('v', { kind: 'timestamp', zone: false }, 'pg_catalog.timestamp(6)'), column('v', { kind: 'timestamp', zone: false }, 'pg_catalog.text'), 'obstacle'],

@@ -56,7 +56,8 @@ export function compareMappings(before: TableMapping, now: TableMapping): Schema
 function settingsDiffer(then: MappedColumn, now: MappedColumn): string | null {
   if (then.target !== now.target) return `is called ${now.target} in the warehouse and was ${then.target}`;
   if (maskOf(then) !== maskOf(now)) return 'is masked otherwise';
-  if (then.targetType !== now.targetType && isDeepStrictEqual(then.type, now.type) && then.type.kind !== 'other' && !hasModifier(then.type.kind)) return `is ${now.targetType} in the warehouse and was ${then.targetType}`;
+  const ofSource = hasModifier(then.type.kind) || (then.native !== undefined && then.native !== now.native);
+  if (then.targetType !== now.targetType && isDeepStrictEqual(then.type, now.type) && then.type.kind !== 'other' && !ofSource) return `is ${now.targetType} in the warehouse and was ${then.targetType}`;
   return null;
 }
 
@@ -72,15 +73,31 @@ function maskOf(column: MappedColumn): string | null {
 
 function isWider(then: MappedColumn, now: MappedColumn): boolean {
   const [a, b] = [then.type, now.type];
-  if (a.kind === 'integer' && b.kind === 'integer') return b.bits >= a.bits;
+  if (a.kind === 'integer' && b.kind === 'integer') return b.bits >= a.bits && !isSmaller(then, now);
   if (a.kind === 'float' && b.kind === 'float') return b.bits === a.bits;
   if (a.kind === 'text' && b.kind === 'text') return a.padded === b.padded && !b.padded && (b.maxLength === null || (a.maxLength !== null && b.maxLength >= a.maxLength));
-  if (a.kind === 'decimal' && b.kind === 'decimal') {
-    if (b.precision === null || b.scale === null) return b.precision === null && b.scale === null;
-    if (a.precision === null || a.scale === null) return false;
-    return b.scale >= a.scale && b.precision - b.scale >= a.precision - a.scale;
-  }
+  if (a.kind === 'decimal' && b.kind === 'decimal') return digitsGrow(a, b) && !isSmaller(then, now);
+  if (a.kind === 'binary' && b.kind === 'binary') return bytesGrow(then.targetType, now.targetType);
   return fractionGrows(then.targetType, now.targetType);
+}
+
+type Decimal = Extract<MappedColumn['type'], { kind: 'decimal' }>;
+
+function digitsGrow(a: Decimal, b: Decimal): boolean {
+  if (b.precision === null || b.scale === null) return b.precision === null && b.scale === null;
+  if (a.precision === null || a.scale === null) return false;
+  return b.scale >= a.scale && b.precision - b.scale >= a.precision - a.scale;
+}
+
+/** Types of SQL Server that hold less than others of the same kind, bits and digits. */
+function isSmaller(then: MappedColumn, now: MappedColumn): boolean {
+  return then.targetType !== now.targetType && /^(?:tinyint|(?:small)?money)$/i.test(now.targetType);
+}
+
+/** `varbinary(20)` → `varbinary(50)` or `varbinary(max)`. */
+function bytesGrow(then: string, now: string): boolean {
+  const [a, b] = [then, now].map((type) => /^varbinary\((\d+|max)\)$/i.exec(type)?.[1]?.toLowerCase());
+  return a !== undefined && b !== undefined && a !== 'max' && (b === 'max' || Number(b) >= Number(a));
 }
 
 /** `timestamp(3)` → `timestamp(6)` or `timestamp`: all else equal. */

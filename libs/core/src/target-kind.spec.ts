@@ -17,7 +17,7 @@ test.each<readonly [ColumnType, string, boolean]>([
   [decimal, 'pg_catalog.numeric(10,2)', true],
   [decimal, 'decimal(10, 2)', true],
   [decimal, 'nvarchar(max)', false],
-  [decimal, 'money', false],
+  [decimal, 'money', true],
   [float, 'pg_catalog.float8', true],
   [float, 'float(53)', true],
   [float, 'float(24)', false],

@@ -8,7 +8,7 @@ import type { MappedColumn } from './table';
 const HOLDS: Readonly<Record<Exclude<ColumnType['kind'], 'float' | 'text' | 'other'>, RegExp>> = {
   boolean: /^(?:bool(?:ean)?|bit)$/i,
   integer: /^(?:int[248]|tinyint|smallint|int(?:eger)?|bigint)$/i,
-  decimal: /^(?:numeric|decimal)(?:\s*\([^)]*\))?$/i,
+  decimal: /^(?:(?:numeric|decimal)(?:\s*\([^)]*\))?|(?:small)?money)$/i,
   binary: /^(?:bytea|(?:var)?binary(?:\s*\([^)]*\))?)$/i,
   uuid: /^(?:uuid|uniqueidentifier)$/i,
   date: /^date$/i,
