@@ -3,6 +3,7 @@ import { decimalFromBytes, decimalFromText } from './cells/decimal';
 import { floatText } from './cells/float';
 import { intervalText } from './cells/interval';
 import { decimalFromDouble, moneyText, opaqueText, ownTypeText, shapeText } from './cells/own-text';
+import { instantAndOffset } from './cells/temporal';
 import { arrayReader } from './array-reader';
 import { type CellColumn, type CellReader } from './cell-reader';
 import { FieldError } from './field-error';
@@ -27,6 +28,7 @@ export function otherReader(column: CellColumn, readerOf: (column: CellColumn) =
     if (native === 'point') return pointReader(placeholder);
     if (isOpaque(column)) return opaqueReader(column);
   }
+  if (connector === 'sqlserver' && /^datetimeoffset\b/i.test(native)) return (scanner) => instantAndOffset(textOf(scanner, 'a timestamp with offset'));
   if (wire.as === 'bits') return bitsReader(wire.length, placeholder);
   if (wire.as === 'binary') return (scanner) => {
     const text = textOf(scanner, 'binary');

@@ -217,6 +217,24 @@ describe('SQL Server times', () => {
     expect(cellOf({ native: 'datetimeoffset(7)', type: timestamptz }, json, { schema: ZONED })).toBe(expected);
   });
 
+  const OFFSETS: readonly [string, string | null][] = [
+    ['"2018-07-13T12:23:45.456+11:00"', '2018-07-13 01:23:45.456+00 +11:00'],
+    ['"2018-07-13T12:23:45.4567891Z"', '2018-07-13 12:23:45.4567891+00 +00:00'],
+    ['"9999-12-31T23:59:59.9999999+14:00"', '9999-12-31 09:59:59.9999999+00 +14:00'],
+    ['"0001-01-01T00:00:00-14:00"', '0001-01-01 14:00:00+00 -14:00'],
+    ['"2018-07-13T12:23:00-05:30"', '2018-07-13 17:53:00+00 -05:30'],
+    ['null', null],
+  ];
+  it.each(OFFSETS)('datetimeoffset %s keeps its offset where the column does: %s', (json, expected) => {
+    const column = { native: 'datetimeoffset(7)', type: { kind: 'other' } as const };
+    expect(cellOf(column, json)).toBe(expected);
+    expect(cellOf(column, json, { handling: { time: 'isostring' }, schema: ZONED })).toBe(expected);
+  });
+
+  it.each(['1531481025340', '"2018"', '""'])('%s is no datetimeoffset', (json) => {
+    expect(cellOf({ native: 'datetimeoffset(7)', type: { kind: 'other' } }, json)).toMatch(/^DEBEZIUM_(?:TYPE|VALUE): column v of dbo\.item is /);
+  });
+
   it('every wrapped datetime2(7) of the years 1 to 9999 comes back exactly', () => {
     const [first, last] = [-62_135_596_800_000_000_000n, 253_402_300_799_999_999_900n];
     const step = (last - first) / 4001n;

@@ -13,3 +13,4 @@ export { type MssqlClient, connectMssqlClient } from './mssql/connection';
 export { type TestMssql, createTestMssql, mssqlServerUrl, mssqlUrlOf } from './mssql/test-mssql';
 export { type ServerFeature, describeWith, itWith, probeServerFeatures, serverFeatures } from './mssql/server-features';
 export { type GoldenStatement, goldenStatements } from './mssql/golden-statements';
+export { MSSQL_TYPES, type MssqlTypeRow, type MssqlValue } from './mssql/mssql-types';

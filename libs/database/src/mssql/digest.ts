@@ -87,9 +87,16 @@ function keyNumber(mapping: TableMapping, digest: () => string): string {
 
 const FREE: DigestedCell = { form: 'free', hidden: false };
 
-/** The text of a cell; of bits, their hex digits. */
+/**
+ * The text of a cell; of bits, their hex digits. All of one collation, said: pieces of several could not be put together,
+ * and the database's own may be any.
+ */
 function carried(column: MappedColumn, side: DigestTable['side'], { form, hidden }: DigestedCell): string {
   if (hidden) return `CONVERT(nvarchar(max), NULL)`;
+  return `(${textOf(column, { side, form })}) COLLATE ${UTF8}`;
+}
+
+function textOf(column: MappedColumn, { side, form }: { readonly side: DigestTable['side']; readonly form: DigestedCell['form'] }): string {
   const name = nameOf(column, side);
   switch (form) {
     case 'raw':
@@ -101,7 +108,7 @@ function carried(column: MappedColumn, side: DigestTable['side'], { form, hidden
     case 'decimal':
       return decimalText(column, side, name);
     case 'free':
-      return `CONVERT(nvarchar(max), ${cellText(column, side, name)}) COLLATE ${UTF8}`;
+      return `CONVERT(nvarchar(max), ${cellText(column, side, name)})`;
   }
   form satisfies never;
   return name;

@@ -96,7 +96,7 @@ function spelled(minus: string, whole: string, fraction: string): string {
   return `${minus}${whole === '' ? '0' : whole}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
-const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]\d+)?$/i;
+const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 function float(target: Extract<MssqlType, { of: 'float' }>, cell: string): number {
   const value = Number(cell);

@@ -89,13 +89,16 @@ function misfit(target: Extract<MssqlType, { of: 'text' }>, ref: string): string
 /** SQL that turns a staged value into exactly the target type. @param ref SQL of the staged column, of `stagedColumn(targetType).sqlType` */
 export function cellValue(targetType: string, ref: string): string {
   const target = writable(targetType);
-  return target.of === 'float' || target.of === 'binary' ? `CONVERT(${target.name}, ${ref})` : fromText(target, ref);
+  if (target.of === 'float' || target.of === 'binary') return `CONVERT(${target.name}, ${ref})`;
+  // the collation of what is converted decides the code page: the staged column's would be the wrong one
+  if (target.of === 'text' && !target.unicode) return `CONVERT(${target.name}, ${ref} COLLATE ${target.collation ?? 'DATABASE_DEFAULT'})`;
+  return fromText(target, ref);
 }
 
 /**
  * SQL that turns the canonical text of a cell (a parameter, a column of OPENJSON) into exactly the type of a column of
  * SQL Server, so that keys are looked up by its index. `native` may have the column's collation with it, which decides
- * the code page of a varchar. A float is read from its shortest text.
+ * the code page of a varchar; without it, that of `ref` does. A float is read from its shortest text.
  */
 export function keyValue({ type, native }: MssqlColumn, ref: string): string {
   const held = mssqlType(native);
@@ -133,7 +136,7 @@ function fromText(target: MssqlType, ref: string): string {
       // 1: blanks between elements stay
       return `CONVERT(xml, ${ref}, 1)`;
     case 'text':
-      return target.collation === null || target.name === 'text' || target.name === 'ntext' ? `CONVERT(${target.name}, ${ref})` : `CONVERT(${target.name}, ${ref} COLLATE ${target.collation})`;
+      return `CONVERT(${target.name}, ${target.collation === null ? ref : `${ref} COLLATE ${target.collation}`})`;
     case 'integer':
     case 'decimal':
     case 'uuid':

@@ -109,6 +109,13 @@ export function timestampFromIso(text: string, zone: boolean): string {
   return spell(local - shift, fractionOf(fraction ?? ''), zone);
 }
 
+const OFFSET = /[+-]\d\d:\d\d$/;
+
+/** SQL Server's datetimeoffset → its instant, by which it sorts, then the offset it was stored with: `2018-07-13 01:23:45.456+00 +11:00`. */
+export function instantAndOffset(text: string): string {
+  return `${timestampFromIso(text, true)} ${OFFSET.exec(text)?.[0] ?? '+00:00'}`;
+}
+
 const LAST_SECOND = 253_402_300_799;
 const FIRST_SECOND = -62_135_596_800;
 const WRAPPED_PERIOD_END = '-4852116231933722724';

@@ -1,0 +1,3 @@
+SELECT s.c0 FROM #stage AS s WHERE (CONVERT(nvarchar(max), CONVERT(varchar(max), s.c0 COLLATE DATABASE_DEFAULT)) COLLATE Latin1_General_100_BIN2 <> s.c0 COLLATE Latin1_General_100_BIN2 OR DATALENGTH(CONVERT(varchar(max), s.c0 COLLATE DATABASE_DEFAULT)) > 20)
+  OR (CONVERT(nvarchar(max), CONVERT(varchar(max), s.c1 COLLATE Japanese_XJIS_140_CI_AS)) COLLATE Latin1_General_100_BIN2 <> s.c1 COLLATE Latin1_General_100_BIN2 OR DATALENGTH(CONVERT(varchar(max), s.c1 COLLATE Japanese_XJIS_140_CI_AS)) <> 3)
+  OR (CONVERT(nvarchar(max), CONVERT(varchar(max), s.c2 COLLATE DATABASE_DEFAULT)) COLLATE Latin1_General_100_BIN2 <> s.c2 COLLATE Latin1_General_100_BIN2)
