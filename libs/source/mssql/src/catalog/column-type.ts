@@ -40,7 +40,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 export function describeType(held: CatalogType): TypeDescription {
   const native = spelling(held);
-  const refusal = REFUSED[held.base];
+  const refusal = Object.hasOwn(REFUSED, held.base) ? REFUSED[held.base] : undefined;
   const type = refusal === undefined ? kindOf(held) : null;
   if (type === null) return { type: { kind: 'other' }, native, portable: 'nvarchar(max)', refusal: refusal ?? `${held.base} is a type of a CLR assembly, or one that elstream does not know` };
   return { type, native, portable: portable(held, native), refusal: null };
