@@ -29,7 +29,8 @@ IF OBJECT_ID(N'elstream.counter', N'U') IS NULL
   CREATE TABLE elstream.counter (
     pipeline  nvarchar(100) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT counter_key PRIMARY KEY,
     value     bigint NOT NULL,
-    raised_at datetime2(3) NOT NULL CONSTRAINT counter_raised_at DEFAULT SYSUTCDATETIME()
+    raised_at datetime2(3) NOT NULL CONSTRAINT counter_raised_at DEFAULT SYSUTCDATETIME(),
+    capture   nvarchar(max) NULL -- what captured the pipeline when it was prepared last
   );
 GO
 

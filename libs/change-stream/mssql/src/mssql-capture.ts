@@ -50,14 +50,19 @@ export async function createMssqlCapture(options: MssqlCaptureOptions): Promise<
   try {
     const sql = mssqlOf(dataSource);
     const { database } = await readFacts(sql);
-    return new MssqlCapture(options, sql, { database, logger, destroy: () => dataSource.destroy() });
+    return captureOn(options, sql, { database, logger, destroy: () => dataSource.destroy() });
   } catch (error) {
     await dataSource.destroy();
     throw error;
   }
 }
 
-interface Connected {
+/** The same on a connection that is there. */
+export function captureOn(options: MssqlCaptureOptions, sql: Mssql, connected: Connected): CaptureSource {
+  return new MssqlCapture(options, sql, connected);
+}
+
+export interface Connected {
   readonly database: string;
   readonly logger: Logger;
   readonly destroy: () => Promise<void>;

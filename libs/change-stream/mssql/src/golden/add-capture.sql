@@ -1,0 +1,1 @@
+ALTER TABLE [elstream].[counter] ADD capture nvarchar(max) NULL;

@@ -1,0 +1,1 @@
+IF SCHEMA_ID(N'se]l') IS NULL EXEC (N'CREATE SCHEMA [se]]l]');

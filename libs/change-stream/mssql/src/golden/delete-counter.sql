@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[counter] WHERE pipeline = @pipeline;

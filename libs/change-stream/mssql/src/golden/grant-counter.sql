@@ -1,0 +1,1 @@
+GRANT SELECT, INSERT, UPDATE, DELETE ON [elstream].[counter] TO [us'er]]];

@@ -1,0 +1,1 @@
+GRANT SELECT ON [se]]l].[o'rd]]er] TO [us'er]]];

@@ -1,0 +1,1 @@
+ALTER ROLE [ro'le]]] ADD MEMBER [us'er]]];

@@ -1,0 +1,1 @@
+SELECT pipeline, value, capture FROM [elstream].[counter];

@@ -1,0 +1,6 @@
+SET XACT_ABORT ON; SET LOCK_TIMEOUT 2000;
+BEGIN TRANSACTION;
+UPDATE [elstream].[counter] WITH (UPDLOCK, HOLDLOCK) SET value = value + @step, raised_at = SYSUTCDATETIME(), capture = @capture WHERE pipeline = @pipeline;
+IF @@ROWCOUNT = 0
+  INSERT INTO [elstream].[counter] (pipeline, value, raised_at, capture) VALUES (@pipeline, DATEDIFF_BIG(millisecond, CONVERT(datetime2(3), '1970-01-01T00:00:00', 126), SYSUTCDATETIME()), SYSUTCDATETIME(), @capture);
+COMMIT TRANSACTION;

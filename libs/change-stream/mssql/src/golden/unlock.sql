@@ -1,0 +1,1 @@
+EXEC sys.sp_releaseapplock @Resource = N'elstream capture', @LockOwner = N'Session';
