@@ -1,6 +1,5 @@
-import { t, type MssqlParam } from '@elstream/database';
-import { fromText } from './from-text';
-import { columnDefinition, keyEquals, keyOf, quotedOf, type Target } from './target';
+import { keyValue, t, type MssqlParam } from '@elstream/database';
+import { columnDefinition, fullType, isText, keyEquals, keyOf, quotedOf, type EntityColumn, type Target } from './target';
 
 /**
  * Keys of a statement as one JSON parameter, converted once into a table variable of the key's exact types, so that its
@@ -23,7 +22,7 @@ export function keyList(target: Pick<Target, 'key'>, name: string): KeyList {
   return {
     declare: `DECLARE ${rows} TABLE (ord int NOT NULL PRIMARY KEY, ${columns.join(', ')});
 INSERT INTO ${rows} (ord, ${names.join(', ')})
-SELECT j.ord, ${target.key.map((c, i) => fromText(c.type, `j.k${String(i)}`)).join(', ')}
+SELECT j.ord, ${target.key.map((c, i) => keyCell(c, `j.k${String(i)}`)).join(', ')}
   FROM OPENJSON(@${name}) WITH (ord int '$[0]', ${names.map((n, i) => `${n} nvarchar(max) '$[${String(i + 1)}]'`).join(', ')}) AS j;`,
     table: rows,
     same: (a, u) => keyEquals(target.key, quotedOf(a), keyOf(u)),
@@ -33,4 +32,12 @@ SELECT j.ord, ${target.key.map((c, i) => fromText(c.type, `j.k${String(i)}`)).jo
 /** For the parameter of `keyList`. */
 export function keysParam(keys: readonly (readonly string[])[]): MssqlParam {
   return t.json(keys.map((key, ord) => [ord, ...key]));
+}
+
+/**
+ * A key cell's canonical text as a value of its column. Texts stay as they are: CONVERT would cut a longer one off and make
+ * it another key, an INSERT refuses it.
+ */
+export function keyCell(column: EntityColumn, ref: string): string {
+  return isText(column.type) ? ref : keyValue({ type: column.kind, native: fullType(column) }, ref);
 }

@@ -8,7 +8,8 @@ export interface SetEnd {
   readonly at: string;
   /** What follows in the source's own period, where the rows have one; else their end is `at`. */
   readonly next?: string;
-  readonly deleted: boolean;
+  /** A bit. */
+  readonly deleted: string;
   /** A bit. */
   readonly approximate: string;
   readonly position: string;
@@ -38,7 +39,7 @@ export function archiveRows(target: Target, archive: Archive, end: SetEnd): stri
   const ends = archive.inRow ? greatest(end.next ?? asPeriod(archive.to, end.at), `CONVERT(${archive.to.type}, ${begin})`) : greatest(end.at, begin);
   const cells = archive.columns.map((c) => (archive.inRow && c.quoted === archive.to.quoted ? ends : `t.${c.quoted}`));
   const period = archive.inRow ? [] : [begin, ends];
-  const own = [end.deleted ? '1' : '0', end.approximate, end.position, ...(end.change === undefined ? [] : [end.change])];
+  const own = [end.deleted, end.approximate, end.position, ...(end.change === undefined ? [] : [end.change])];
   return `INSERT INTO ${archive.sql} (${archiveColumns(archive, end.change !== undefined)}) SELECT ${[...cells, ...period, ...own].join(', ')}`;
 }
 

@@ -19,12 +19,12 @@ export interface Archive {
   readonly to: PeriodColumn;
   /** True if the period is in mapped columns. */
   readonly inRow: boolean;
-  /** Quoted. */
+  /** Not quoted. */
   readonly indexName: string;
-  /** Quoted; of `CHANGE_COLUMN`. */
+  /** Not quoted; of `CHANGE_COLUMN`. */
   readonly changeIndexName: string;
-  /** Quoted `schema.name` of the function "as of T". */
-  readonly asOf: string;
+  /** The function "as of T". */
+  readonly asOf: TableName;
 }
 
 export interface PeriodColumn {
@@ -67,9 +67,9 @@ export function buildArchive(id: string, mapping: TableMapping, columns: readonl
     from: history.period === null ? ownPeriod('valid_from') : at(history.period.from),
     to: history.period === null ? ownPeriod('valid_to') : at(history.period.to),
     inRow: history.period !== null,
-    indexName: bracket(`elstream_history_${id}`),
-    changeIndexName: bracket(`elstream_change_${id}`),
-    asOf: bracketTable({ schema: mapping.target.schema, name: suffixed(mapping.target.name, '_as_of') }),
+    indexName: `elstream_history_${id}`,
+    changeIndexName: `elstream_change_${id}`,
+    asOf: { schema: mapping.target.schema, name: suffixed(mapping.target.name, '_as_of') },
   };
 }
 

@@ -4,7 +4,7 @@ import { archiveRows, imagesDiffer, UNKNOWN_POSITION } from './archive-rows';
 
 /**
  * Rows of older epochs that a preload overwrites or sweeps. When they changed is not known: their versions end now and
- * are marked approximate (R13). `s` is the staged row, `t` the standing one. The batch declares `@now` (`DECLARE_NOW`).
+ * are marked approximate (R13). `s` is the staged row, `t` the standing one.
  */
 
 export interface FillText {
@@ -25,7 +25,7 @@ export function archiveOverfilled(target: Target, fill: FillText): string {
   const { archive } = target;
   if (archive?.kind !== 'derived') return '';
   const from = archive.inRow ? target.columns.find((c) => c.quoted === archive.from.quoted) : undefined;
-  const end = { at: NOW, deleted: false, approximate: '1', position: UNKNOWN_POSITION, ...(from === undefined ? {} : { next: `CONVERT(${archive.to.type}, ${fill.value(from)})` }) };
+  const end = { at: NOW, deleted: '0', approximate: '1', position: UNKNOWN_POSITION, ...(from === undefined ? {} : { next: `CONVERT(${archive.to.type}, ${fill.value(from)})` }) };
   return `${archiveRows(target, archive, end)}
   FROM ${target.sql} AS t JOIN ${fill.stage} AS s ON ${keyEquals(target.key, quotedOf('t'), fill.value)}
  WHERE t.${EPOCH_COLUMN} < ${fill.epoch} AND NOT (${fill.touched}) AND ${imagesDiffer(target, fill.added, fill.value)};`;
@@ -49,5 +49,5 @@ export function fillBegin(target: Target, fill: Pick<FillText, 'value' | 'epoch'
 export function archiveSwept(target: Target, epoch: string): string {
   const { archive } = target;
   if (archive?.kind !== 'derived') return '';
-  return `${archiveRows(target, archive, { at: NOW, deleted: true, approximate: '1', position: UNKNOWN_POSITION })} FROM ${target.sql} AS t WHERE t.${EPOCH_COLUMN} < ${epoch};`;
+  return `${archiveRows(target, archive, { at: NOW, deleted: '1', approximate: '1', position: UNKNOWN_POSITION })} FROM ${target.sql} AS t WHERE t.${EPOCH_COLUMN} < ${epoch};`;
 }

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { nString } from '@elstream/database';
+import { leave } from './server-transaction';
+
+/** Two processes that follow one change, or prepare the table: one after the other. At the beginning of a transaction's body. */
+export function ddlLock(tableSql: string, lockMs: number): string {
+  const resource = `elstream:ddl:${createHash('sha256').update(tableSql, 'utf8').digest('hex').slice(0, 32)}`;
+  return `EXEC @lock = sp_getapplock @Resource = ${nString(resource)}, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = ${String(lockMs)};
+IF @lock < 0
+${leave('locked-out', '@lock AS code')}`;
+}
+
+/** A statement compiled only when it is reached: what it names may not be there before. */
+export function dynamic(statement: string): string {
+  return `EXEC sys.sp_executesql ${nString(statement)};`;
+}
+
+const LONGEST_WAIT_MS = 3_000;
+
+/**
+ * From here on, locks are waited for shortly only: behind a statement that waits to alter a table everybody else waits
+ * too, so a long reader makes it `retry`.
+ */
+export function waitShortly(lockMs: number): string {
+  return `SET LOCK_TIMEOUT ${String(Math.min(lockMs <= 0 ? LONGEST_WAIT_MS : lockMs, LONGEST_WAIT_MS))};`;
+}
