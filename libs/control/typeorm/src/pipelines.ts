@@ -68,7 +68,8 @@ export async function nextCounter(db: DataSource, name: string): Promise<bigint>
 export async function removePipeline(db: DataSource, name: string): Promise<void> {
   await inTransaction(db, async ({ runner: { manager } }) => {
     await manager.findOne(pipelineEntity, { where: { name }, lock: { mode: 'pessimistic_write' } });
-    await manager.find(runEntity, { select: { id: true }, where: { pipeline: name }, order: { seq: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+    // Whole rows: on SQL Server, what an index alone can answer locks no row.
+    await manager.find(runEntity, { where: { pipeline: name }, order: { seq: 'ASC' }, lock: { mode: 'pessimistic_write' } });
     await manager.delete(taskEntity, { pipeline: name });
     await manager.delete(tableStateEntity, { pipeline: name });
     await manager.delete(checkpointEntity, { pipeline: name });

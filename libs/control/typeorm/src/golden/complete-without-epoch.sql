@@ -1,0 +1,1 @@
+UPDATE [elstream].[task] SET [state] = @0, [result] = @1, [error] = @2, [finished_at] = SYSUTCDATETIME() WHERE [id] = @3 AND [state] = 'running' AND [run_id] = @4 AND [epoch] IS NULL AND [attempt] = @5

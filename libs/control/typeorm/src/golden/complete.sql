@@ -1,0 +1,1 @@
+UPDATE [elstream].[task] SET [state] = @0, [result] = @1, [rows] = @2, [error] = @3, [finished_at] = SYSUTCDATETIME() WHERE [id] = @4 AND [state] = 'running' AND [run_id] = @5 AND [epoch] = @6 AND [attempt] = @7

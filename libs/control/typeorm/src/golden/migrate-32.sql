@@ -1,0 +1,1 @@
+INSERT INTO [warehouse].[elstream].[migration]([timestamp], [name]) VALUES (@0, @1)

@@ -1,0 +1,1 @@
+SELECT * FROM [warehouse].[elstream].[migration] [migration] ORDER BY [id] DESC

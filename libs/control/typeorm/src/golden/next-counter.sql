@@ -1,0 +1,6 @@
+-- https://learn.microsoft.com/en-us/sql/t-sql/queries/output-clause-transact-sql
+DECLARE @OutputTable TABLE ([counter] bigint);
+
+UPDATE [elstream].[pipeline] SET [counter] = [counter] + 1 OUTPUT INSERTED.[counter] INTO @OutputTable WHERE [name] = @0;
+
+SELECT * FROM @OutputTable

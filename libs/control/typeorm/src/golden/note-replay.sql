@@ -1,0 +1,1 @@
+UPDATE [elstream].[dead_letter] SET [note] = @0, [replays] = [replays] + 1 WHERE ([id] = @1 AND [state] = @2)

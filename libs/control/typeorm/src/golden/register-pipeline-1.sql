@@ -1,0 +1,3 @@
+-- https://learn.microsoft.com/en-us/sql/t-sql/queries/hints-transact-sql-table
+INSERT INTO [elstream].[pipeline] (name)
+SELECT @0 WHERE NOT EXISTS (SELECT 1 FROM [elstream].[pipeline] WITH (UPDLOCK, HOLDLOCK) WHERE name = @0)

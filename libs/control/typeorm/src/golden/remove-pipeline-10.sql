@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[pipeline] WHERE [name] = @0

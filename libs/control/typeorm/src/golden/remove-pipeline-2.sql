@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[task] WHERE [pipeline] = @0

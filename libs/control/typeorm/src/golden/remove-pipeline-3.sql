@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[table_state] WHERE [pipeline] = @0

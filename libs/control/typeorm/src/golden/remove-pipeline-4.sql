@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[checkpoint] WHERE [pipeline] = @0

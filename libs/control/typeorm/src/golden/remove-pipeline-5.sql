@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[dead_letter] WHERE [pipeline] = @0

@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[open_use] WHERE [pipeline] = @0

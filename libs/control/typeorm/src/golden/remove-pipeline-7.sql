@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[history_due] WHERE [pipeline] = @0

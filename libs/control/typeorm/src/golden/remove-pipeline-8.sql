@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[schema_change] WHERE [pipeline] = @0

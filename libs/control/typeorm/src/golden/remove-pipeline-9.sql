@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[validation] WHERE [pipeline] = @0

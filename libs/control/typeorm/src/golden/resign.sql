@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[lease] WHERE ([role] = @0 AND [holder] = @1)

@@ -1,0 +1,1 @@
+DELETE FROM [elstream].[pipeline_table] WHERE [pipeline] = @0

@@ -1,0 +1,1 @@
+UPDATE [elstream].[pipeline] SET [gap_reason] = @0 WHERE [name] = @1

@@ -1,0 +1,1 @@
+UPDATE [elstream].[pipeline] SET [identity] = @0 WHERE [name] = @1

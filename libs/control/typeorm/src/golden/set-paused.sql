@@ -1,0 +1,1 @@
+UPDATE [elstream].[pipeline] SET [paused] = @0 WHERE ([name] = @1 AND [paused] = @2)

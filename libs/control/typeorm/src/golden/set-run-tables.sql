@@ -1,0 +1,1 @@
+UPDATE [elstream].[run] SET [tables] = @0 WHERE ([id] = @1 AND [state] IN (@2, @3))

@@ -1,0 +1,1 @@
+UPDATE [elstream].[pipeline] SET [stream_error] = @0 WHERE [name] = @1

@@ -1,0 +1,1 @@
+UPDATE [elstream].[run] SET [state] = @0, [started_at] = SYSUTCDATETIME() WHERE ([id] = @1 AND [state] = @2)
