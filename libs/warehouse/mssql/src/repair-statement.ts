@@ -1,5 +1,4 @@
 import { ruleHolds } from '@elstream/core';
-import { readState, stateVariables } from './control-state';
 import { imageDigest, rowDigest } from './exact-text';
 import { BEGIN_COLUMN, greatest, timeOfMicroseconds } from './history/archive';
 import { archiveRows, UNKNOWN_POSITION } from './history/archive-rows';
@@ -50,10 +49,10 @@ export function repairStatement(target: Target, shape: RepairShape): string {
     pipeline: shape.pipeline,
     exclusion: { by: 'switch' },
     tables: [target.mapping.id],
-    declare: stateVariables(0),
+    declare: 'DECLARE @epoch0 int, @phase0 nvarchar(64);',
     body: [
-      readState(0, '@table'),
-      `IF @active0 = 0\n${leave('not-live', '@phase0 AS phase')}`,
+      'SELECT @epoch0 = s.epoch, @phase0 = s.phase FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;',
+      `IF @phase0 IS NULL OR @phase0 IN (N'new', N'stopped')\n${leave('not-live', '@phase0 AS phase')}`,
       ...(shape.ofRun && ruleHolds('R9-guard') ? [`IF NOT EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = @pipeline AND u.table_id = @table AND u.run_id = @run)\n${leave('no-use')}`] : []),
       refuseOutdated,
       judge(target),
@@ -87,7 +86,7 @@ function writes(target: Target): string[] {
   const values = target.columns.filter((c) => !target.key.includes(c));
   const sets = [...values.map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = @epoch0`, `t.${POSITION_COLUMN} = s.position`];
   return [
-    `DELETE FROM t FROM ${target.sql} AS t JOIN ${REPAIR} AS s ON ${same('t', target)} WHERE s.outcome = 'deleted';`,
+    `DELETE t FROM ${target.sql} AS t JOIN ${REPAIR} AS s ON ${same('t', target)} WHERE s.outcome = 'deleted';`,
     // Always: nothing but the marker keeps a fill, or an event older than the repaired state, from bringing the row back.
     `UPDATE m SET m.${EPOCH_COLUMN} = @epoch0, m.${POSITION_COLUMN} = s.position FROM ${target.markerSql} AS m JOIN ${REPAIR} AS s ON ${same('m', target)} WHERE s.outcome = 'deleted';`,
     `INSERT INTO ${target.markerSql} (${keys}, ${EPOCH_COLUMN}, ${POSITION_COLUMN}) SELECT ${stagedKeys}, @epoch0, s.position FROM ${REPAIR} AS s
@@ -95,7 +94,7 @@ function writes(target: Target): string[] {
     `UPDATE t SET ${sets.join(', ')} FROM ${target.sql} AS t JOIN ${REPAIR} AS s ON ${same('t', target)} WHERE s.outcome = 'written';`,
     `INSERT INTO ${target.sql} (${target.columns.map((c) => c.quoted).join(', ')}, ${EPOCH_COLUMN}, ${POSITION_COLUMN}) SELECT ${target.columns.map(stagedOf('s')).join(', ')}, @epoch0, s.position FROM ${REPAIR} AS s
  WHERE s.outcome = 'written' AND NOT EXISTS (SELECT 1 FROM ${target.sql} AS t WHERE ${same('t', target)});`,
-    `DELETE FROM m FROM ${target.markerSql} AS m JOIN ${REPAIR} AS s ON ${same('m', target)} WHERE s.outcome = 'written';`,
+    `DELETE m FROM ${target.markerSql} AS m JOIN ${REPAIR} AS s ON ${same('m', target)} WHERE s.outcome = 'written';`,
   ];
 }
 

@@ -1,7 +1,6 @@
 import { ElstreamError, keyIdentity, ruleHolds, type Cell } from '@elstream/core';
 import { t, type Mssql, type MssqlParams } from '@elstream/database';
 import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
-import { readState, stateVariables } from './control-state';
 import { dropUnneededMarkers, repairStage, repairStatement } from './repair-statement';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
 import { notPrepared, readChangedKeys, readStandingRows } from './standing';
@@ -41,12 +40,10 @@ export function openUseSql(pipeline: string, target: Target, lockMs: number): st
     pipeline,
     exclusion: { by: 'switch' },
     tables: [target.mapping.id],
-    declare: stateVariables(0),
     body: [
-      readState(0, '@table'),
-      `IF @epoch0 IS NULL\n${leave('not-prepared')}`,
+      `IF NOT EXISTS (SELECT 1 FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table)\n${leave('not-prepared')}`,
       // What the settling of a dead letter left: a row written since may stand beside such a marker.
-      `IF @uses0 = 0 AND @phase0 <> N'preloading' DELETE FROM ${target.markerSql};`,
+      dropUnneededMarkers(target),
       `IF NOT EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = @pipeline AND u.table_id = @table AND u.run_id = @run) INSERT INTO elstream.open_use (pipeline, table_id, run_id) VALUES (@pipeline, @table, @run);`,
       commit('opened'),
     ].join('\n'),

@@ -22,14 +22,15 @@ export interface ServerTransaction {
 /** T-SQL of the whole. Read Committed: every statement sees what is committed when it begins, so what is read after the locks is current. */
 export function serverTransaction(of: ServerTransaction): string {
   const locks = exclusionLocks(of.exclusion, of.pipeline, of.tables, of.lockMs);
+  const locking = locks.includes('@lane') ? [EXCLUSION_VARIABLES] : /@lock\b/.test(locks + of.body) ? ['DECLARE @lock int = 0;'] : [];
   return [
     `SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT ${String(of.lockMs)}; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;`,
-    EXCLUSION_VARIABLES,
+    ...locking,
     ...(of.declare === undefined ? [] : [of.declare]),
     'BEGIN TRANSACTION;',
     ...(of.first === undefined ? [] : [of.first]),
     ...(locks === '' ? [] : [locks, `IF @lock < 0\n${leave(LOCKED_OUT, '@lock AS code')}`]),
-    'DECLARE @now datetime2(6) = SYSUTCDATETIME();',
+    ...(/@now\b/.test(of.body) ? ['DECLARE @now datetime2(6) = SYSUTCDATETIME();'] : []),
     of.body,
   ].join('\n');
 }

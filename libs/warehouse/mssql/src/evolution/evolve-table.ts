@@ -148,7 +148,7 @@ function asOfAfter(target: Target, planned: readonly PlannedAlteration[]): strin
  * refreshed. After the commit, each by itself: a view that does not compile is no reason to stop, and was none before.
  */
 export function refreshStatement(views: readonly string[]): string {
-  return ['SET XACT_ABORT OFF;', ...views.map((view) => `BEGIN TRY EXEC sys.sp_refreshview N'${view.replaceAll("'", "''")}'; END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS number; END CATCH;`), 'SET XACT_ABORT ON;'].join('\n');
+  return ['SET XACT_ABORT OFF;', ...views.map((view) => `BEGIN TRY\n  EXEC sys.sp_refreshview N'${view.replaceAll("'", "''")}';\nEND TRY\nBEGIN CATCH\n  SELECT ERROR_NUMBER() AS number;\nEND CATCH;`), 'SET XACT_ABORT ON;'].join('\n');
 }
 
 export async function refreshViews(db: Mssql, target: Target): Promise<void> {

@@ -143,7 +143,7 @@ function dropHistoryIndex(target: Target, archive: Relation | null): string[] {
 function renameHistory({ archive }: Target): string {
   if (archive === null) return '';
   const stem = suffixed(archive.table.name, '_until_00000000000000').slice(0, -'00000000000000'.length);
-  return `DECLARE @renamed sysname = CONCAT(${nString(stem)}, FORMAT(@now, 'yyyyMMddHHmmss'));
+  return `DECLARE @renamed sysname = CONCAT(${nString(stem)}, REPLACE(REPLACE(REPLACE(CONVERT(varchar(19), @now, 120), '-', ''), ':', ''), ' ', ''));
 EXEC sys.sp_rename ${nString(archive.sql)}, @renamed, N'OBJECT';`;
 }
 

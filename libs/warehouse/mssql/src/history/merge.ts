@@ -54,11 +54,11 @@ export function mergeStatement(target: Target, archive: Archive, of: { readonly 
     // batches go on; who adds a column waits for this lock, or is seen
     exclusion: { by: 'merge' },
     tables: of.any ? [target.mapping.id] : [],
-    declare: 'DECLARE @added bigint = 0;',
+    declare: 'DECLARE @added int = 0;',
     body: [
       `EXEC @lock = sp_getapplock @Resource = ${nString(`elstream:history:${archive.changeIndexName}`)}, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = ${String(of.lockMs)};
 IF @lock < 0\n${leave('locked-out', '@lock AS code')}`,
-      ...(of.any ? [refuseOutdated, refuseLacking, incompleteVersions(target, archive), missingVersions(target, archive), 'SET @added = ROWCOUNT_BIG();'] : []),
+      ...(of.any ? [refuseOutdated, refuseLacking, incompleteVersions(target, archive), missingVersions(target, archive), 'SET @added = @@ROWCOUNT;'] : []),
       `DELETE FROM elstream.history_due WHERE pipeline = @pipeline AND id IN (SELECT CONVERT(bigint, j.[value]) FROM OPENJSON(@settles) AS j);`,
       commit('merged', '@added AS added'),
     ].join('\n'),
@@ -76,7 +76,7 @@ ${leave('outdated')}`;
 function incompleteVersions(target: Target, archive: Archive): string {
   const period = target.columns.filter((c) => c.name === archive.from.name || c.name === archive.to.name);
   const equal = period.map((c) => `(h.${c.quoted} = s.${c.property} OR (h.${c.quoted} IS NULL AND s.${c.property} IS NULL))`);
-  return `DELETE FROM h FROM ${archive.sql} AS h JOIN ${VERSIONS} AS s ON ${[keyEquals(archive.key, quotedOf('h'), stagedOf('s')), ...equal].join(' AND ')} WHERE h.${APPROXIMATE_COLUMN} = 1;`;
+  return `DELETE h FROM ${archive.sql} AS h JOIN ${VERSIONS} AS s ON ${[keyEquals(archive.key, quotedOf('h'), stagedOf('s')), ...equal].join(' AND ')} WHERE h.${APPROXIMATE_COLUMN} = 1;`;
 }
 
 /**
