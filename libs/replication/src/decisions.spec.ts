@@ -58,6 +58,7 @@ describe('the guard of the retained log', () => {
   it.each([
     ['says nothing below half', { retainedBytes: 49 }, 'ok'],
     ['says nothing where nothing is known', { retainedBytes: null }, 'ok'],
+    ['says nothing where there is no limit', { limitBytes: 0, retainedBytes: 10_000, policy: 'drop' }, 'ok'],
     ['warns from half on', { retainedBytes: 50 }, 'warn'],
     ['drops at the limit', { policy: 'drop' }, 'drop'],
     ['drops at the limit while paused', { policy: 'drop', paused: true }, 'drop'],

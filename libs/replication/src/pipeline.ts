@@ -17,7 +17,7 @@ export interface PipelineSettings {
   readonly validationWaitMs: number;
   /** How often an idle source is moved on by the counter, milliseconds. */
   readonly counterIntervalMs: number;
-  /** R14: bytes of log the source may retain for us. */
+  /** R14: bytes of log the source may retain for us; 0: no limit, as of a source that retains none. */
   readonly walLimitBytes: number;
   readonly walPolicy: 'drop' | 'resume';
   /** R7: what is done with an event or row that the warehouse cannot take. */

@@ -1,19 +1,14 @@
 import { createKafkaStream } from '@elstream/change-stream-kafka';
-import { createPostgresCapture, createPostgresStream } from '@elstream/change-stream-postgres';
+import { createPostgresStream } from '@elstream/change-stream-postgres';
 import type { ChangeStream } from '@elstream/change-stream';
-import { partitionsOf, publicationName, readTls, slotName, tableSelection, type PipelineConfig, type StreamSettings } from '@elstream/config';
-import { controlDataSourceOptions, controlEntities } from '@elstream/control-typeorm';
-import type { Logger } from '@elstream/core';
-import { connectPostgres, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
+import { partitionsOf, publicationName, readTls, slotName, tableSelection, type KafkaStream, type PipelineConfig } from '@elstream/config';
+import { controlDataSourceOptionsFor, controlEntitiesFor } from '@elstream/control-typeorm';
+import { ElstreamError, type Logger } from '@elstream/core';
+import { DEFAULT_TIMEOUTS, productOf, type EntityDataSource } from '@elstream/database';
 import type { SourceDatabase } from '@elstream/source';
-import { createPostgresSource } from '@elstream/source-postgres';
-
-/** Prefix of the logical messages that carry a pipeline's counter: the source writes them, the stream looks for them. */
-function counterPrefix(config: PipelineConfig): string {
-  return `elstream:${config.name}`;
-}
-
-const CONNECT_TIMEOUT_MS = 10_000;
+import type { Warehouse } from '@elstream/warehouse';
+import { adaptersOf, CONNECT_TIMEOUT_MS, counterPrefix, type WarehouseParts } from './products';
+import { schemaHistoryClient } from './schema-history';
 
 /** Connections beside those of the workers: stream, planner, API, heartbeats. */
 const OTHER_CONNECTIONS = 6;
@@ -22,13 +17,14 @@ const OTHER_CONNECTIONS = 6;
 export async function connectWarehouse(configs: readonly PipelineConfig[], logger: Logger): Promise<EntityDataSource> {
   const [first] = configs;
   if (first === undefined) throw new RangeError('no pipelines');
+  const { url, type } = first.warehouse;
   const workers = Math.max(...configs.map((c) => c.preload.workers + c.validate.workers));
-  return connectPostgres(
+  return adaptersOf[type].connect(
     {
-      url: first.warehouse.url,
+      url,
       applicationName: 'elstream warehouse',
       // The limit of the file holds, but below what the workers need they would only wait for each other.
-      maxConnections: Math.max(workers + OTHER_CONNECTIONS, ...configs.map((c) => c.warehouse.maxConnections)),
+      maxConnections: Math.max(adaptersOf[type].warehouseConnections(workers) + OTHER_CONNECTIONS, ...configs.map((c) => c.warehouse.maxConnections)),
       timeouts: {
         ...DEFAULT_TIMEOUTS,
         statementMs: Math.max(...configs.map((c) => c.warehouse.statementTimeoutMs)),
@@ -37,23 +33,18 @@ export async function connectWarehouse(configs: readonly PipelineConfig[], logge
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       logger,
     },
-    controlEntities,
-    controlDataSourceOptions,
+    controlEntitiesFor(type),
+    controlDataSourceOptionsFor(type),
   );
 }
 
+/** A pipeline's warehouse on the data source made by `connectWarehouse`, which tells the product. */
+export function createWarehouse(parts: WarehouseParts): Promise<Warehouse> {
+  return adaptersOf[productOf(parts.dataSource)].warehouse(parts);
+}
+
 export function connectSource(config: PipelineConfig, logger: Logger): Promise<SourceDatabase> {
-  return createPostgresSource({
-    url: config.source.url,
-    ...(config.source.readUrl === undefined ? {} : { readUrl: config.source.readUrl }),
-    applicationName: `elstream ${config.name}`,
-    maxConnections: config.source.maxConnections,
-    timeouts: { ...DEFAULT_TIMEOUTS, statementMs: config.source.statementTimeoutMs },
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    logger,
-    counterPrefix: counterPrefix(config),
-    slotName: slotName(config),
-  });
+  return adaptersOf[config.source.type].source(config, logger);
 }
 
 /** @param silenceMs how long this process may be silent before another may read */
@@ -62,7 +53,9 @@ export function connectStream(config: PipelineConfig, logger: Logger, silenceMs:
   return stream.type === 'kafka' ? connectKafkaStream(config, stream, logger) : connectDirectStream(config, logger, silenceMs);
 }
 
-function connectDirectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
+async function connectDirectStream(config: PipelineConfig, logger: Logger, silenceMs: number): Promise<ChangeStream> {
+  // Refused when the file is read; never to be asked of another product.
+  if (config.source.type !== 'postgres') throw new ElstreamError('CONFIG_INVALID', 'refuse', 'a direct stream reads PostgreSQL only; set stream.type: kafka', { place: { pipeline: config.name, setting: 'stream.type' } });
   const { maxBatchEvents, maxBatchBytes, lingerMs } = config.stream;
   return createPostgresStream({
     url: config.source.url,
@@ -78,19 +71,9 @@ function connectDirectStream(config: PipelineConfig, logger: Logger, silenceMs: 
   });
 }
 
-async function connectKafkaStream(config: PipelineConfig, stream: Extract<StreamSettings, { type: 'kafka' }>, logger: Logger): Promise<ChangeStream> {
+async function connectKafkaStream(config: PipelineConfig, stream: KafkaStream, logger: Logger): Promise<ChangeStream> {
   const { brokers, clientId, tls, sasl, connect, partitions, replicas, retentionMs } = stream;
-  const capture = await createPostgresCapture({
-    url: config.source.url,
-    endpoint: stream.source,
-    pipeline: config.name,
-    slotName: slotName(config),
-    publicationName: publicationName(config),
-    counterTable: stream.counterTable,
-    applicationName: `elstream ${config.name} capture`,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    logger,
-  });
+  const capture = await adaptersOf[config.source.type].capture(config, stream, logger);
   try {
     const { excludedColumns } = tableSelection(config);
     return await createKafkaStream({
@@ -108,6 +91,7 @@ async function connectKafkaStream(config: PipelineConfig, stream: Extract<Stream
         extra: { ...capture.endpoint.settings, ...stream.connector },
         schemas: stream.schemas,
         compression: stream.compression,
+        schemaHistory: { topic: stream.schemaHistoryTopic, client: schemaHistoryClient(stream) },
         excluded: (table) => excludedColumns.get(table) ?? [],
       },
       capture,

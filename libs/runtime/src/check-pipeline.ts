@@ -2,8 +2,8 @@ import { refusalsBefore } from '@elstream/change-stream-kafka';
 import type { PipelineConfig } from '@elstream/config';
 import { mapTables, tableSelection } from '@elstream/config';
 import { describeError, ElstreamError, type Logger } from '@elstream/core';
-import { createPostgresWarehouse } from '@elstream/warehouse-postgres';
-import { connectSource, connectWarehouse } from './adapters';
+import { connectSource, connectWarehouse, createWarehouse } from './adapters';
+import { adaptersOf } from './products';
 
 /**
  * Everything wrong with what a valid pipeline file names: servers, logins, tables, targets. Connects to both databases
@@ -25,11 +25,11 @@ export async function checkConnections(config: PipelineConfig, logger: Logger): 
   });
   const mapped = mapTables(config, found);
   if (found.length > 0) problems.push(...mapped.problems);
-  if (config.stream.type === 'kafka') problems.push(...refusalsBefore(mapped.mappings, 'postgresql'));
+  if (config.stream.type === 'kafka') problems.push(...refusalsBefore(mapped.mappings, adaptersOf[config.source.type].connector));
   await collect('warehouse', async () => {
     const dataSource = await connectWarehouse([config], logger);
     try {
-      const warehouse = await createPostgresWarehouse({ dataSource, pipeline: config.name, logger });
+      const warehouse = await createWarehouse({ dataSource, pipeline: config.name, logger });
       problems.push(...(await warehouse.check()), ...(await warehouse.checkTables(mapped.mappings)));
       await warehouse.close();
     } finally {

@@ -3,11 +3,10 @@ import os from 'node:os';
 import { databaseOf, type PipelineConfig } from '@elstream/config';
 import { createControlStore } from '@elstream/control-typeorm';
 import { ElstreamError, silentTracer, systemClock, type Logger } from '@elstream/core';
-import { checkpointEntity, onPostgres, type EntityDataSource } from '@elstream/database';
+import { checkpointEntity, onDatabase, type EntityDataSource } from '@elstream/database';
 import { createMetrics, HealthRegistry } from '@elstream/observability';
 import { createOverview, type StreamProgress } from '@elstream/replication';
-import { createPostgresWarehouse } from '@elstream/warehouse-postgres';
-import { connectSource, connectStream, connectWarehouse } from './adapters';
+import { connectSource, connectStream, connectWarehouse, createWarehouse } from './adapters';
 import { connectPatiently } from './connect';
 import { coordinate } from './coordination';
 import { boundHeapGrowth } from './heap';
@@ -27,7 +26,7 @@ export function newWorkerId(): string {
 }
 
 /**
- * Binds adapters to ports: PostgreSQL on both sides, queue and bus in this process or on Redis. The warehouse is
+ * Binds adapters to ports: each side's database product, queue and bus in this process or on Redis. The warehouse is
  * connected and its control tables brought up to date before this resolves; sources are connected when first needed, so
  * that one that is away holds up its own pipeline only.
  *
@@ -59,7 +58,7 @@ export async function createRuntime(settings: RuntimeSettings): Promise<Runtime>
       if (dataSource.isInitialized) await dataSource.destroy();
     });
     closers.push(health.addCheck('warehouse', async () => {
-      await onPostgres(dataSource, (sql) => sql.query('SELECT 1'));
+      await onDatabase(dataSource, (sql) => sql.query('SELECT 1'));
     }));
     const store = await createControlStore({ dataSource, logger });
     closers.push(() => store.close());
@@ -92,7 +91,7 @@ async function bindPipeline(config: PipelineConfig, on: { readonly dataSource: E
   return new BoundPipeline({
     config,
     store: on.store,
-    warehouse: await createPostgresWarehouse({ dataSource: on.dataSource, pipeline: config.name, logger }),
+    warehouse: await createWarehouse({ dataSource: on.dataSource, pipeline: config.name, logger }),
     connectSource: () => connectSource(config, logger),
     connectStream: () => connectStream(config, logger, on.leaseMs),
   });
@@ -111,7 +110,7 @@ function assertOneWarehouse(configs: readonly PipelineConfig[]): void {
 }
 
 async function readProgress(dataSource: EntityDataSource, pipeline: string): Promise<StreamProgress | null> {
-  return onPostgres(dataSource, async ({ runner }) => {
+  return onDatabase(dataSource, async ({ runner }) => {
     const rows = await runner.manager.findBy(checkpointEntity, { pipeline });
     const committed = rows.flatMap(({ committedAtUs }) => (committedAtUs === null ? [] : [BigInt(committedAtUs)]));
     const newest = committed.reduce<bigint | null>((a, b) => (a === null || b > a ? b : a), null);

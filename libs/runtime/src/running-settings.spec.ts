@@ -43,6 +43,13 @@ describe('settings while the process runs', () => {
     expect(JSON.stringify(config)).toBe(JSON.stringify(load(FILE)));
   });
 
+  it('never go on with the product of another source than the one that stays', () => {
+    const wanted = load(FILE.replace('postgres://u:a@db/shop', 'mssql://u:a@db/shop') + "stream: { type: kafka, brokers: 'k:9092', connect: { url: 'http://c:8083' } }\n");
+    const { config, kept } = whileRunning(load(FILE), wanted);
+    expect(kept.map(({ setting }) => setting)).toEqual(['source.url', 'stream.type']);
+    expect(config).toEqual(load(FILE));
+  });
+
   const KAFKA = `${FILE}stream: { type: kafka, brokers: 'k:9092', connect: { url: 'http://c:8083' }, `;
 
   it.each([

@@ -29,11 +29,12 @@ export function whileRunning(running: PipelineConfig, wanted: PipelineConfig): {
   const config: PipelineConfig = {
     ...wanted,
     // The standby goes with its primary: one of another database must never be read in its place.
-    source: moved ? { ...wanted.source, url: source.url, readUrl: source.readUrl } : wanted.source,
+    source: moved ? { ...wanted.source, url: source.url, readUrl: source.readUrl, ...(source.type === wanted.source.type ? {} : { type: source.type, walLimitBytes: source.walLimitBytes }) } : wanted.source,
     stream,
     warehouse: {
       ...wanted.warehouse,
       url: keep('warehouse.url', warehouse.url, wanted.warehouse.url, RESTART),
+      type: warehouse.type,
       maxConnections: keep('warehouse.maxConnections', warehouse.maxConnections, wanted.warehouse.maxConnections, RESTART),
       statementTimeoutMs: keep('warehouse.statementTimeoutMs', warehouse.statementTimeoutMs, wanted.warehouse.statementTimeoutMs, RESTART),
       lockTimeoutMs: keep('warehouse.lockTimeoutMs', warehouse.lockTimeoutMs, wanted.warehouse.lockTimeoutMs, RESTART),

@@ -38,7 +38,7 @@ const lag = z.object({
   position: z.string().nullable().describe('Next offset of a direct stream, hex; null before the first preparation, and where the stream has several partitions'),
   paused: z.boolean(),
   retainedBytes: z.number().nullable().describe('Bytes of log the source keeps for the pipeline; null where unknown'),
-  retainedLimitBytes: z.number().describe('Bytes of log the source may keep for the pipeline'),
+  retainedLimitBytes: z.number().describe('Bytes of log the source may keep for the pipeline; 0: no limit, as of SQL Server'),
   retainedShare: z.number().nullable().describe('retainedBytes / retainedLimitBytes'),
   eventsBehind: z.number().nullable().describe('Events in the log that are not applied yet; null where unknown'),
   captureTrouble: z.string().nullable().describe('What keeps capture at the source (its connector) from running, with the remedy; null: nothing'),

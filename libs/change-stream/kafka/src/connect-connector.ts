@@ -3,7 +3,7 @@ import { tableId, backoffMs, ElstreamError, recoveryOf, sleep, systemClock, type
 import { committedOffset, ConnectClient, configDifferences, explainFailure, JsonNumber, planConnector, type CapturedTable, type CommittedOffset, type ConnectorPlan, type ConnectorStatus, type FailureExplanation, type PlanOptions, type SourceOffset } from '@elstream/debezium';
 import { type CaptureConnector, type ConnectorHealth, type ConnectorOperations, type ExpectedSettings } from './connector';
 import { viewOf } from './connector-view';
-import { type KafkaStreamOptions } from './options';
+import { schemaHistoryTopic, type KafkaStreamOptions } from './options';
 import { STALL_MS, StallWatch } from './stall-watch';
 
 /** A connector that Kafka Connect runs. */
@@ -238,7 +238,8 @@ async function patiently<T>(step: () => Promise<T>): Promise<T> {
   }
 }
 
-function planOptions({ capture, connect, pipeline, topicPrefix, topics, kafka }: KafkaStreamOptions, tables: readonly TableMapping[]): PlanOptions {
+function planOptions(options: KafkaStreamOptions, tables: readonly TableMapping[]): PlanOptions {
+  const { capture, connect, pipeline, topicPrefix, topics, kafka } = options;
   const { endpoint, counter, names } = capture;
   const { host = endpoint.host, port = endpoint.port, tls, readReplica } = connect.source ?? {};
   const { user, password, database } = endpoint;
@@ -259,7 +260,7 @@ function planOptions({ capture, connect, pipeline, topicPrefix, topics, kafka }:
   };
   if (endpoint.connector === 'postgresql') return { ...common, connector: 'postgresql', slot: names['slot.name'] ?? '', publication: names['publication.name'] ?? '' };
   const { brokers = kafka.brokers, client } = connect.schemaHistory ?? {};
-  return { ...common, connector: 'sqlserver', schemaHistory: { brokers, topic: `${topicPrefix}.schema-history`, ...(client === undefined ? {} : { client }) } };
+  return { ...common, connector: 'sqlserver', schemaHistory: { brokers, topic: schemaHistoryTopic(options), ...(client === undefined ? {} : { client }) } };
 }
 
 /** Always with its key: the mapping does not tell whether that is the primary key, and the two must agree (partition by key). */

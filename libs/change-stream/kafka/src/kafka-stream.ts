@@ -5,7 +5,7 @@ import { openKafka, type KafkaClient } from './client';
 import { connectConnector } from './connect-connector';
 import { connectorControl } from './connector-control';
 import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
-import { type KafkaStreamOptions } from './options';
+import { schemaHistoryTopic, type KafkaStreamOptions } from './options';
 import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
 import { Reading } from './reading';
@@ -169,7 +169,7 @@ class KafkaStream implements ChangeStream {
     await this.options.capture.drop();
     if (this.options.topics.dropWithPipeline !== true) return;
     const { topicPrefix } = this.options;
-    const there = await this.existing([...topics, `__debezium-heartbeat.${topicPrefix}`, topicPrefix, `${topicPrefix}.schema-history`]);
+    const there = await this.existing([...topics, `__debezium-heartbeat.${topicPrefix}`, topicPrefix, schemaHistoryTopic(this.options)]);
     if (there.length > 0) await this.client.deleteTopics(there);
   }
 

@@ -46,8 +46,8 @@ export interface ConnectSettings extends ConnectClientOptions {
   readonly schemas?: boolean;
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
   readonly heartbeatMs?: number;
-  /** SQL Server: where its record of schemas lives; the brokers as the worker sees them, default ours. */
-  readonly schemaHistory?: { readonly brokers?: readonly string[]; readonly client?: Readonly<Record<string, string>> };
+  /** SQL Server: where its record of schemas lives; the brokers as the worker sees them, default ours; the topic's default is `PREFIX.schema-history`. */
+  readonly schemaHistory?: { readonly brokers?: readonly string[]; readonly topic?: string; readonly client?: Readonly<Record<string, string>> };
   /** Columns that no event may carry, by table id. */
   readonly excluded?: (table: string) => readonly string[];
   /** How long `prepare` waits until the connector runs and has delivered, ms; default 120,000. */
@@ -67,4 +67,9 @@ export interface KafkaStreamLimits {
   readonly concurrency?: number;
   /** After this silence our partitions are given to others. Default 30,000 ms. */
   readonly sessionTimeoutMs?: number;
+}
+
+/** The topic of the schema history of a SQL Server connector. */
+export function schemaHistoryTopic({ connect, topicPrefix }: Pick<KafkaStreamOptions, 'connect' | 'topicPrefix'>): string {
+  return connect.schemaHistory?.topic ?? `${topicPrefix}.schema-history`;
 }

@@ -90,7 +90,7 @@ export class SourceGuard implements Service {
     const { retainedBytes } = status;
     if (retainedBytes === null) return;
     this.deps.observer.retainedLog(name, retainedBytes);
-    const exceeded = retainedBytes >= settings.walLimitBytes && !record.paused;
+    const exceeded = settings.walLimitBytes > 0 && retainedBytes >= settings.walLimitBytes && !record.paused;
     this.exceededSince = exceeded ? (this.exceededSince ?? clock()) : null;
     const exceededForMs = this.exceededSince === null ? 0 : clock() - this.exceededSince;
     const decision = guardWal({ retainedBytes, limitBytes: settings.walLimitBytes, policy: settings.walPolicy, paused: record.paused, exceededForMs, graceMs: this.options.graceMs });

@@ -4,6 +4,7 @@ export type WalDecision = 'ok' | 'warn' | 'resume' | 'drop';
 export interface WalState {
   /** Bytes of log the source retains for us; null: unknown or nothing retained. */
   readonly retainedBytes: number | null;
+  /** 0: there is none. */
   readonly limitBytes: number;
   readonly policy: 'drop' | 'resume';
   readonly paused: boolean;
@@ -16,7 +17,7 @@ export interface WalState {
 /** The source's disk is never filled (R14). Pure. */
 export function guardWal(state: WalState): WalDecision {
   const { retainedBytes, limitBytes } = state;
-  if (retainedBytes === null || retainedBytes < limitBytes / 2) return 'ok';
+  if (retainedBytes === null || limitBytes === 0 || retainedBytes < limitBytes / 2) return 'ok';
   if (retainedBytes < limitBytes) return 'warn';
   switch (state.policy) {
     case 'drop':
