@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ElstreamError, type SourceIdentity } from '@elstream/core';
 import type { PipelineRecord, StoredMapping } from '@elstream/control';
 import { checkpointEntity, inTransaction, onDatabase, tableStateEntity, taskEntity } from '@elstream/database';
-import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import type { DataSource, EntityManager, EntitySchema, QueryDeepPartialEntity } from 'typeorm';
 import { dialectOf } from './dialect';
 import { pipelineEntity, pipelineTableEntity, runEntity, type PipelineRow } from './entities';
 import { healingEntities } from './healing-entities';
@@ -70,10 +70,7 @@ export async function removePipeline(db: DataSource, name: string): Promise<void
     await manager.findOne(pipelineEntity, { where: { name }, lock: { mode: 'pessimistic_write' } });
     // Whole rows: on SQL Server, what an index alone can answer locks no row.
     await manager.find(runEntity, { where: { pipeline: name }, order: { seq: 'ASC' }, lock: { mode: 'pessimistic_write' } });
-    await manager.delete(taskEntity, { pipeline: name });
-    await manager.delete(tableStateEntity, { pipeline: name });
-    await manager.delete(checkpointEntity, { pipeline: name });
-    for (const entity of healingEntities) await manager.createQueryBuilder().delete().from(entity).where('pipeline = :name', { name }).execute();
+    for (const entity of [taskEntity, tableStateEntity, checkpointEntity, ...healingEntities]) await dialectOf(db).forget(manager, entity as EntitySchema, name);
     // Mappings, runs and their events go with it (ON DELETE CASCADE).
     await manager.delete(pipelineEntity, { name });
   });

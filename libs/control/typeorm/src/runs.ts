@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ElstreamError } from '@elstream/core';
 import { laneOf, RUN_STAGES, type ControlStore, type NewTask, type Run, type RunEvent, type RunState } from '@elstream/control';
-import { inTransaction, onDatabase, taskEntity } from '@elstream/database';
+import { inTransaction, onDatabase } from '@elstream/database';
 import { In, MoreThan, type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { dialectOf } from './dialect';
 import { runEntity, runEventEntity, type RunEventRow, type RunRow } from './entities';
@@ -48,12 +48,8 @@ async function cancelValidation(manager: EntityManager, pipeline: string, by: st
   const active = await manager.find(runEntity, { where: { pipeline, lane: 'validate', state: In([...ACTIVE]) }, lock: { mode: dialectOf(manager.dataSource).rowLock } });
   for (const { id } of active) {
     await manager.update(runEntity, { id }, { state: 'cancelled', error: `run ${by} preloads`, finishedAt: dialectOf(manager.dataSource).now });
-    await cancelTasks(manager, id);
+    await dialectOf(manager.dataSource).cancelTasks(manager, id);
   }
-}
-
-async function cancelTasks(manager: EntityManager, runId: string): Promise<void> {
-  await manager.update(taskEntity, { runId, state: In([...ACTIVE]) }, { state: 'cancelled', finishedAt: dialectOf(manager.dataSource).now });
 }
 
 export async function readRun(db: DataSource, id: string): Promise<Run | null> {
@@ -90,7 +86,7 @@ export async function setRunTables(db: DataSource, id: string, tables: readonly 
 type End = Parameters<ControlStore['endRun']>;
 
 export async function endRun(db: DataSource, id: End[0], state: End[1], ...[error, onlyIf]: [End[2], End[3]?]): Promise<boolean> {
-  const { now, table } = dialectOf(db);
+  const { now, table, cancelTasks } = dialectOf(db);
   return inTransaction(db, async ({ runner: { manager } }) => {
     const update = manager
       .createQueryBuilder()

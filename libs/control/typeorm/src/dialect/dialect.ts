@@ -1,7 +1,7 @@
 import type { ValidationRecord } from '@elstream/control';
 import type { Product } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, EntitySchema } from 'typeorm';
 
 /** A piece of a query builder's statement, with its named parameters. */
 export interface Piece {
@@ -49,6 +49,10 @@ export interface ControlDialect {
   /** At most `limit` pending tasks per running run and kind, in the order of `kinds`, runs by turns: id, runId, pipeline, kind. */
   readonly pendingTasks: (kinds: readonly string[], limit: number) => Statement;
   insertTasks(manager: EntityManager, rows: readonly TaskToInsert[]): Promise<void>;
+  /** All of the run that are pending or running. */
+  cancelTasks(manager: EntityManager, runId: string): Promise<void>;
+  /** Deletes the pipeline's rows of a control table that has a column `pipeline`. */
+  forget(manager: EntityManager, entity: EntitySchema, pipeline: string): Promise<void>;
   /** Nothing if it exists. */
   insertPipeline(manager: EntityManager, name: string): Promise<void>;
   /** Inserts or replaces; in a transaction. */

@@ -5,6 +5,8 @@ import type { ControlDialect } from './dialect';
 
 /** Rows per INSERT: they travel as one JSON text. */
 const INSERT_ROWS = 1_000;
+/** Rows of one statement: from 5,000 locks on, the server would lock the whole table instead, for all pipelines. */
+const CHANGED_ROWS = 4_000;
 /** How long a process waits for another that migrates. */
 const MIGRATION_WAIT_MS = 60_000;
 
@@ -19,6 +21,16 @@ const int = (value: number): MssqlParameter => new MssqlParameter(value, 'int');
 const bigint = (value: number): MssqlParameter => new MssqlParameter(String(value), 'bigint');
 const uuid = (value: string): MssqlParameter => new MssqlParameter(value, 'uniqueidentifier');
 const bit = (value: boolean): MssqlParameter => new MssqlParameter(value, 'bit');
+
+/** The statement again and again until it finds no more rows. */
+function inPieces(statement: string): string {
+  return `DECLARE @rows int = 1;
+WHILE @rows > 0
+BEGIN
+  ${statement};
+  SET @rows = @@ROWCOUNT;
+END;`;
+}
 
 /**
  * Statements for SQL Server 2017 and later, whether READ COMMITTED locks or reads row versions: whatever is decided by a
@@ -61,6 +73,11 @@ SELECT id, run_id, pipeline, table_id, kind, epoch, ordinal, payload
   FROM OPENJSON(@0) WITH (
     id uniqueidentifier '$.id', run_id uniqueidentifier '$.runId', pipeline nvarchar(100) '$.pipeline', table_id nvarchar(300) '$.tableId',
     kind nvarchar(64) '$.kind', epoch int '$.epoch', ordinal int '$.ordinal', payload nvarchar(max) '$.payload' AS JSON)`,
+
+  cancelTasks: inPieces(`UPDATE TOP (${String(CHANGED_ROWS)}) ${table('task')} SET state = N'cancelled', finished_at = SYSUTCDATETIME()
+   WHERE run_id = @0 AND state IN (N'pending', N'running')`),
+
+  forget: (name: string): string => inPieces(`DELETE TOP (${String(CHANGED_ROWS)}) FROM ${table(name)} WHERE pipeline = @0`),
 
   pendingTasks: `SELECT LOWER(CONVERT(nvarchar(36), t.id)) AS id, LOWER(CONVERT(nvarchar(36), r.id)) AS runId, r.pipeline, k.kind
   FROM ${table('run')} AS r
@@ -106,6 +123,14 @@ export const mssqlDialect: ControlDialect = {
     for (let i = 0; i < rows.length; i += INSERT_ROWS) {
       await manager.query(mssqlStatements.insertTasks, [longText(JSON.stringify(rows.slice(i, i + INSERT_ROWS)))]);
     }
+  },
+
+  async cancelTasks(manager, runId) {
+    await manager.query(mssqlStatements.cancelTasks, [uuid(runId)]);
+  },
+
+  async forget(manager, entity, pipeline) {
+    await manager.query(mssqlStatements.forget(entity.options.tableName ?? entity.options.name), [text(pipeline)]);
   },
 
   async insertPipeline(manager, name) {

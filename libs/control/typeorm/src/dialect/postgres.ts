@@ -1,5 +1,5 @@
 import { CONTROL_SCHEMA, quoteTable, taskEntity, type TaskRow } from '@elstream/database';
-import type { QueryDeepPartialEntity } from 'typeorm';
+import { In, type QueryDeepPartialEntity } from 'typeorm';
 import { pipelineEntity } from '../entities';
 import { validationEntity, type ValidationRow } from '../healing-entities';
 import type { ControlDialect } from './dialect';
@@ -40,6 +40,14 @@ export const postgresDialect: ControlDialect = {
       const values = rows.slice(i, i + INSERT_ROWS) as QueryDeepPartialEntity<TaskRow>[];
       await manager.createQueryBuilder().insert().into(taskEntity).values(values).updateEntity(false).execute();
     }
+  },
+
+  async cancelTasks(manager, runId) {
+    await manager.update(taskEntity, { runId, state: In(['pending', 'running']) }, { state: 'cancelled', finishedAt: () => 'now()' });
+  },
+
+  async forget(manager, entity, pipeline) {
+    await manager.createQueryBuilder().delete().from(entity).where('pipeline = :pipeline', { pipeline }).execute();
   },
 
   async insertPipeline(manager, name) {
