@@ -14,3 +14,7 @@ export { type TestMssql, createTestMssql, mssqlServerUrl, mssqlUrlOf } from './m
 export { type ServerFeature, describeWith, itWith, probeServerFeatures, serverFeatures } from './mssql/server-features';
 export { type GoldenStatement, goldenStatements } from './mssql/golden-statements';
 export { MSSQL_TYPES, type MssqlTypeRow, type MssqlValue } from './mssql/mssql-types';
+export { EVERYTHING, collect, describeOne, mappingOf, readCells, running, selection, type SourceHarness, type SourceUnderTest } from './source/source-tools';
+export { chunksContract, type KeyCase } from './source/chunks-contract';
+export { historyContract } from './source/history-contract';
+export { readsContract } from './source/reads-contract';

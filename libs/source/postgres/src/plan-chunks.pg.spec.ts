@@ -1,16 +1,5 @@
-import { type KeyRange } from '@elstream/core';
-import { SeededRandom } from '@elstream/testing';
-import { collect, describeOne, mappingOf, openSource, readCells, running } from './source-fixture.fixture';
-
-interface KeyCase {
-  readonly name: string;
-  readonly setup?: string;
-  readonly columns: string;
-  readonly key: string;
-  /** Rows, as a query; `later` come after planning, outside and between the bounds. */
-  readonly rows: string;
-  readonly later: string;
-}
+import { chunksContract, type KeyCase } from '@elstream/testing';
+import { HARNESS } from './source-fixture.fixture';
 
 const CASES: readonly KeyCase[] = [
   { name: 'bigint extremes', columns: 'k int8', key: 'k', rows: 'SELECT i * 1000003 FROM generate_series(-500, 500) i', later: 'VALUES (-9223372036854775808), (9223372036854775807), (1)' },
@@ -69,57 +58,4 @@ const CASES: readonly KeyCase[] = [
   { name: 'an array', columns: 'k int[]', key: 'k', rows: `SELECT ARRAY[i % 10, i] FROM generate_series(1, 900) i`, later: `VALUES (ARRAY[]::int[]), (ARRAY[99]), (ARRAY[NULL::int])` },
 ];
 
-function mayFollow(range: KeyRange, next: KeyRange | undefined): void {
-  expect(range.to).toEqual(next === undefined ? null : next.from);
-}
-
-describe('cutting a table into chunks', () => {
-  it.each(CASES)('puts every row into exactly one chunk: $name', async ({ setup = '', columns, key, rows, later }) => {
-    await using context = await openSource(`${setup}; CREATE TABLE t (v text DEFAULT 'v', ${columns}, PRIMARY KEY (${key})); INSERT INTO t (${key}) ${rows}`);
-    const { db, source } = context;
-    const mapping = mappingOf(await describeOne(source, 'public.t'), new SeededRandom(key).int(90, 140));
-    const ranges = await collect(source.planChunks(mapping, running()));
-    expect(ranges.length).toBeGreaterThan(5);
-    expect(ranges[0]?.from).toBeNull();
-    ranges.forEach((range, i) => mayFollow(range, ranges[i + 1]));
-    const sizes: number[] = [];
-    const before = new Set<string>();
-    for (const range of ranges) {
-      const read = await readCells(source, mapping, range);
-      sizes.push(read.length);
-      for (const row of read) before.add(JSON.stringify(row));
-    }
-    expect(sizes.slice(0, -1).every((size) => size === mapping.chunkRows)).toBe(true);
-    expect(sizes.at(-1)).toBeLessThanOrEqual(mapping.chunkRows);
-    await db.query(`INSERT INTO t (${key}) ${later}`);
-    const all = new Set((await readCells(source, mapping)).map((row) => JSON.stringify(row)));
-    const seen: string[] = [];
-    for (const range of ranges) seen.push(...(await readCells(source, mapping, range)).map((row) => JSON.stringify(row)));
-    expect(seen).toHaveLength(all.size);
-    expect(new Set(seen)).toEqual(all);
-    expect([...before].every((row) => all.has(row))).toBe(true);
-  });
-
-  it('makes one chunk of an empty table, and none of a table of exactly one chunk needs a second row', async () => {
-    await using context = await openSource('CREATE TABLE e (id int PRIMARY KEY); CREATE TABLE one (id int PRIMARY KEY); INSERT INTO one SELECT generate_series(1, 10)');
-    const { source } = context;
-    expect(await collect(source.planChunks(mappingOf(await describeOne(source, 'public.e')), running()))).toEqual([{ from: null, to: null }]);
-    const one = await describeOne(source, 'public.one');
-    expect(await collect(source.planChunks(mappingOf(one, 10), running()))).toEqual([{ from: null, to: null }]);
-    expect(await collect(source.planChunks(mappingOf(one, 9), running()))).toEqual([{ from: null, to: ['10'] }, { from: ['10'], to: null }]);
-    expect(await collect(source.planChunks(mappingOf(one, 1), running()))).toHaveLength(10);
-  });
-
-  it('stops between two bounds when told to, and refuses chunks of no rows', async () => {
-    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)');
-    const { source } = context;
-    const table = await describeOne(source, 'public.t');
-    const abort = new AbortController();
-    await expect(
-      (async () => {
-        for await (const _ of source.planChunks(mappingOf(table, 10), abort.signal)) abort.abort(new Error('told to stop'));
-      })(),
-    ).rejects.toThrow('told to stop');
-    await expect(collect(source.planChunks(mappingOf(table, 0), running()))).rejects.toMatchObject({ code: 'CHUNK_ROWS' });
-  });
-});
+chunksContract(HARNESS, CASES);

@@ -1,8 +1,9 @@
-import { createHmac } from 'node:crypto';
 import { type TableMapping } from '@elstream/core';
 import { type SourceDatabase } from '@elstream/source';
-import { eventually } from '@elstream/testing';
-import { collect, describeOne, EVERYTHING, mappingOf, openSource, readCells, running } from './source-fixture.fixture';
+import { eventually, readsContract } from '@elstream/testing';
+import { collect, describeOne, EVERYTHING, HARNESS, mappingOf, openSource, readCells, running } from './source-fixture.fixture';
+
+readsContract(HARNESS);
 
 describe('reading rows of a PostgreSQL source', () => {
   it('gives each value as the server prints it, the same in chunks and by key', async () => {
@@ -32,53 +33,10 @@ describe('reading rows of a PostgreSQL source', () => {
     expect(await source.readByKeys(mapping, [])).toEqual([]);
   });
 
-  it('finds composite keys of awkward names and values by key, in more than one statement', async () => {
-    await using context = await openSource(`
-      CREATE TABLE "we.ird ""t""" ("Select" text, "a b" numeric, v text, PRIMARY KEY ("Select", "a b"));
-      INSERT INTO "we.ird ""t""" SELECT E'q''\\\\' || i, i / 10.0, 'v' || i FROM generate_series(1, 4500) i;`);
-    const mapping = mappingOf(await describeOne(context.source, 'public."we.ird \\"t\\""'));
-    const rows = await readCells(context.source, mapping);
-    expect(rows).toHaveLength(4500);
-    const found = await context.source.readByKeys(mapping, rows.map((row) => [row[0]!, row[1]!]));
-    expect(new Set(found.map((r) => JSON.stringify(r)))).toEqual(new Set(rows.map((r) => JSON.stringify(r))));
-    expect(found).toHaveLength(4500);
-  });
-
   it('finds keys by the equality of their own type, and gives them as the row has them', async () => {
     await using context = await openSource(`CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE t (k ext.citext PRIMARY KEY, h numeric); INSERT INTO t VALUES ('Ab', 1.10), ('c', 2)`);
     const mapping = mappingOf(await describeOne(context.source, 'public.t'));
     expect(await context.source.readByKeys(mapping, [['aB'], ['d']])).toEqual([['Ab', '1.10']]);
-  });
-
-  it('never lets a masked column through in clear, in chunks or by key', async () => {
-    await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, a text, b text); INSERT INTO t VALUES (1, 'clear', E'cl\\tear'), (2, NULL, NULL)`);
-    const { source } = context;
-    const table = await describeOne(source, 'public.t');
-    const mapping = mappingOf(table, 1000, { a: { kind: 'null' }, b: { kind: 'hash', secret: 's' } });
-    const expected = [['1', null, createHmac('sha256', 's').update('cl\tear').digest('hex')], ['2', null, null]];
-    expect(await readCells(source, mapping)).toEqual(expected);
-    expect(await source.readByKeys(mapping, [['1'], ['2']])).toEqual(expected);
-    await expect(source.readChunk(mappingOf(table, 1000, { id: { kind: 'hash', secret: 's' } }), EVERYTHING, running())).rejects.toMatchObject({ code: 'KEY_MASKED' });
-  });
-
-  it('gives a connection up when a read is left early or aborted, and goes on with others', async () => {
-    await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i`);
-    const { source } = context;
-    const mapping = mappingOf(await describeOne(source, 'public.t'));
-    for (let i = 0; i < 5; i += 1) {
-      for await (const piece of (await source.readChunk(mapping, EVERYTHING, running())).rows) {
-        expect(piece.length).toBeGreaterThan(0);
-        break;
-      }
-      const abort = new AbortController();
-      const read = await source.readChunk(mapping, EVERYTHING, abort.signal);
-      await expect(
-        (async () => {
-          for await (const _ of read.rows) abort.abort(new Error('told to stop'));
-        })(),
-      ).rejects.toThrow('told to stop');
-    }
-    expect(await readCells(source, mapping)).toHaveLength(20000);
   });
 
   it.each<[string, (source: SourceDatabase, mapping: TableMapping, signal: AbortSignal) => Promise<unknown>]>([
@@ -102,17 +60,6 @@ describe('reading rows of a PostgreSQL source', () => {
     await eventually(async () => (await atWork()).length === 0);
     await holder.query('ROLLBACK');
     expect(await readCells(source, mapping)).toHaveLength(100);
-  });
-
-  it('says what is wrong when a column or the table is gone', async () => {
-    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY, a text)');
-    const { db, source } = context;
-    const mapping = mappingOf(await describeOne(source, 'public.t'));
-    await db.query('ALTER TABLE t DROP COLUMN a');
-    await expect(readCells(source, mapping)).rejects.toMatchObject({ recovery: 'stop', message: expect.stringContaining('t.a') as string });
-    await db.query('DROP TABLE t');
-    await expect(readCells(source, mapping)).rejects.toMatchObject({ code: 'TABLE_NOT_FOUND' });
-    await expect(collect(source.planChunks(mapping, running()))).rejects.toMatchObject({ code: 'TABLE_NOT_FOUND' });
   });
 
   it('reads a partitioned table through its root and an inheritance parent without its children', async () => {

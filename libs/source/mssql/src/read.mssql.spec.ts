@@ -1,0 +1,69 @@
+import { type Cell } from '@elstream/core';
+import { describeOne, describeWith, EVERYTHING, eventually, itWith, mappingOf, MSSQL_TYPES, readCells, readsContract, running, type MssqlTypeRow } from '@elstream/testing';
+import { HARNESS, openSource } from './source-fixture.fixture';
+
+readsContract(HARNESS);
+
+const withSql = (type: MssqlTypeRow) => type.values.filter((value) => value.sql !== null);
+
+describe('reading values of a SQL Server source', () => {
+  it.each(MSSQL_TYPES.map((type) => [type.native, type] as const))('gives every %s as the change stream does, in chunks and by key', async (native, type) => {
+    const values = withSql(type);
+    await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, v ${native}); ${values.map(({ sql }, i) => `INSERT INTO t VALUES (${String(i)}, ${sql ?? ''});`).join(' ')}`);
+    const table = await describeOne(context.source, 'dbo.t');
+    expect(table.problems).toEqual([]);
+    expect(table.schema.columns[1]?.type).toEqual(type.type);
+    const mapping = mappingOf(table);
+    const expected = values.map(({ cell }, i): Cell[] => [String(i), cell]);
+    const sorted = (rows: readonly Cell[][]): Cell[][] => [...rows].sort((a, b) => Number(a[0]) - Number(b[0]));
+    expect(sorted(await readCells(context.source, mapping))).toEqual(expected);
+    expect(sorted([...(await context.source.readByKeys(mapping, expected.map(([id]) => [id ?? ''])))])).toEqual(expected);
+  });
+
+  itWith('rowversion', 'gives a rowversion as its eight bytes', async () => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY, v rowversion); INSERT INTO t (id) VALUES (1)');
+    const table = await describeOne(context.source, 'dbo.t');
+    expect(table.schema.columns[1]).toMatchObject({ native: 'rowversion', portable: 'binary(8)', type: { kind: 'binary' } });
+    expect((await readCells(context.source, mappingOf(table)))[0]?.[1]).toMatch(/^\\x[0-9a-f]{16}$/);
+  });
+
+  it('finds keys by the equality of their own collation, and gives them as the row has them', async () => {
+    await using context = await openSource(`CREATE TABLE t (k varchar(9) COLLATE SQL_Latin1_General_CP1_CI_AS PRIMARY KEY, v int); INSERT INTO t VALUES ('Ab', 1), ('c', 2)`);
+    const mapping = mappingOf(await describeOne(context.source, 'dbo.t'));
+    expect(await context.source.readByKeys(mapping, [['aB'], ['d']])).toEqual([['Ab', '1']]);
+  });
+});
+
+describeWith('snapshot-isolation', 'reading while others write', () => {
+  it('sees what is committed, and waits for nobody', async () => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)');
+    const { db, source } = context;
+    const mapping = mappingOf(await describeOne(source, 'dbo.t'));
+    const writer = await db.client();
+    await writer.query('BEGIN TRANSACTION; UPDATE t SET v = 9; DELETE FROM t WHERE id = 2');
+    const sorted = async (): Promise<unknown> => (await readCells(source, mapping, EVERYTHING)).sort();
+    expect(await sorted()).toEqual([['1', '1'], ['2', '2']]);
+    await writer.query('COMMIT');
+    expect(await sorted()).toEqual([['1', '9']]);
+  });
+});
+
+describe('an abort of a read of a SQL Server source', () => {
+  it('ends the statement at the server', async () => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
+    const { db, source } = context;
+    const mapping = mappingOf(await describeOne(source, 'dbo.t'));
+    const abort = new AbortController();
+    const read = (await source.readChunk(mapping, EVERYTHING, abort.signal)).rows;
+    abort.abort(new Error('told to stop'));
+    await expect(
+      (async () => {
+        for await (const _ of read) throw new Error('a row came');
+      })(),
+    ).rejects.toThrow('told to stop');
+    await eventually(async () => (await db.query(`SELECT 1 AS one FROM sys.dm_exec_sessions WHERE program_name = N'elstream source' AND status = N'running' AND database_id = DB_ID()`)).length === 0);
+    await expect(source.checksums(mapping, EVERYTHING, 1, abort.signal)).rejects.toThrow('told to stop');
+    expect((await source.readByKeys(mapping, [['1']])).length).toBe(1);
+    expect(running().aborted).toBe(false);
+  });
+});
