@@ -1,0 +1,15 @@
+export { applyBatchContract } from './apply-batch.contract.fixture';
+export { carefulChunkContract } from './careful-chunk.contract.fixture';
+export { checkpointsContract } from './checkpoints.contract.fixture';
+export { deadLettersContract } from './dead-letters.contract.fixture';
+export { decisionsContract } from './decisions.contract.fixture';
+export { exclusionContract } from './exclusion.contract.fixture';
+export { bytesOf, event, mappingOf, offsetAt, PIPELINE, WarehouseFixture, type ColumnLine, type DeadLetterLine, type Held, type TestWarehouse, type WarehouseProduct } from './fixture';
+export { preloadContract } from './preload.contract.fixture';
+export { repairContract } from './repair.contract.fixture';
+export { historyAgainContract } from './history/again.contract.fixture';
+export { copiedHistoryContract } from './history/copied.contract.fixture';
+export { derivedHistoryContract } from './history/derived.contract.fixture';
+export { itemsWithHistory, padding, preload, versions } from './history/history.fixture';
+export { replayedHistoryContract } from './history/replay.contract.fixture';
+export { historyWorkloadContract } from './history/workload.contract.fixture';

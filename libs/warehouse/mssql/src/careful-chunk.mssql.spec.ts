@@ -1,0 +1,4 @@
+import { carefulChunkContract } from '@elstream/warehouse-contract';
+import { mssql } from './product.fixture';
+
+carefulChunkContract(mssql);

@@ -1,0 +1,4 @@
+import { deadLettersContract } from '@elstream/warehouse-contract';
+import { mssql } from './product.fixture';
+
+deadLettersContract(mssql);

@@ -1,0 +1,4 @@
+import { decisionsContract } from '@elstream/warehouse-contract';
+import { mssql } from './product.fixture';
+
+decisionsContract(mssql);
