@@ -1,4 +1,4 @@
-import { type CaptureSource, type ChangeStream } from '@elstream/change-stream';
+import { type CaptureSource, type CaptureSourceStatus, type ChangeStream } from '@elstream/change-stream';
 import { LogPosition, StreamOffset, type TableMapping } from '@elstream/core';
 import { planConnector, topicOf, type CommittedOffset, type Connector } from '@elstream/debezium';
 import { testBrokers } from '@elstream/testing';
@@ -15,7 +15,7 @@ export interface WrittenContext extends AsyncDisposable {
   readonly producer: KafkaProducer;
   readonly tables: readonly TableMapping[];
   /** What capture and connector say; to be changed at will. */
-  readonly says: { captured: ReadonlySet<string>; committed: CommittedOffset | null };
+  readonly says: { captured: ReadonlySet<string>; committed: CommittedOffset | null; capture: Partial<CaptureSourceStatus>; budget: string | null };
   stream(options?: Partial<KafkaStreamOptions>): Promise<ChangeStream>;
   topic(table: TableMapping): string;
   readonly counterTopic: string;
@@ -29,7 +29,7 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
   const name = `w${randomBytes(5).toString('hex')}`;
   const producer = await client.producer();
   const streams: ChangeStream[] = [];
-  const says: WrittenContext['says'] = { captured: new Set(tables.map(({ id }) => id)), committed: null };
+  const says: WrittenContext['says'] = { captured: new Set(tables.map(({ id }) => id)), committed: null, capture: {}, budget: null };
   const endpoint = { connector, host: 'h', port: 1, user: 'u', password: 'p', database: 'db', settings: {} };
   const counter = { schema: 'elstream', table: 'counter' };
   const capture: CaptureSource = {
@@ -38,7 +38,8 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
     counter,
     prepare: () => Promise.resolve({ created: false, identity: { system: 's', fork: 'f' }, position: LogPosition.ZERO }),
     raiseCounter: () => Promise.resolve(),
-    status: () => Promise.resolve({ state: 'ready', retainedBytes: null, confirmed: null, reason: null }),
+    status: () => Promise.resolve({ state: 'ready', retainedBytes: null, confirmed: null, reason: null, ...says.capture }),
+    budget: () => Promise.resolve(says.budget),
     captured: () => Promise.resolve(says.captured),
     drop: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -62,6 +62,35 @@ describe('events of SQL Server, written by hand', () => {
   });
 });
 
+describe('a SQL Server source that keeps changes for a time only', () => {
+  const committed = (n: number, complete = true): { position: LogPosition; complete: boolean } => ({ position: sqlServerPosition(n), complete });
+
+  it.each([
+    ['below what is left', committed(16), 17, true],
+    ['at what is left, in the middle of it', committed(17, false), 17, false],
+    ['above it', committed(18), 17, false],
+    ['nowhere yet', { position: LogPosition.ZERO, complete: true }, 17, false],
+    ['anywhere, and nothing was cleaned up', committed(1), null, false],
+  ])('has a gap exactly where the clean-up overtook the connector: it stands %s', async (_where, says, left, gap) => {
+    await using context = await writtenContext('sqlserver', [item]);
+    Object.assign(context.says, { committed: says, capture: { confirmed: left === null ? null : sqlServerPosition(left) } });
+    const status = await (await context.stream()).status([]);
+    expect(status.gap === null ? null : 'gap').toBe(gap ? 'gap' : null);
+    if (gap) expect(status.gap).toContain('sp_cdc_change_job');
+  });
+
+  it('tells what holds capture up there, and else that the time runs out', async () => {
+    await using context = await writtenContext('sqlserver', [item]);
+    const stream = await context.stream();
+    Object.assign(context.says, { committed: committed(18), budget: 'little is left' });
+    expect(await stream.status([])).toMatchObject({ state: 'ready', gap: null, trouble: 'little is left' });
+    context.says.capture = { trouble: 'the job stands still' };
+    expect(await stream.status([])).toMatchObject({ gap: null, trouble: 'the job stands still' });
+    context.says.capture = { state: 'missing', reason: 'CDC is not enabled' };
+    expect(await stream.status([])).toMatchObject({ state: 'missing', gap: 'CDC is not enabled', trouble: null });
+  });
+});
+
 describe('what a batch holds', () => {
   it('keeps no bytes of poison of a table with masks', async () => {
     const masked = mappingOf('t', ['id'], [int('id'), { ...text('v'), mask: { kind: 'null' } }]);
