@@ -21,6 +21,12 @@ export interface Databases extends AsyncDisposable {
   readonly warehouse: TestDatabase;
 }
 
+/** What a pipeline has to be told of its databases; the warehouse may be of another product. */
+export interface StartedOn {
+  readonly source: { readonly url: string; readonly name: string };
+  readonly warehouse: { readonly url: string };
+}
+
 /** Both databases, on the shared server or on servers of their own. */
 export async function twoDatabases(servers: { readonly source?: OwnServer; readonly warehouse?: OwnServer } = {}): Promise<Databases> {
   const source = await (servers.source?.createDatabase('src') ?? createTestDatabase('src'));
@@ -52,7 +58,7 @@ export async function until<T>(probe: () => Promise<T | null | undefined>, optio
 const FAST = { pollMs: 200, backoff: { minMs: 50, maxMs: 500 }, guardMs: 200, graceMs: 1_000 };
 
 /** The whole product in this process, without HTTP. `more` is YAML below the tables of the pipeline file, `onSource` further source settings. */
-export async function startPipeline(databases: Databases, include: readonly string[], more = '', onSource = ''): Promise<RunningPipeline> {
+export async function startPipeline(databases: StartedOn, include: readonly string[], more = '', onSource = ''): Promise<RunningPipeline> {
   const name = databases.source.name.replaceAll('_', '-').slice(0, 40);
   const yaml = `
 name: ${name}
