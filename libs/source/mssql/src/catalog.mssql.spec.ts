@@ -1,4 +1,4 @@
-import { describeOne, describeWith, itWith, selection } from '@elstream/testing';
+import { describeOne, itWith, selection } from '@elstream/testing';
 import { createMssqlSource } from './mssql-source';
 import { numbers, openSource } from './source-fixture.fixture';
 
@@ -53,18 +53,25 @@ describe('describing the tables of a SQL Server source', () => {
   });
 });
 
-describeWith('cdc', 'the capture of tables', () => {
-  it('is asked for by name, with the statement that turns it on', async () => {
-    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY)', true);
-    const { db, source } = context;
-    const [problem = ''] = (await describeOne(source, 'dbo.t')).problems;
-    expect(problem).toContain('its changes are not captured');
-    expect(await source.check()).toContainEqual(expect.stringContaining('EXEC sys.sp_cdc_enable_db'));
-    await db.query('EXEC sys.sp_cdc_enable_db');
-    await db.query(problem.slice(problem.indexOf('EXEC')));
-    expect((await describeOne(source, 'dbo.t')).problems).toEqual([]);
-    const quiet = await createMssqlSource({ url: db.url, capture: false });
-    expect((await quiet.describe(selection(['*']))).map((t) => t.schema.name)).toEqual(['t']);
-    await quiet.close();
+describe('the rights of a login', () => {
+  itWith('cdc', 'that is no owner are told with the statements that give them', async () => {
+    await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY, secret int)');
+    const { db } = context;
+    const login = `l_${db.name}`;
+    await db.query(`CREATE LOGIN [${login}] WITH PASSWORD = 'Pa55-${db.name}', CHECK_POLICY = OFF`);
+    await db.query(`CREATE USER [${login}] FOR LOGIN [${login}]; GRANT SELECT ON dbo.t (id) TO [${login}]`);
+    const url = new URL(db.url);
+    url.username = login;
+    url.password = `Pa55-${db.name}`;
+    const source = await createMssqlSource({ url: url.toString() });
+    try {
+      const containing = (...parts: string[]): unknown[] => parts.map((part) => expect.stringContaining(part) as unknown);
+      expect((await describeOne(source, 'dbo.t')).problems).toEqual(containing('may not read column secret; run GRANT SELECT', 'run EXEC sys.sp_cdc_enable_table'));
+      expect(await source.check()).toEqual(containing('GRANT VIEW SERVER STATE', 'GRANT VIEW DATABASE STATE', 'EXEC sys.sp_cdc_enable_db'));
+    } finally {
+      await source.close();
+      await db.query(`DROP USER [${login}]`);
+      await db.query(`DROP LOGIN [${login}]`);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import { serverProblems, snapshotAdvice, type ServerFacts } from './check';
 
 const FIT: ServerFacts = {
-  version: '15.0.4385.2', engine: 3, edition: 'Developer Edition (64-bit)', database: 'test]DB', compatibility: 150, captureEnabled: true, snapshotState: 1, writable: true,
+  version: '15.0.4385.2', engine: 3, edition: 'Developer Edition (64-bit)', database: 'test]DB', compatibility: 150, captureEnabled: true, snapshotState: 1, versionedReads: false, writable: true, sysadmin: false,
   login: 'el]s', user: 'els', serverState: true, databaseState: true, services: true,
 };
 
@@ -15,6 +15,7 @@ describe('the check of a SQL Server source', () => {
     ['transactions must be visible', { serverState: false }, ['GRANT VIEW SERVER STATE TO [el]]s]']],
     ['the log must be visible', { databaseState: false }, ['GRANT VIEW DATABASE STATE TO [els]']],
     ['the database must be captured', { captureEnabled: false }, ['EXEC sys.sp_cdc_enable_db']],
+    ['capture enables it itself where it may', { captureEnabled: false, sysadmin: true }, []],
     ['Express has no capture', { engine: 4, edition: 'Express Edition', captureEnabled: false }, ['Express Edition, which has no change data capture']],
     ['the agent must run', {}, ['the SQL Server Agent does not run'], false],
     ['an agent that cannot be seen is no problem', {}, [], null],
@@ -29,6 +30,7 @@ describe('the check of a SQL Server source', () => {
 
   it('recommends row versions, with the statement', () => {
     expect(snapshotAdvice(FIT)).toBeNull();
+    expect(snapshotAdvice({ ...FIT, snapshotState: 0, versionedReads: true })).toBeNull();
     for (const snapshotState of [0, 3]) expect(snapshotAdvice({ ...FIT, snapshotState })).toContain('ALTER DATABASE [test]]DB] SET ALLOW_SNAPSHOT_ISOLATION ON');
   });
 });

@@ -11,9 +11,13 @@ export interface ServerFacts {
   readonly captureEnabled: boolean;
   /** sys.databases.snapshot_isolation_state: 1 on, 3 on its way */
   readonly snapshotState: number;
+  /** READ COMMITTED reads row versions too. */
+  readonly versionedReads: boolean;
   readonly writable: boolean;
   readonly login: string;
   readonly user: string;
+  /** Capture enables the database itself (`sp_cdc_enable_db` wants sysadmin). */
+  readonly sysadmin: boolean;
   readonly serverState: boolean;
   readonly databaseState: boolean;
   /** `VIEW SERVER SECURITY STATE` or more: whether the agent runs may be asked. */
@@ -30,8 +34,10 @@ export const READ_SERVER = `
 SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')) AS version, CONVERT(int, SERVERPROPERTY('EngineEdition')) AS engine,
   CONVERT(nvarchar(128), SERVERPROPERTY('Edition')) AS edition, d.name AS [database], CONVERT(int, d.compatibility_level) AS compatibility,
   CONVERT(bit, ISNULL(d.is_cdc_enabled, 0)) AS captureEnabled, CONVERT(int, ISNULL(d.snapshot_isolation_state, 0)) AS snapshotState,
+  CONVERT(bit, ISNULL(d.is_read_committed_snapshot_on, 0)) AS versionedReads,
   CONVERT(bit, CASE WHEN CONVERT(nvarchar(20), DATABASEPROPERTYEX(d.name, 'Updateability')) = N'READ_WRITE' THEN 1 ELSE 0 END) AS writable,
   SUSER_SNAME() AS login, USER_NAME() AS [user],
+  CONVERT(bit, CASE WHEN IS_SRVROLEMEMBER(N'sysadmin') = 1 THEN 1 ELSE 0 END) AS sysadmin,
   ${may('SERVER', ['VIEW SERVER STATE', 'VIEW SERVER PERFORMANCE STATE'])} AS serverState,
   ${may('DATABASE', ['VIEW DATABASE STATE', 'VIEW DATABASE PERFORMANCE STATE'])} AS databaseState,
   ${may('SERVER', ['VIEW SERVER STATE', 'VIEW SERVER SECURITY STATE'])} AS services
@@ -83,13 +89,13 @@ export function serverProblems(facts: ServerFacts, agent: boolean | null, { capt
 function captureProblems(facts: ServerFacts, agent: boolean | null): string[] {
   if (facts.engine === EXPRESS) return [`the source is ${facts.edition}, which has no change data capture; move the database to Standard, Enterprise or Developer edition`];
   const problems: string[] = [];
-  if (!facts.captureEnabled) problems.push(`changes of database ${facts.database} are not captured; run USE ${bracket(facts.database)}; EXEC sys.sp_cdc_enable_db (as a member of sysadmin)`);
+  if (!facts.captureEnabled && !facts.sysadmin) problems.push(`changes of database ${facts.database} are not captured; run USE ${bracket(facts.database)}; EXEC sys.sp_cdc_enable_db (as a member of sysadmin)`);
   if (agent === false) problems.push('the SQL Server Agent does not run, so nothing is captured; start it (Windows: its service; Linux: /opt/mssql/bin/mssql-conf set sqlagent.enabled true, then restart the server; container: MSSQL_AGENT_ENABLED=true)');
   return problems;
 }
 
 /** Not a problem, but better; null: it is as it should be. */
-export function snapshotAdvice(facts: Pick<ServerFacts, 'snapshotState' | 'database'>): string | null {
-  if (facts.snapshotState === 1) return null;
-  return `snapshot isolation of database ${facts.database} is off, so reads of chunks wait for writers and writers for them; run ALTER DATABASE ${bracket(facts.database)} SET ALLOW_SNAPSHOT_ISOLATION ON`;
+export function snapshotAdvice(facts: Pick<ServerFacts, 'snapshotState' | 'versionedReads' | 'database'>): string | null {
+  if (facts.snapshotState === 1 || facts.versionedReads) return null;
+  return `snapshot isolation of database ${facts.database} is off, so reads wait for writers and writers for them, and a read may meet a row twice that moves meanwhile; run ALTER DATABASE ${bracket(facts.database)} SET ALLOW_SNAPSHOT_ISOLATION ON`;
 }

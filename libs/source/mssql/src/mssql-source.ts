@@ -28,7 +28,7 @@ export interface MssqlSourceOptions {
   readonly timeouts?: TransactionTimeouts;
   readonly connectTimeoutMs?: number;
   readonly logger?: Logger;
-  /** Whether change data capture feeds the stream, so that database and tables without it are refused; default true. */
+  /** Whether change data capture feeds the stream, so that a database or table without it is refused which the login may not enable; default true. */
   readonly capture?: boolean;
 }
 

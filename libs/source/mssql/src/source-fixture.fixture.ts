@@ -10,10 +10,10 @@ export interface SourceContext {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function openSource(setup = '', capture = false): Promise<SourceContext> {
+export async function openSource(setup = ''): Promise<SourceContext> {
   const db = await createTestMssql('source');
   if (setup !== '') await db.query(setup);
-  const source = await createMssqlSource({ url: db.url, maxConnections: 4, capture });
+  const source = await createMssqlSource({ url: db.url, maxConnections: 4, capture: false });
   return {
     db,
     source,

@@ -7,7 +7,7 @@ const TABLE: CatalogTable = {
   id: '7', schema: 'dbo', name: "o'rders", kind: 'U', temporal: 0, historySchema: null, historyName: null, versionsOf: null,
   memoryOptimized: false, external: false, fileTable: false, graph: false, columnstore: false, captured: true, estimatedRows: '12',
 };
-const LOGIN: LoginFacts = { login: 'app', user: 'ap]p', unmask: true, policies: true };
+const LOGIN: LoginFacts = { login: 'app', user: 'ap]p', unmask: true, owner: false, policies: true };
 const column = (name: string, rest: Partial<CatalogColumn> = {}): CatalogColumn => ({
   table: '7', name, base: 'int', maxLength: 4, precision: 10, scale: 0, collation: null, nullable: false, computed: false, columnSet: false, generated: 0, masked: false, encrypted: false, readable: true, ...rest,
 });
@@ -69,10 +69,11 @@ describe('describing a table of a SQL Server source', () => {
     expect(described({ table: { temporal: 2 }, columns: [column('id'), ...period] })).toMatchObject({ problems: [], schema: { columns: [{ name: 'id' }, { name: 'valid_from', native: 'datetime2(7)' }, { name: 'valid_to' }] } });
   });
 
-  it('asks for capture with the statement that turns it on, unless none is wanted', () => {
+  it('asks for capture with the statement that turns it on, unless none is wanted or the login may turn it on itself', () => {
     const uncaptured = { captured: false };
     expect(described({ table: uncaptured }).problems).toEqual([`${ID}: its changes are not captured; run EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'o''rders', @role_name = NULL, @supports_net_changes = 0`]);
     expect(described({ table: uncaptured, capture: false }).problems).toEqual([]);
+    expect(described({ table: uncaptured, login: { owner: true } }).problems).toEqual([]);
   });
 
   it('says which rights are missing, all at once', () => {

@@ -91,9 +91,9 @@ function accessProblems({ login, rowFilters }: Catalog, table: CatalogTable, car
   return problems;
 }
 
-/** The statement names no columns, so that all of them are captured. */
-function captureProblems({ capture }: Catalog, table: CatalogTable): string[] {
-  if (!capture || table.captured) return [];
+/** Where the login may, capture enables the table when the pipeline is prepared. The statement names no columns, so that all of them are captured. */
+function captureProblems({ capture, login }: Catalog, table: CatalogTable): string[] {
+  if (!capture || table.captured || login.owner) return [];
   const enable = `EXEC sys.sp_cdc_enable_table @source_schema = ${nString(table.schema)}, @source_name = ${nString(table.name)}, @role_name = NULL, @supports_net_changes = 0`;
   return [`${tableId(table)}: its changes are not captured; run ${enable}`];
 }

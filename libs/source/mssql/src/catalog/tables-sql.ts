@@ -108,12 +108,15 @@ export interface LoginFacts {
   readonly user: string;
   /** May see what masked columns (dynamic data masking) hold. */
   readonly unmask: boolean;
+  /** Capture enables tables itself (`sp_cdc_enable_table` wants db_owner). */
+  readonly owner: boolean;
   /** The server has row-level security. */
   readonly policies: boolean;
 }
 
 export const READ_LOGIN = `
 SELECT SUSER_SNAME() AS login, USER_NAME() AS [user], CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'UNMASK'), 0)) AS unmask,
+  CONVERT(bit, CASE WHEN IS_SRVROLEMEMBER(N'sysadmin') = 1 OR IS_ROLEMEMBER(N'db_owner') = 1 THEN 1 ELSE 0 END) AS owner,
   CONVERT(bit, CASE WHEN OBJECT_ID(N'sys.security_predicates') IS NULL THEN 0 ELSE 1 END) AS policies`;
 
 /** Period columns of a system-versioned table; `@schema`, `@name`. */
