@@ -1,11 +1,12 @@
 import { type CaptureStatus, type ChangeStream, type ConnectorControl, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
 import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type TableMapping, type TableName } from '@elstream/core';
-import { hasPassed, topicOf, type CommittedOffset, type ConnectorPlan } from '@elstream/debezium';
+import { hasPassed, topicOf, type ConnectorPlan } from '@elstream/debezium';
 import { openKafka, type KafkaClient } from './client';
 import { connectConnector } from './connect-connector';
 import { connectorControl } from './connector-control';
 import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
 import { schemaHistoryTopic, type KafkaStreamOptions } from './options';
+import { cleanedUp } from './cleaned-up';
 import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
 import { Reading } from './reading';
@@ -211,13 +212,4 @@ class KafkaStream implements ChangeStream {
     const ends = await this.client.offsetsOf(topics);
     return topics.length > 0 && ends.size === topics.length ? ends : null;
   }
-}
-
-/**
- * SQL Server: whether the clean-up job took changes that the connector had not delivered. It goes on at the first that is
- * left, without a word. Everything *at* what is left is still there, so that a transaction delivered in part is no gap.
- */
-function cleanedUp({ position }: CommittedOffset, left: LogPosition, name: string): string | null {
-  if (position.equals(LogPosition.ZERO) || !position.isBelow(left)) return null;
-  return `the source has cleaned up captured changes below ${left.hex}, and the connector ${name} has delivered them only up to ${position.hex}; keep them longer than the connector may be away: EXEC sys.sp_cdc_change_job @job_type = N'cleanup', @retention = <minutes>`;
 }
