@@ -25,6 +25,8 @@ export interface Databases extends AsyncDisposable {
 export interface StartedOn {
   readonly source: { readonly url: string; readonly name: string };
   readonly warehouse: { readonly url: string };
+  /** Inside of the pipeline file's mapping `stream`; default: a direct stream. */
+  readonly stream?: string;
 }
 
 /** Both databases, on the shared server or on servers of their own. */
@@ -64,7 +66,7 @@ export async function startPipeline(databases: StartedOn, include: readonly stri
 name: ${name}
 source: { url: '${databases.source.url}'${onSource === '' ? '' : `, ${onSource}`} }
 warehouse: { url: '${databases.warehouse.url}' }
-stream: { counterIntervalMs: 300 }
+stream: { counterIntervalMs: 300${databases.stream === undefined ? '' : `, ${databases.stream}`} }
 tables:
   include: ${JSON.stringify(include)}
 ${more}`;
