@@ -84,7 +84,11 @@ export function suffixed(name: string, suffix: string): string {
   return base + suffix;
 }
 
-/** SQL of a timestamptz expression as a value of a period column: without a zone it is UTC, as everywhere. */
+/**
+ * SQL of a timestamptz expression as a value of a period column: without a zone it is UTC, as everywhere. A period of 100 ns,
+ * as SQL Server keeps it, is a text: then in its canonical form, whatever the session's DateStyle, and compared bytewise.
+ */
 export function asPeriod(column: PeriodColumn, timestamptz: string): string {
+  if (/\btext$/.test(column.type)) return `rtrim(rtrim(to_char((${timestamptz}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '0'), '.') COLLATE "C"`;
   return /\b(timestamptz|timestamp(\(\d+\))? with time zone)/.test(column.type) ? `(${timestamptz})::${column.type}` : `((${timestamptz}) AT TIME ZONE 'UTC')::${column.type}`;
 }
