@@ -29,7 +29,7 @@ export function statements(): GoldenStatement[] {
     { name: 'enable-table-ungated', sql: s.enableTable(ODD, 'elstream_0123456789abcdef0123_2', null) },
     { name: 'disable-table', sql: s.unattended(s.disableTable(ODD, 'elstream_0123456789abcdef0123'), 10_000), docs: `${CDC}disable-table-transact-sql` },
     { name: 'join-role', sql: s.joinRole("ro'le]", "us'er]") },
-    { name: 'grant-cdc', sql: s.grantCdc("us'er]") },
+    { name: 'grant-cdc', sql: s.grantCdc("us'er]"), unparsed: 'https://learn.microsoft.com/sql/t-sql/statements/grant-schema-permissions-transact-sql' },
     { name: 'grant-table', sql: s.grantTable(ODD, "us'er]") },
     { name: 'create-schema', sql: s.createSchema(ODD.schema) },
     { name: 'create-counter', sql: s.createCounter(ODD) },
