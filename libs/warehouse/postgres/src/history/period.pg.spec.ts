@@ -16,7 +16,7 @@ describe.each([
   const prices: TableMapping = { ...plain, history: { kind: 'derived', target: { schema: 'target', name: 'items_archive' }, source: null, period: { from: 3, to: 4 } } };
   const end = type === 'timestamptz' ? END + zone : '9999-12-31 23:59:59.999';
   const row = (id: string, name: string, from: number): Cell[] => [id, name, null, day(from) + zone, end];
-  const pad = (n: number) => padding(n, pads).map((e) => (e.op === 'insert' ? { ...e, row: [...e.row, day(1) + zone, end] } : e));
+  const pad = (n: number) => padding(prices, n, pads).map((e) => (e.op === 'insert' ? { ...e, row: [...e.row, day(1) + zone, end] } : e));
 
   beforeEach(async () => {
     fx = await WarehouseFixture.create();

@@ -1,0 +1,4 @@
+import { copiedHistoryContract } from '@elstream/warehouse-contract';
+import { mssql } from '../product.fixture';
+
+copiedHistoryContract(mssql);

@@ -1,0 +1,4 @@
+import { derivedHistoryContract } from '@elstream/warehouse-contract';
+import { mssql } from '../product.fixture';
+
+derivedHistoryContract(mssql);

@@ -1,0 +1,4 @@
+import { historyWorkloadContract } from '@elstream/warehouse-contract';
+import { mssql } from '../product.fixture';
+
+historyWorkloadContract(mssql);

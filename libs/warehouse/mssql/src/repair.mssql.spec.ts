@@ -1,0 +1,4 @@
+import { repairContract } from '@elstream/warehouse-contract';
+import { mssql } from './product.fixture';
+
+repairContract(mssql);
