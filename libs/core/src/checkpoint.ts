@@ -46,7 +46,7 @@ export interface TaskClaim {
 
 /** The identity of a source's log: when it changes, positions mean nothing any more (R3c). */
 export interface SourceIdentity {
-  /** PostgreSQL: system identifier; SQL Server: database guid. */
+  /** PostgreSQL: system identifier; SQL Server: family guid of the database. */
   readonly system: string;
   /** PostgreSQL: timeline; SQL Server: recovery fork guid. */
   readonly fork: string;

@@ -1,5 +1,6 @@
 import { parseNumericLsn } from '@elstream/database';
-import { hasApplied, replicaProblems, type ReplicaFacts, type ReplicaRow } from './replica';
+import { hasApplied, replicaHasApplied, replicaProblems, type ReplicaFacts, type ReplicaRow } from './replica';
+import { scriptedGate } from './scripted-gate.fixture';
 
 const lsn = (record: number): string => `420000003888${String(record).padStart(5, '0')}`;
 const position = (record: number) => parseNumericLsn(lsn(record));
@@ -31,5 +32,20 @@ describe('a read replica of a SQL Server source', () => {
     ['that it is of another database', { row: { ...ROW, database: 'other' } }, ['replica of another one']],
   ])('is refused for what is wrong: %s', (_what, facts, problems) => {
     expect(replicaProblems({ ...replica, ...facts }, primary)).toEqual(problems.map((part) => expect.stringContaining(part) as unknown));
+  });
+});
+
+describe('waiting for a read replica', () => {
+  const at = (redone: string, commit: string): ReplicaRow => ({ ...ROW, redone, commit });
+
+  it('looks again until it has redone what is due, within the bound', async () => {
+    let looks = 0;
+    const replica = scriptedGate(() => [at(lsn((looks += 1)), lsn(0))]);
+    const primary = scriptedGate(() => [{ ...ROW, primary: true, redone: null, commit: lsn(9) }]);
+    const wait = { waitMs: 10_000, signal: new AbortController().signal };
+    expect(await replicaHasApplied(replica, primary, position(3), wait)).toBe(true);
+    expect([replica.asked.length, primary.asked.length]).toEqual([3, 1]);
+    expect(await replicaHasApplied(replica, primary, position(9999), { ...wait, waitMs: 0 })).toBe(false);
+    await expect(replicaHasApplied(replica, primary, position(9999), { ...wait, signal: AbortSignal.abort(new Error('told to stop')) })).rejects.toThrow('told to stop');
   });
 });
