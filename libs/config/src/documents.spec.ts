@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { pipelineJsonSchema, settingsDocuments } from './documents';
+import { loadPipelineFile } from './pipeline-file';
 
 const root = path.join(__dirname, '..', '..', '..');
 
@@ -25,9 +26,14 @@ describe('documents of the settings', () => {
 describe('docs/pipeline.schema.json', () => {
   const check = new Ajv({ strict: false, allErrors: true }).compile(pipelineJsonSchema());
 
-  it.each(['inventory.yaml', 'kafka/inventory.yaml'])('accepts the sample pipeline %s as it is written, references unresolved', (file) => {
+  it.each(['inventory.yaml', 'kafka/inventory.yaml', 'mssql/inventory.yaml'])('accepts the sample pipeline %s as it is written, references unresolved', (file) => {
     check(parse(readFileSync(path.join(root, 'pipelines', file), 'utf8')));
     expect(check.errors).toBeNull();
+  });
+
+  it('and the sample of SQL Server is one that can be started', () => {
+    const env = { SOURCE_URL: 'mssql://sa:p@source:1433/testDB?encrypt=true&trustServerCertificate=true', WAREHOUSE_URL: 'mssql://sa:p@warehouse:1433/testDBWH', KAFKA_BROKERS: 'kafka:9092', CONNECT_URL: 'http://connect:8083' };
+    expect(loadPipelineFile(path.join(root, 'pipelines', 'mssql', 'inventory.yaml'), env).config).toMatchObject({ source: { type: 'mssql' }, warehouse: { type: 'mssql' }, stream: { source: { host: 'source', port: 1433 } } });
   });
 
   it('accepts every way to write a quantity and a mask', () => {

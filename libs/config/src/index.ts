@@ -1,4 +1,4 @@
-export { databaseOf, isLoopback, serverOf } from './connection-url';
+export { databaseOf, isLoopback, productOfUrl, serverOf } from './connection-url';
 export { readTls, type KafkaTls, type Pem, type TlsTexts } from './kafka-tls';
 export { mapTables, type DescribedTable, type MappedTables } from './map-tables';
 export { stripSecrets, withSecrets } from './mask-secrets';
@@ -14,3 +14,5 @@ export { DEFAULT_PORTS, SERVICES, type ServiceName } from './service-schema';
 export { environmentOf, loadServiceSettings, type ServiceSettings } from './service-settings';
 export type { CommonStream, DirectStream, KafkaStream, StreamSettings } from './stream-setting';
 export { matchesTable } from './table-pattern';
+export { typeSamples, type TypeSample } from './type-samples';
+export { warehouseTypeOf, type WarehouseType } from './warehouse-type';

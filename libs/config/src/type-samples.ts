@@ -1,4 +1,4 @@
-import type { ColumnSchema, ColumnType } from '@elstream/core';
+import type { ColumnSchema, ColumnType, Product } from '@elstream/core';
 
 /** One type, or a family of them, as the page of types shows it and its test holds it. */
 export interface TypeSample {
@@ -99,3 +99,6 @@ export const POSTGRES_SAMPLES: readonly TypeSample[] = [
   sample('inet', OTHER, 'pg_catalog.inet', 'as every type not named here'),
   sample('public.mood', OTHER, 'pg_catalog.text', 'an enum, domain over one, composite or type of an extension: its text'),
 ];
+
+/** By the product of the source. */
+export const typeSamples: Readonly<Record<Product, readonly TypeSample[]>> = { postgres: POSTGRES_SAMPLES, mssql: MSSQL_SAMPLES };
