@@ -93,13 +93,14 @@ describeWith(['cdc', 'agent', 'recovery-fork'], 'a SQL Server source', () => {
   it('asks a DBA for what a login may not do, and works with what it was given', async () => {
     await using context = await withTable();
     const { name, url } = await context.login();
+    await context.db.query(`GRANT SELECT ON dbo.item TO [${name}]`);
     const capture = await context.capture({ url, role: 'gate' });
     await expect(capture.prepare([item])).rejects.toMatchObject({ code: 'SOURCE_RIGHTS', message: expect.stringContaining('sp_cdc_enable_db') as unknown });
     const owner = await context.capture({ pipeline: 'of the owner', role: 'gate' });
     await owner.prepare([item]);
     await context.db.query(`GRANT SELECT ON SCHEMA::cdc TO [${name}]; GRANT SELECT, INSERT, UPDATE, DELETE ON elstream.counter TO [${name}]; GRANT VIEW DEFINITION TO [${name}]`);
     await expect(capture.prepare([item])).rejects.toMatchObject({ code: 'SOURCE_RIGHTS', message: expect.stringContaining(`ALTER ROLE [gate] ADD MEMBER [${name}];`) as unknown });
-    await context.db.query(`ALTER ROLE gate ADD MEMBER [${name}]; GRANT SELECT ON dbo.item TO [${name}]; USE master; GRANT VIEW ANY DATABASE TO [${name}]; USE [${context.db.name}]`);
+    await context.db.query(`ALTER ROLE gate ADD MEMBER [${name}]; USE master; GRANT VIEW ANY DATABASE TO [${name}]; USE [${context.db.name}]`);
     expect((await capture.prepare([item])).created).toBe(true);
     expect((await capture.status()).state).toBe('ready');
   });

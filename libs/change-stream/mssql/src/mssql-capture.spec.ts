@@ -75,6 +75,12 @@ describe('a login of few rights', () => {
     expect(db.done).toEqual([]);
   });
 
+  it('is told of tables that it cannot see, and of what a DBA has to run besides', async () => {
+    const db = server({ sysadmin: false, owner: false });
+    db.tables.clear();
+    await expect(db.capture().prepare([item])).rejects.toMatchObject({ code: 'CAPTURE_TABLES', message: expect.stringMatching(/dbo\.item is not there at the source, or the login may not see it; besides, let a DBA run: EXEC sys\.sp_cdc_enable_db;/) as unknown });
+  });
+
   it('may be db_owner, and lacks the database alone then', async () => {
     const db = server({ sysadmin: false });
     const failed = await db.capture().prepare([item]).then(() => null, (error: Error) => error);

@@ -192,7 +192,7 @@ class MssqlCapture implements CaptureSource {
     const tables = await readTables(sql, wanted.map(({ source }) => source));
     const counter = tableId(this.row.table);
     const plan = planInstances(wanted.filter(({ id }) => id !== counter || tables.has(id)), tables, instances);
-    if (plan.problems.length > 0) throw new ElstreamError('CAPTURE_TABLES', 'refuse', plan.problems.join('; '));
+    if (plan.problems.length > 0) throw new ElstreamError('CAPTURE_TABLES', 'refuse', [...plan.problems, ...(todo.length === 0 ? [] : [`besides, let a DBA run: ${todo.join(' ')}`])].join('; '));
     const enabling = plan.enable.map(({ table, instance }) => statements.enableTable(table, instance, this.role));
     if (facts.owner && captured) for (const statement of enabling) await this.run(sql, facts, statement, 'a table is captured from now on');
     else todo.push(...enabling);

@@ -89,8 +89,8 @@ const DROP_MS = 15_000;
 export async function dropMssqlDatabase(serverUrl: string, name: string): Promise<void> {
   const admin = await connectMssqlClient(serverUrl);
   try {
-    const cdc = await admin.query(`SELECT 1 AS one FROM sys.databases WHERE name = ${quoteN(name)} AND is_cdc_enabled = 1`);
-    if (cdc.length > 0) await admin.query(`EXEC ${quoteBracket(name)}.sys.sp_cdc_disable_db`);
+    const [cdc] = await admin.query<{ is_cdc_enabled?: boolean }>(`SELECT * FROM sys.databases WHERE name = ${quoteN(name)}`);
+    if (cdc?.is_cdc_enabled === true) await admin.query(`EXEC ${quoteBracket(name)}.sys.sp_cdc_disable_db`);
     for (const deadline = Date.now() + DROP_MS; ; await sleep(50)) {
       try {
         await admin.query(`DROP DATABASE IF EXISTS ${quoteBracket(name)}`);
