@@ -38,7 +38,8 @@ export async function createMssqlSource(options: MssqlSourceOptions): Promise<So
   const connection: MssqlConnection = {
     url: options.url,
     applicationName: options.applicationName ?? 'elstream source',
-    maxConnections: options.maxConnections ?? 6,
+    // Half of them would be for sessions, of which a source opens none: what is asked for is what it gets.
+    maxConnections: 2 * (options.maxConnections ?? 6),
     timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     logger,
