@@ -1,83 +1,71 @@
--- The least that elstream and Debezium need, in the source and in the warehouse.
+-- The least that elstream needs, in the source and in the warehouse. One login per side: Debezium's connector signs in with
+-- the login of source.url, as the preloader, the streamer, the validator and the gateway do.
 --
--- Edit the names below; the logins have to be there (CREATE LOGIN elstream WITH PASSWORD = '…'). Run it once in the source
--- database and once in the warehouse: each part looks where it is. As a member of sysadmin, as two of the rights are the
--- server's. May be run again at any time.
+-- Edit the two names below; their logins have to be there (CREATE LOGIN elstream_source WITH PASSWORD = '…'). Run it in the
+-- source database, after enable-cdc.sql, and in the warehouse database: it looks where it is. As a member of sysadmin, since
+-- one of the rights is the server's. May be run again at any time.
 --   sqlcmd -S host -d database -U sa -C -b -i grants.sql      or in SSMS as it is
 
 SET NOCOUNT ON;
-SET XACT_ABORT ON;
+GO
+DECLARE @source    sysname = N'elstream_source';    -- in source.url
+DECLARE @warehouse sysname = N'elstream_warehouse'; -- in warehouse.url
+DECLARE @schema    sysname = N'dbo';                -- of the targets, where it stands already: elstream owns those it makes
 
-DECLARE @connector sysname = N'elstream_connect';  -- Debezium's login: reads what was captured
-DECLARE @reader    sysname = N'elstream_source';   -- preloader, validator, gateway, streamer: read tables of the source
-DECLARE @writer    sysname = N'elstream_warehouse'; -- preloader, validator, streamer, gateway: own what they make in the warehouse
 DECLARE @is_source bit = (SELECT is_cdc_enabled FROM sys.databases WHERE database_id = DB_ID());
+DECLARE @login sysname = CASE @is_source WHEN 1 THEN @source ELSE @warehouse END;
+DECLARE @user nvarchar(260) = QUOTENAME(@login), @sql nvarchar(max);
 
-DECLARE @login sysname, @sql nvarchar(max);
-DECLARE users CURSOR LOCAL FAST_FORWARD FOR
-  SELECT name FROM (VALUES (@connector, 1), (@reader, 1), (@writer, 0)) AS wanted (name, of_source)
-   WHERE of_source = @is_source AND SUSER_ID(name) IS NOT NULL AND DATABASE_PRINCIPAL_ID(name) IS NULL;
-OPEN users;
-FETCH NEXT FROM users INTO @login;
-WHILE @@FETCH_STATUS = 0
+IF SUSER_ID(@login) IS NULL
 BEGIN
-  SET @sql = N'CREATE USER ' + QUOTENAME(@login) + N' FOR LOGIN ' + QUOTENAME(@login);
-  EXEC (@sql);
-  FETCH NEXT FROM users INTO @login;
+  RAISERROR (N'there is no login %s; create it, or correct the name', 11, 1, @login);
+  RETURN;
 END;
-CLOSE users;
-DEALLOCATE users;
+IF DATABASE_PRINCIPAL_ID(@login) IS NULL
+BEGIN
+  SET @sql = N'CREATE USER ' + @user + N' FOR LOGIN ' + @user;
+  EXEC (@sql);
+END;
 
 IF @is_source = 1
 BEGIN
-  -- Captured changes: members of the gating role that see the source tables' columns (SELECT) may ask the cdc functions.
-  IF DATABASE_PRINCIPAL_ID(N'elstream_cdc') IS NULL CREATE ROLE elstream_cdc;
-  IF DATABASE_PRINCIPAL_ID(@connector) IS NOT NULL
+  -- Captured changes are shown to members of the role that gates them who may also SELECT from the source table.
+  SET @sql = N'ALTER ROLE [elstream_cdc] ADD MEMBER ' + @user + N';'
+    + N' GRANT SELECT ON SCHEMA::[cdc] TO ' + @user + N';'
+  -- The tables and their history tables. In place of the role, for some tables only:
+  -- GRANT SELECT ON [dbo].[orders] TO … and GRANT SELECT ON [dbo].[orders_archive] TO …
+    + N' ALTER ROLE [db_datareader] ADD MEMBER ' + @user + N';'
+  -- Where the log ends.
+    + N' GRANT VIEW DATABASE STATE TO ' + @user + N';'
+  -- Whether a security policy hides rows.
+    + N' GRANT VIEW DEFINITION TO ' + @user + N';';
+  EXEC (@sql);
+  -- Only where columns are masked (dynamic data masking) and their values are wanted:
+  -- GRANT UNMASK TO …
+  IF OBJECT_ID(N'[elstream].[counter]', N'U') IS NULL
+    PRINT N'no counter table yet: run enable-cdc.sql, then this script again';
+  ELSE
   BEGIN
-    SET @sql = N'ALTER ROLE elstream_cdc ADD MEMBER ' + QUOTENAME(@connector) + N';'
-      + N' ALTER ROLE db_datareader ADD MEMBER ' + QUOTENAME(@connector) + N';'
-      + N' GRANT SELECT ON SCHEMA::cdc TO ' + QUOTENAME(@connector) + N';';
+    SET @sql = N'GRANT SELECT, INSERT, UPDATE, DELETE ON [elstream].[counter] TO ' + @user + N';';
     EXEC (@sql);
   END;
-  IF DATABASE_PRINCIPAL_ID(@reader) IS NOT NULL
-  BEGIN
-    -- Tables and their history; db_datareader may be replaced by GRANT SELECT on the replicated tables and their history tables.
-    -- VIEW DATABASE STATE: the end of the log. VIEW DEFINITION: computed columns, keys, capture instances.
-    SET @sql = N'ALTER ROLE elstream_cdc ADD MEMBER ' + QUOTENAME(@reader) + N';'
-      + N' ALTER ROLE db_datareader ADD MEMBER ' + QUOTENAME(@reader) + N';'
-      + N' GRANT VIEW DATABASE STATE, VIEW DEFINITION TO ' + QUOTENAME(@reader) + N';'
-      + N' GRANT SELECT ON SCHEMA::cdc TO ' + QUOTENAME(@reader) + N';';
-    EXEC (@sql);
-    -- Raising its counter is all that elstream writes at a source.
-    IF OBJECT_ID(N'elstream.counter', N'U') IS NOT NULL
-    BEGIN
-      SET @sql = N'GRANT SELECT, INSERT, UPDATE, DELETE ON elstream.counter TO ' + QUOTENAME(@reader) + N';';
-      EXEC (@sql);
-    END;
-  END;
+  -- Transactions in progress of all sessions, which a preload waits for; how far a replica is; whether the Agent runs. SQL Server
+  -- 2022 and later: VIEW SERVER PERFORMANCE STATE and VIEW SERVER SECURITY STATE suffice. On a readable secondary that
+  -- source.readUrl names run this one there, in master.
+  SET @sql = N'GRANT VIEW SERVER STATE TO ' + @user + N';'
+  -- Everybody has it unless somebody took it away: which database this is, and of which fork of its log.
+    + N' GRANT VIEW ANY DATABASE TO ' + @user + N';';
+  EXEC master.sys.sp_executesql @sql;
 END
-ELSE IF DATABASE_PRINCIPAL_ID(@writer) IS NOT NULL
+ELSE
 BEGIN
-  -- Schemas and tables are made by elstream, which owns them. In a database shared with others: CREATE TABLE and CREATE
-  -- SCHEMA, and CONTROL on the schemas of its targets, take the place of db_owner.
-  SET @sql = N'ALTER ROLE db_owner ADD MEMBER ' + QUOTENAME(@writer) + N';';
+  -- Schemas are made by elstream, which owns them and what is in them: its control tables in [elstream], the targets in theirs.
+  SET @sql = N'GRANT CREATE SCHEMA TO ' + @user + N'; GRANT CREATE TABLE TO ' + @user + N'; GRANT CREATE FUNCTION TO ' + @user + N';'
+  -- A view of loads stands among the control tables.
+    + N' GRANT CREATE VIEW TO ' + @user + N';'
+  -- What hangs on the targets (views, policies) and would keep them from being altered.
+    + N' GRANT VIEW DEFINITION TO ' + @user + N'; GRANT SELECT ON [sys].[sql_expression_dependencies] TO ' + @user + N';';
+  IF SCHEMA_ID(@schema) IS NOT NULL SET @sql = @sql + N' GRANT CONTROL ON SCHEMA::' + QUOTENAME(@schema) + N' TO ' + @user + N';';
   EXEC (@sql);
 END;
-GO
--- Open transactions of all sessions are waited for before a preload reads (R4); capture's latency and the agent are watched.
--- Rights of the server are granted in master.
-USE master;
-GO
-DECLARE @sql nvarchar(max), @login sysname;
-DECLARE logins CURSOR LOCAL FAST_FORWARD FOR SELECT name FROM (VALUES (N'elstream_connect'), (N'elstream_source')) AS wanted (name) WHERE SUSER_ID(name) IS NOT NULL;
-OPEN logins;
-FETCH NEXT FROM logins INTO @login;
-WHILE @@FETCH_STATUS = 0
-BEGIN
-  SET @sql = N'GRANT VIEW SERVER STATE TO ' + QUOTENAME(@login);
-  EXEC (@sql);
-  FETCH NEXT FROM logins INTO @login;
-END;
-CLOSE logins;
-DEALLOCATE logins;
 GO

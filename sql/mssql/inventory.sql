@@ -2,7 +2,7 @@
 -- system-versioned (superseded versions in <table>_archive), captured by CDC, with elstream's captured counter table.
 --
 -- May be run again at any time, also over data: nothing is dropped, changed or inserted a second time.
--- SQL Server 2017 or later, Agent running, as a member of sysadmin (CDC is enabled on the database).
+-- SQL Server 2019 or later, Agent running, as a member of sysadmin (CDC is enabled on the database).
 --   sqlcmd -S host -U sa -C -b -i inventory.sql      or in SSMS as it is
 
 -- sqlcmd begins with QUOTED_IDENTIFIER OFF, under which system-versioned tables cannot be made.
@@ -12,7 +12,8 @@ SET NOCOUNT ON;
 GO
 IF DB_ID(N'testDB') IS NULL CREATE DATABASE testDB;
 GO
--- Chunks are read of one moment each, without locks that the application would feel.
+-- Chunks are read of one moment each, without locks that the application would feel; the connector reads so as well.
+-- https://learn.microsoft.com/sql/t-sql/statements/alter-database-transact-sql-set-options
 IF (SELECT snapshot_isolation_state FROM sys.databases WHERE name = N'testDB') = 0 ALTER DATABASE testDB SET ALLOW_SNAPSHOT_ISOLATION ON;
 GO
 USE testDB;
@@ -25,16 +26,19 @@ GO
 IF SCHEMA_ID(N'elstream') IS NULL EXEC (N'CREATE SCHEMA elstream');
 GO
 -- elstream raises the counter of its pipeline here; a number that never arrives is how a hole in the capture is noticed.
-IF OBJECT_ID(N'elstream.counter', N'U') IS NULL
-  CREATE TABLE elstream.counter (
-    pipeline  nvarchar(100) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT counter_key PRIMARY KEY,
+-- This very table it makes itself where it may (docs/sql-server.md, Counter table).
+IF OBJECT_ID(N'[elstream].[counter]', N'U') IS NULL
+  CREATE TABLE [elstream].[counter] (
+    pipeline  nvarchar(100) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY,
     value     bigint NOT NULL,
-    raised_at datetime2(3) NOT NULL CONSTRAINT counter_raised_at DEFAULT SYSUTCDATETIME(),
-    capture   nvarchar(max) NULL -- what captured the pipeline when it was prepared last
+    raised_at datetime2(3) NOT NULL,
+    capture   nvarchar(max) NULL
   );
 GO
 
--- The order matters: tables that others refer to come first.
+-- The order matters: tables that others refer to come first. The history tables are indexed along the key: SQL Server makes
+-- an index along the period only, and elstream asks for the versions of keys.
+-- https://learn.microsoft.com/sql/relational-databases/tables/creating-a-system-versioned-temporal-table
 IF OBJECT_ID(N'dbo.products', N'U') IS NULL
   CREATE TABLE dbo.products (
     id          int IDENTITY(101, 1) NOT NULL CONSTRAINT products_key PRIMARY KEY,
@@ -46,15 +50,17 @@ IF OBJECT_ID(N'dbo.products', N'U') IS NULL
     PERIOD FOR SYSTEM_TIME (valid_from, valid_to)
   ) WITH (SYSTEM_VERSIONING = ON (HISTORY_TABLE = dbo.products_archive));
 GO
+-- https://learn.microsoft.com/sql/relational-databases/tables/creating-a-system-versioned-temporal-table
 IF OBJECT_ID(N'dbo.products_on_hand', N'U') IS NULL
   CREATE TABLE dbo.products_on_hand (
-    product_id int NOT NULL CONSTRAINT products_on_hand_key PRIMARY KEY CONSTRAINT products_on_hand_product FOREIGN KEY REFERENCES dbo.products (id),
+    product_id int NOT NULL CONSTRAINT products_on_hand_key PRIMARY KEY CONSTRAINT products_on_hand_product REFERENCES dbo.products (id),
     quantity   int NOT NULL,
     valid_from datetime2(7) GENERATED ALWAYS AS ROW START NOT NULL,
     valid_to   datetime2(7) GENERATED ALWAYS AS ROW END NOT NULL,
     PERIOD FOR SYSTEM_TIME (valid_from, valid_to)
   ) WITH (SYSTEM_VERSIONING = ON (HISTORY_TABLE = dbo.products_on_hand_archive));
 GO
+-- https://learn.microsoft.com/sql/relational-databases/tables/creating-a-system-versioned-temporal-table
 IF OBJECT_ID(N'dbo.customers', N'U') IS NULL
   CREATE TABLE dbo.customers (
     id         int IDENTITY(1001, 1) NOT NULL CONSTRAINT customers_key PRIMARY KEY,
@@ -66,36 +72,43 @@ IF OBJECT_ID(N'dbo.customers', N'U') IS NULL
     PERIOD FOR SYSTEM_TIME (valid_from, valid_to)
   ) WITH (SYSTEM_VERSIONING = ON (HISTORY_TABLE = dbo.customers_archive));
 GO
+-- https://learn.microsoft.com/sql/relational-databases/tables/creating-a-system-versioned-temporal-table
 IF OBJECT_ID(N'dbo.orders', N'U') IS NULL
   CREATE TABLE dbo.orders (
     id         int IDENTITY(10001, 1) NOT NULL CONSTRAINT orders_key PRIMARY KEY,
     order_date date NOT NULL,
-    purchaser  int NOT NULL CONSTRAINT orders_purchaser FOREIGN KEY REFERENCES dbo.customers (id),
+    purchaser  int NOT NULL CONSTRAINT orders_purchaser REFERENCES dbo.customers (id),
     quantity   int NOT NULL,
-    product_id int NOT NULL CONSTRAINT orders_product FOREIGN KEY REFERENCES dbo.products (id),
+    product_id int NOT NULL CONSTRAINT orders_product REFERENCES dbo.products (id),
     valid_from datetime2(7) GENERATED ALWAYS AS ROW START NOT NULL,
     valid_to   datetime2(7) GENERATED ALWAYS AS ROW END NOT NULL,
     PERIOD FOR SYSTEM_TIME (valid_from, valid_to)
   ) WITH (SYSTEM_VERSIONING = ON (HISTORY_TABLE = dbo.orders_archive));
 GO
 
+IF INDEXPROPERTY(OBJECT_ID(N'dbo.products_archive'), N'products_archive_key', 'IndexID') IS NULL
+  CREATE INDEX products_archive_key ON dbo.products_archive (id);
+IF INDEXPROPERTY(OBJECT_ID(N'dbo.products_on_hand_archive'), N'products_on_hand_archive_key', 'IndexID') IS NULL
+  CREATE INDEX products_on_hand_archive_key ON dbo.products_on_hand_archive (product_id);
+IF INDEXPROPERTY(OBJECT_ID(N'dbo.customers_archive'), N'customers_archive_key', 'IndexID') IS NULL
+  CREATE INDEX customers_archive_key ON dbo.customers_archive (id);
+IF INDEXPROPERTY(OBJECT_ID(N'dbo.orders_archive'), N'orders_archive_key', 'IndexID') IS NULL
+  CREATE INDEX orders_archive_key ON dbo.orders_archive (id);
+GO
+
 -- Captured before they get their rows, so that the sample has changes to show. CDC captures the current table alone: what
 -- SQL Server moves to the history table elstream copies from there.
 DECLARE @captured TABLE (source_schema sysname NOT NULL, source_name sysname NOT NULL);
-INSERT INTO @captured VALUES (N'dbo', N'products'), (N'dbo', N'products_on_hand'), (N'dbo', N'customers'), (N'dbo', N'orders'), (N'elstream', N'counter');
+INSERT INTO @captured (source_schema, source_name) VALUES
+  (N'dbo', N'products'), (N'dbo', N'products_on_hand'), (N'dbo', N'customers'), (N'dbo', N'orders'), (N'elstream', N'counter');
 DECLARE @schema sysname, @name sysname;
-DECLARE wanted CURSOR LOCAL FAST_FORWARD FOR
-  SELECT c.source_schema, c.source_name FROM @captured AS c
-   WHERE NOT EXISTS (SELECT 1 FROM cdc.change_tables AS t WHERE t.source_object_id = OBJECT_ID(QUOTENAME(c.source_schema) + N'.' + QUOTENAME(c.source_name)));
-OPEN wanted;
-FETCH NEXT FROM wanted INTO @schema, @name;
-WHILE @@FETCH_STATUS = 0
+WHILE EXISTS (SELECT 1 FROM @captured)
 BEGIN
-  EXEC sys.sp_cdc_enable_table @source_schema = @schema, @source_name = @name, @role_name = N'elstream_cdc', @supports_net_changes = 0;
-  FETCH NEXT FROM wanted INTO @schema, @name;
+  SELECT TOP (1) @schema = c.source_schema, @name = c.source_name FROM @captured AS c ORDER BY c.source_schema, c.source_name;
+  IF NOT EXISTS (SELECT 1 FROM cdc.change_tables AS t WHERE t.source_object_id = OBJECT_ID(QUOTENAME(@schema) + N'.' + QUOTENAME(@name)))
+    EXEC sys.sp_cdc_enable_table @source_schema = @schema, @source_name = @name, @role_name = N'elstream_cdc', @supports_net_changes = 0;
+  DELETE FROM @captured WHERE source_schema = @schema AND source_name = @name;
 END;
-CLOSE wanted;
-DEALLOCATE wanted;
 GO
 
 SET XACT_ABORT ON;

@@ -7,7 +7,9 @@ SET NOCOUNT ON;
 GO
 IF DB_ID(N'testDBWH') IS NULL CREATE DATABASE testDBWH;
 GO
--- Readers of the warehouse neither wait for the stream nor hold it up. The change waits until the database is not in use.
+-- Readers of the warehouse neither wait for the stream nor hold it up. Nobody else may be in the database while it is
+-- changed: ROLLBACK IMMEDIATE ends what runs there, which is why it is done once only.
+-- https://learn.microsoft.com/sql/t-sql/statements/alter-database-transact-sql-set-options
 IF (SELECT is_read_committed_snapshot_on FROM sys.databases WHERE name = N'testDBWH') = 0
   ALTER DATABASE testDBWH SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE;
 GO
