@@ -101,13 +101,12 @@ function shareOf({ target, fold, reread }: TableWork, n: number, states: Readonl
   return { n, table: mapping.id, mapping: known.of(mapping), token: states.get(mapping.id)?.token ?? null, truncate: fold.truncate?.hex ?? null, events: fold.events, readUntil: reread?.readUntil.hex ?? null };
 }
 
-/** The checkpoint's; a trial does not move it. */
+/** The checkpoint's. */
 function checkpointParams(write: BatchWrite): MssqlParams {
   const { checkpoint: from } = write;
-  const pipeline = { pipeline: t.nvarchar(from.pipeline, 100) };
-  if (write.trial) return pipeline;
   return {
-    ...pipeline,
+    pipeline: t.nvarchar(from.pipeline, 100),
+    ...(write.trial ? { trial: t.bit(true) } : {}),
     partition: t.nvarchar(from.partition, 262),
     generation: t.int(from.generation),
     from: t.nvarchar(from.next.hex, 128),

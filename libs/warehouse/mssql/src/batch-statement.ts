@@ -1,7 +1,7 @@
 import { ruleHolds } from '@elstream/core';
 import type { BatchHistory } from './batch-history';
 import { decideStaged, truncateTarget, writeStaged } from './bulk-writes';
-import { readState, stateVariables } from './control-state';
+import { readState, stateVariables, type StateName } from './control-state';
 import { noteDueOfParked, parkStaged, stopAboveLimit } from './dead-letters';
 import { commit, leave, serverTransaction } from './server-transaction';
 import { markToReload } from './stale-marks';
@@ -41,7 +41,7 @@ export interface TablePlan {
  *
  * Parameters: `@pipeline`, `@shares` (see `shareOf`), those of the histories, `@limit`, `@parked_due`, `@reloads` where they
  * are needed, and the checkpoint's: `@partition`, `@generation`, `@from`, `@fromHighest`, `@next`, `@highest`, `@events`,
- * `@counter`, `@committedAt`.
+ * `@counter`, `@committedAt`; of a trial `@trial`, which is 1.
  */
 export function batchStatement(plan: BatchPlan): string {
   const { tables, trial } = plan;
@@ -53,16 +53,19 @@ export function batchStatement(plan: BatchPlan): string {
     tables: plan.locked,
     declare: declarations(plan),
     body: [
-      ...tables.map((_, n) => readShare(n)),
+      ...tables.map((table, n) => readShare(table, n, trial)),
       ...(tables.length === 0 ? [] : entries(plan)),
       ...every((table, n) => prepare(table, n, trial)),
-      ...(tables.some((t) => (t.staged?.unknownGroups.length ?? 0) > 0) && !trial ? [`IF EXISTS (SELECT 1 FROM @again)\n${leave('reread', undefined, 'SELECT a.n, a.ord FROM @again AS a ORDER BY a.n, a.ord;')}`] : []),
+      ...(asksAgain(plan) ? [`IF EXISTS (SELECT 1 FROM @again)\n${leave('reread', undefined, 'SELECT a.n, a.ord FROM @again AS a ORDER BY a.n, a.ord;')}`] : []),
       ...every((table, n) => write(table, n, trial)),
       ...(plan.reloads ? [markToReload] : []),
       ...(plan.parked ? [parkStaged] : []),
       ...(plan.parkedDue ? [noteDueOfParked] : []),
       ...(plan.parked ? [stopAboveLimit] : []),
-      ...(trial ? [leave('tried')] : [MOVE_CHECKPOINT(), `IF @@ROWCOUNT <> 1\n${leave('lost')}`, commit('applied', '@written AS written, @deleted AS deleted')]),
+      ...(trial ? [`IF @trial = 1\n${leave('tried')}`] : []),
+      MOVE_CHECKPOINT(),
+      `IF @@ROWCOUNT <> 1\n${leave('lost')}`,
+      commit('applied', '@written AS written, @deleted AS deleted'),
     ].join('\n'),
   });
 }
@@ -80,29 +83,57 @@ export interface Share {
   readonly readUntil: string | null;
 }
 
-const SHARE_COLUMNS = `n int, [table] nvarchar(300), mapping varchar(64), token nvarchar(max), [truncate] varchar(64), [events] bigint, readUntil nvarchar(128)`;
+/** Of a share: its column in the JSON, its variable's type, its value, and which table needs it. */
+const SHARE: readonly (readonly [variable: string, type: string, column: string, value: string, needs: (table: TablePlan, trial: boolean) => boolean])[] = [
+  ['table', 'nvarchar(300)', '[table] nvarchar(300)', 'j.[table]', () => true],
+  ['mapping', 'varbinary(32)', 'mapping varchar(64)', 'CONVERT(varbinary(32), j.mapping, 2)', (_, trial) => !trial],
+  ['expected', 'nvarchar(max)', 'token nvarchar(max)', 'j.token', ({ history }) => history.stands !== null],
+  ['truncate', 'varbinary(16)', '[truncate] varchar(64)', 'CONVERT(varbinary(16), j.[truncate], 2)', ({ truncate }) => truncate],
+  ['events', 'bigint', '[events] bigint', 'j.[events]', () => true],
+  ['readUntil', 'nvarchar(128)', 'readUntil nvarchar(128)', 'j.readUntil', () => true],
+];
 
-function declarations({ tables }: BatchPlan): string {
+const writes = ({ staged, refused }: TablePlan): boolean => staged !== null && !refused;
+const asksAgain = (plan: BatchPlan): boolean => !plan.trial && plan.tables.some((table) => writes(table) && (table.staged?.unknownGroups.length ?? 0) > 0);
+
+function stateNames(table: TablePlan): StateName[] {
+  const { history, staged, truncate } = table;
   return [
-    'DECLARE @written bigint = 0, @deleted bigint = 0, @parked bigint = 0;',
-    'DECLARE @again TABLE (n int NOT NULL, ord int NOT NULL, PRIMARY KEY (n, ord));',
-    ...tables.map((_, n) => {
-      const i = String(n);
-      return `${stateVariables(i)} DECLARE @table${i} nvarchar(300), @mapping${i} varbinary(32), @expected${i} nvarchar(max), @truncate${i} varbinary(16), @events${i} bigint, @readUntil${i} nvarchar(128), @stored${i} nvarchar(max);`;
-    }),
-    ...tables.map((_, n) => {
-      const i = String(n);
-      return `SELECT @table${i} = j.[table], @mapping${i} = CONVERT(varbinary(32), j.mapping, 2), @expected${i} = j.token, @truncate${i} = CONVERT(varbinary(16), j.[truncate], 2), @events${i} = j.[events], @readUntil${i} = j.readUntil
-  FROM OPENJSON(@shares) WITH (${SHARE_COLUMNS}) AS j WHERE j.n = ${i};`;
-    }),
+    'epoch',
+    'active',
+    ...(writes(table) ? (['phase', 'uses'] as const) : []),
+    ...(writes(table) || truncate ? (['truncated'] as const) : []),
+    ...(writes(table) && (staged?.carried ?? 0) > 0 ? (['until'] as const) : []),
+    ...(history.stands === null ? [] : (['token'] as const)),
+  ];
+}
+
+function declarations(plan: BatchPlan): string {
+  const { tables, trial } = plan;
+  return [
+    'DECLARE @written bigint = 0, @deleted bigint = 0;',
+    ...(plan.parked ? ['DECLARE @parked bigint = 0;'] : []),
+    ...(asksAgain(plan) ? ['DECLARE @again TABLE (n int NOT NULL, ord int NOT NULL);'] : []),
+    ...tables.map((table, n) => shareVariables(table, n, trial)),
   ].join('\n');
 }
 
-function readShare(n: number): string {
+function shareVariables(table: TablePlan, n: number, trial: boolean): string {
+  const i = String(n);
+  const needed = SHARE.filter(([, , , , needs]) => needs(table, trial));
+  return [
+    stateVariables(n, stateNames(table)),
+    `DECLARE ${needed.map(([variable, type]) => `@${variable}${i} ${type}`).join(', ')}${trial ? '' : `, @stored${i} nvarchar(max)`};`,
+    `SELECT ${needed.map(([variable, , , value]) => `@${variable}${i} = ${value}`).join(', ')}
+  FROM OPENJSON(@shares) WITH (n int, ${needed.map(([, , column]) => column).join(', ')}) AS j WHERE j.n = ${i};`,
+  ].join('\n');
+}
+
+function readShare(table: TablePlan, n: number, trial: boolean): string {
   const i = String(n);
   return [
-    readState(n, `@table${i}`),
-    `SELECT @stored${i} = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table${i};`,
+    readState(n, `@table${i}`, stateNames(table)),
+    ...(trial ? [] : [`SELECT @stored${i} = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table${i};`]),
     ...(ruleHolds('R5-epoch-in-transaction') ? [] : [`SET @epoch${i} = COALESCE(CONVERT(int, JSON_VALUE(@sabotage, '$."${i}"')), @epoch${i});`]),
   ].join('\n');
 }

@@ -31,8 +31,8 @@ function written(target: Target): EntityColumn[] {
 
 /** Applies a truncate (R6): what stood at or before `position` goes. Adds to `@deleted`. */
 export function truncateTarget(target: Target, epoch: string, position: string): string {
-  return `DELETE FROM t FROM ${target.sql} AS t WITH (TABLOCK) WHERE t.${EPOCH_COLUMN} < ${epoch} OR (t.${EPOCH_COLUMN} = ${epoch} AND (t.${POSITION_COLUMN} IS NULL OR t.${POSITION_COLUMN} <= ${position}));
-SET @deleted = @deleted + ROWCOUNT_BIG();`;
+  return `DELETE t FROM ${target.sql} AS t WITH (TABLOCK) WHERE t.${EPOCH_COLUMN} < ${epoch} OR (t.${EPOCH_COLUMN} = ${epoch} AND (t.${POSITION_COLUMN} IS NULL OR t.${POSITION_COLUMN} <= ${position}));
+SET @deleted = @deleted + @@ROWCOUNT;`;
 }
 
 /**
@@ -85,8 +85,8 @@ const marks = (n: number): string => `(@phase${String(n)} = N'preloading' OR @us
 function deleteStaged(target: Target, n: number): string[] {
   const [stage, epoch] = [batchName(n), `@epoch${String(n)}`];
   const lines = [
-    `DELETE FROM t FROM ${target.sql} AS t JOIN ${stage} AS s ON ${sameTarget(target)} WHERE s.op = ${String(STAGED.delete)} AND NOT ${newer('t', 's.pos', epoch)};
-SET @deleted = @deleted + ROWCOUNT_BIG();`,
+    `DELETE t FROM ${target.sql} AS t JOIN ${stage} AS s ON ${sameTarget(target)} WHERE s.op = ${String(STAGED.delete)} AND NOT ${newer('t', 's.pos', epoch)};
+SET @deleted = @deleted + @@ROWCOUNT;`,
   ];
   if (!ruleHolds('R5-delete-markers')) return lines;
   const keys = target.key.map((c) => c.quoted).join(', ');
@@ -132,7 +132,7 @@ function upsert(target: Target, of: Upsert): string[] {
   const sets = [...written(target).map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = ${epoch}`, `t.${POSITION_COLUMN} = ${position}`].join(', ');
   const names = [...target.columns.map((c) => c.quoted), EPOCH_COLUMN, POSITION_COLUMN, ...(target.keepsBegin ? [BEGIN_COLUMN] : [])].join(', ');
   const values = [...target.columns.map((c) => `s.${c.property}`), epoch, position, ...(target.keepsBegin ? [of.fresh] : [])].join(', ');
-  const count = `SET ${of.counter} = ${of.counter} + ROWCOUNT_BIG();`;
+  const count = `SET ${of.counter} = ${of.counter} + @@ROWCOUNT;`;
   return [
     `UPDATE t SET ${sets}${of.begin}
   FROM ${target.sql} AS t JOIN ${of.from} ON ${sameTarget(target)} WHERE ${of.where} AND ${of.over};
@@ -151,14 +151,14 @@ function updatePartials(target: Target, n: number, shape: BatchShape): string[] 
     return `UPDATE t SET ${sets.join(', ')}
   FROM ${target.sql} AS t JOIN ${batchName(n)} AS s ON ${sameTarget(target)}
  WHERE s.op = ${String(STAGED.partial)} AND s.grp = ${String(group)} AND t.${EPOCH_COLUMN} = ${epoch} AND NOT ${newer('t', 's.pos', epoch)};
-SET @written = @written + ROWCOUNT_BIG();`;
+SET @written = @written + @@ROWCOUNT;`;
   });
 }
 
 /** A written row takes its marker's place. */
 function clearMarkers(target: Target, n: number): string {
   const epoch = `@epoch${String(n)}`;
-  return `IF ${marks(n)} DELETE FROM m FROM ${target.markerSql} AS m JOIN ${batchName(n)} AS s ON ${sameMarker(target)} WHERE s.op <> ${String(STAGED.delete)} AND NOT ${newer('m', 's.pos', epoch)};`;
+  return `IF ${marks(n)} DELETE m FROM ${target.markerSql} AS m JOIN ${batchName(n)} AS s ON ${sameMarker(target)} WHERE s.op <> ${String(STAGED.delete)} AND NOT ${newer('m', 's.pos', epoch)};`;
 }
 
 /**

@@ -116,10 +116,9 @@ export class CarefulChunk {
   private async tryRange(from: number, to: number): Promise<void> {
     if (this.exceeded || from >= to) return;
     const { write, target, lockMs } = this.of;
-    const { claimRun, claimEpoch } = claimParams(write.claim) as Record<'claimRun' | 'claimEpoch', ReturnType<typeof t.int>>;
     try {
       const statement = mergeChunkSql({ pipeline: write.pipeline, target, lockMs, fills: true, parks: false, trial: true, added: write.added ?? [] });
-      await runTransaction(this.session, statement, { pipeline: t.nvarchar(write.pipeline, 100), table: t.nvarchar(target.mapping.id, 300), claimRun, claimEpoch, from0: t.int(from), to0: t.int(to) });
+      await runTransaction(this.session, statement, { pipeline: t.nvarchar(write.pipeline, 100), table: t.nvarchar(target.mapping.id, 300), rows: t.bigint(0), ...claimParams(write.claim), from0: t.int(from), to0: t.int(to), trial: t.bit(true) });
     } catch (error) {
       const refused = toPark(error);
       if (to - from === 1) {

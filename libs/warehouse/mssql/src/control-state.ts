@@ -2,23 +2,33 @@ import { LogPosition, ruleHolds, StreamOffset, type Checkpoint, type TruncateMem
 import { t, type TSql } from '@elstream/database';
 import type { TableState } from '@elstream/warehouse';
 
-/**
- * A table's state inside a server-side transaction, in variables with the table's number at their end: `@epoch0 int`
- * (NULL: no state), `@phase0`, `@run0`, `@uses0 bit`, `@truncated0` (position of a truncate in this epoch, else NULL),
- * `@until0` (`reread_until`), `@mixed0 bit`, `@active0 bit` (takes events), `@token0` (see `TableStanding`).
- */
-export function stateVariables(n: number | string): string {
-  const i = String(n);
-  return `DECLARE @epoch${i} int, @phase${i} nvarchar(64), @run${i} uniqueidentifier, @uses${i} bit, @truncated${i} varbinary(16), @until${i} varbinary(16), @mixed${i} bit, @active${i} bit = 0, @token${i} nvarchar(max);`;
+/** What a server-side transaction knows of a table's state, in variables with the table's number at their end (`@epoch0`). */
+const STATE = {
+  /** NULL: the table has no state. */
+  epoch: ['int', () => 's.epoch'],
+  phase: ['nvarchar(64)', () => 's.phase'],
+  run: ['uniqueidentifier', () => 's.run_id'],
+  /** 1: deletes leave markers (R5). */
+  uses: ['bit', () => OPEN_USES()],
+  /** Position of a truncate in this epoch, else NULL. */
+  truncated: ['varbinary(16)', () => 'CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END'],
+  /** `reread_until`. */
+  until: ['varbinary(16)', () => 'CONVERT(varbinary(16), s.reread_until, 2)'],
+  /** 1: it takes events. */
+  active: ['bit', () => "CASE WHEN s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') THEN 1 ELSE 0 END"],
+  /** See `TableStanding`. */
+  token: ['nvarchar(max)', () => TOKEN],
+} as const satisfies Record<string, readonly [type: string, value: () => string]>;
+
+export type StateName = keyof typeof STATE;
+
+export function stateVariables(n: number, names: readonly StateName[]): string {
+  return `DECLARE ${names.map((name) => `@${name}${String(n)} ${STATE[name][0]}`).join(', ')};`;
 }
 
 /** Reads the state, after the locks: never from a cache (R5). `table`: T-SQL of the table's id; `@pipeline` is bound. */
-export function readState(n: number | string, table: string): string {
-  const i = String(n);
-  return `SELECT @epoch${i} = s.epoch, @phase${i} = s.phase, @run${i} = s.run_id, @uses${i} = ${OPEN_USES()},
-       @truncated${i} = CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END,
-       @until${i} = CONVERT(varbinary(16), s.reread_until, 2), @mixed${i} = CASE WHEN s.mixed_epoch = s.epoch THEN 1 ELSE 0 END,
-       @active${i} = CASE WHEN s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') THEN 1 ELSE 0 END, @token${i} = ${TOKEN}
+export function readState(n: number, table: string, names: readonly StateName[]): string {
+  return `SELECT ${names.map((name) => `@${name}${String(n)} = ${STATE[name][1]()}`).join(',\n       ')}
   FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = ${table};`;
 }
 

@@ -18,10 +18,12 @@ export interface MergePlan {
   readonly added: readonly string[];
 }
 
+const NAMES = ['epoch', 'phase', 'run', 'truncated'] as const;
+
 /**
  * One batch from BEGIN to COMMIT. Outcomes: `done` (`filled`, `parked`), `lost`, `stopped`, `not-prepared`, `tried`.
- * Parameters: `@pipeline`, `@table`, `@rows`, `@limit` where it parks, the claim's (`claimParams`); of a trial only
- * `@pipeline`, `@table`, `@claimEpoch`, `@claimRun`, `@from0`, `@to0`.
+ * Parameters: `@pipeline`, `@table`, `@rows`, `@limit` where it parks, the claim's (`claimParams`); of a trial `@from0`,
+ * `@to0` and `@trial`, which is 1.
  */
 export function mergeChunkSql(plan: MergePlan): string {
   const { target, trial } = plan;
@@ -32,9 +34,9 @@ export function mergeChunkSql(plan: MergePlan): string {
     pipeline: plan.pipeline,
     exclusion: { by: 'merge' },
     tables: [target.mapping.id],
-    declare: `${stateVariables(0)} DECLARE @fill int, @filled bigint = 0, @parked bigint = 0, @stopped nvarchar(max);`,
+    declare: `${stateVariables(0, NAMES)} DECLARE @fill int, @filled bigint = 0, @parked bigint = 0, @stopped nvarchar(max);`,
     body: [
-      readState(0, '@table'),
+      readState(0, '@table', NAMES),
       `IF @epoch0 IS NULL\n${leave('not-prepared')}`,
       ...(holds ? [`IF @claimEpoch IS NULL OR @epoch0 <> @claimEpoch OR @run0 IS NULL OR @run0 <> @claimRun OR @phase0 <> N'preloading'\n${leave('lost')}`] : []),
       holds ? 'SET @fill = @epoch0;' : 'SET @fill = COALESCE(@claimEpoch, @epoch0);',
@@ -44,7 +46,8 @@ export function mergeChunkSql(plan: MergePlan): string {
       ...(plan.fills ? fillFromChunk(target, '@fill', range, plan.added) : ['  SET @filled = 0;']),
       ...(plan.parks && !trial ? [parkStaged, stopAboveLimit, "SELECT @stopped = s.error FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table AND s.phase = N'stopped';"] : []),
       'END;',
-      ...(trial ? [leave('tried')] : ending(holds)),
+      ...(trial ? [`IF @trial = 1\n${leave('tried')}`] : []),
+      ...ending(holds),
     ].join('\n'),
   });
 }

@@ -18,12 +18,12 @@ export function beginPreloadSql(pipeline: string, target: Target, lockMs: number
     pipeline,
     exclusion: { by: 'switch' },
     tables: [target.mapping.id],
-    declare: stateVariables(0),
+    declare: stateVariables(0, ['epoch', 'phase', 'run']),
     first: `IF NOT EXISTS (SELECT 1 FROM elstream.run WITH (REPEATABLEREAD) WHERE id = @run AND state IN (N'pending', N'running'))
 ${leave('run-ended')}
 IF NOT EXISTS (SELECT 1 FROM elstream.checkpoint WHERE pipeline = @pipeline)
 ${leave('no-checkpoint')}`,
-    body: `${readState(0, '@table')}
+    body: `${readState(0, '@table', ['epoch', 'phase', 'run'])}
 IF @epoch0 IS NULL
 ${leave('not-prepared')}
 IF @run0 = @run AND @phase0 NOT IN (N'new', N'stopped')
@@ -69,8 +69,8 @@ export function finishPreloadSql(pipeline: string, target: Target, lockMs: numbe
     pipeline,
     exclusion: { by: 'switch' },
     tables: [target.mapping.id],
-    declare: `${stateVariables(0)} DECLARE @swept bigint = 0;`,
-    body: `${readState(0, '@table')}
+    declare: `${stateVariables(0, ['epoch', 'phase', 'run', 'uses'])} DECLARE @swept bigint = 0;`,
+    body: `${readState(0, '@table', ['epoch', 'phase', 'run', 'uses'])}
 IF @epoch0 IS NULL
 ${leave('not-prepared')}
 IF @claimEpoch IS NULL OR @epoch0 <> @claimEpoch OR @run0 IS NULL OR @run0 <> @claimRun
@@ -82,10 +82,10 @@ IF @phase0 <> N'preloading' OR EXISTS (SELECT 1 FROM elstream.task WHERE run_id 
 ${leave('lost')}
 IF EXISTS (SELECT 1 FROM ${target.sql} WHERE ${EPOCH_COLUMN} < @epoch0)
 BEGIN
-${lines(archiveSwept(target, '@epoch0'))}  DELETE FROM t FROM ${target.sql} AS t WITH (TABLOCKX) WHERE t.${EPOCH_COLUMN} < @epoch0;
-  SET @swept = ROWCOUNT_BIG();
+${lines(archiveSwept(target, '@epoch0'))}  DELETE t FROM ${target.sql} AS t WITH (TABLOCKX) WHERE t.${EPOCH_COLUMN} < @epoch0;
+  SET @swept = @@ROWCOUNT;
 END;
-IF @uses0 = 0 DELETE FROM m FROM ${target.markerSql} AS m WITH (TABLOCKX);
+IF @uses0 = 0 DELETE m FROM ${target.markerSql} AS m WITH (TABLOCKX);
 UPDATE elstream.table_state SET phase = N'catching-up', live_at = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 ${clearGapMark('@table')}
 ${commit('done', '@swept AS swept')}`,

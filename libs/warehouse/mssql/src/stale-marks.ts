@@ -35,5 +35,5 @@ export function clearGapMark(table: string): string {
  * `@reloads`: JSON of `[table, reason]`.
  */
 export const markToReload = `UPDATE s SET stale = r.reason, updated_at = @now
-  FROM elstream.table_state AS s JOIN OPENJSON(@reloads) WITH (table_id nvarchar(300) COLLATE Latin1_General_100_BIN2 '$[0]', reason nvarchar(max) '$[1]') AS r ON r.table_id = s.table_id
+  FROM elstream.table_state AS s JOIN OPENJSON(@reloads) WITH (table_id nvarchar(300) '$[0]', reason nvarchar(max) '$[1]') AS r ON r.table_id COLLATE Latin1_General_100_BIN2 = s.table_id
  WHERE s.pipeline = @pipeline AND s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') AND (s.stale IS NULL OR ${begins(GAP_PREFIX)});`;

@@ -1,0 +1,3 @@
+-- https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql
+INSERT INTO #batch0 (ord, op, grp, fresh, pos, vf, c0, c1, c2, c3, c4, c5, c6, k0, k1)
+SELECT r.ord, r.op, r.grp, r.fresh, r.pos, CONVERT(datetime2(6), r.vf, 121), CONVERT(nvarchar(10), r.c0 COLLATE Latin1_General_100_BIN2), CONVERT(bigint, r.c1), CONVERT(decimal(19,4), r.c2), CONVERT(float, r.c3), CONVERT(varbinary(max), r.c4), SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(r.c5, LEN(r.c5) - 10) + N' +00:00', 121), RIGHT(r.c5, 6)), CONVERT(nvarchar(max), r.c6), CONVERT(nvarchar(10), r.k0 COLLATE Latin1_General_100_BIN2), CONVERT(bigint, r.k1) FROM #raw0 AS r WHERE r.ord >= @from AND r.ord < @to;

@@ -1,0 +1,1 @@
+SELECT TOP (1) r.ord AS ord FROM #raw AS r WHERE ((CONVERT(nvarchar(max), CONVERT(varchar(max), r.c1 COLLATE Japanese_CI_AS)) COLLATE Latin1_General_100_BIN2 <> r.c1 COLLATE Latin1_General_100_BIN2 OR DATALENGTH(CONVERT(varchar(max), r.c1 COLLATE Japanese_CI_AS)) > 20)) ORDER BY r.ord;

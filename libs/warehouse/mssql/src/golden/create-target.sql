@@ -1,0 +1,37 @@
+-- https://learn.microsoft.com/sql/t-sql/statements/alter-table-transact-sql
+SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @lock int = 0;
+BEGIN TRANSACTION;
+EXEC @lock = sp_getapplock @Resource = N'elstream:ddl:eb61e6b7f43d94f03f4e7e147be157b7', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
+IF @lock < 0
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'locked-out' AS outcome, @lock AS code;
+  RETURN;
+END;
+IF 1 = 0
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'moved' AS outcome;
+  RETURN;
+END;
+IF SCHEMA_ID(N'o''dbo') IS NULL EXEC sys.sp_executesql N'CREATE SCHEMA [o''dbo]';
+IF OBJECT_ID(N'[o''dbo].[order]]lines]', N'U') IS NULL
+BEGIN
+  CREATE TABLE [o'dbo].[order]]lines] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, [price] decimal(19,4) NULL, [ratio] float NULL, [picture] varbinary(max) NULL, [at] datetimeoffset(7) NULL, [note]]s] nvarchar(max) NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
+  ALTER TABLE [o'dbo].[order]]lines] SET (LOCK_ESCALATION = DISABLE);
+END;
+IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL
+BEGIN
+  CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
+  ALTER TABLE [elstream].[marker_c8082f3db458b9a4] SET (LOCK_ESCALATION = DISABLE);
+END;
+IF NOT EXISTS (SELECT 1 FROM elstream.table_state WHERE pipeline = @pipeline AND table_id = @table AND epoch > 0)
+BEGIN
+  DECLARE @highest int = 0;
+EXEC sys.sp_executesql N'SELECT @highest = ISNULL(MAX(__elstream_epoch), 0) FROM [o''dbo].[order]]lines]', N'@highest int OUTPUT', @highest = @highest OUTPUT;
+  UPDATE elstream.table_state SET epoch = @highest WHERE pipeline = @pipeline AND table_id = @table AND epoch = 0;
+  IF @@ROWCOUNT = 0 INSERT INTO elstream.table_state (pipeline, table_id, epoch) VALUES (@pipeline, @table, @highest);
+END;
+COMMIT TRANSACTION;
+SELECT N'created' AS outcome;

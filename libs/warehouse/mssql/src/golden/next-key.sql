@@ -1,0 +1,2 @@
+-- https://learn.microsoft.com/sql/t-sql/queries/select-order-by-clause-transact-sql
+SELECT t.[region] AS v0, t.[id] AS v1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] >= CONVERT(nvarchar(10), @from0) COLLATE Latin1_General_100_BIN2 AND ((t.[region] > CONVERT(nvarchar(10), @from0) COLLATE Latin1_General_100_BIN2) OR (t.[region] = CONVERT(nvarchar(10), @from0) COLLATE Latin1_General_100_BIN2 AND t.[id] >= CONVERT(bigint, @from1))) ORDER BY t.[region], t.[id] OFFSET @skip ROWS FETCH NEXT 1 ROWS ONLY;

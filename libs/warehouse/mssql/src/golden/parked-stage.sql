@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS #parked;
+CREATE TABLE #parked (ord int NOT NULL PRIMARY KEY, table_id nvarchar(300) COLLATE Latin1_General_100_BIN2 NOT NULL, origin nvarchar(64) NOT NULL, op nvarchar(64) NOT NULL, key_json nvarchar(max) NULL, old_key_json nvarchar(max) NULL, row_json nvarchar(max) NULL, bytes varbinary(max) NOT NULL, code nvarchar(100) COLLATE Latin1_General_100_BIN2 NOT NULL, reason nvarchar(max) NOT NULL, position nvarchar(128) NULL, committed_at_us nvarchar(20) NULL);

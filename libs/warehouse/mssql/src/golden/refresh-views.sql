@@ -1,0 +1,14 @@
+SET XACT_ABORT OFF;
+BEGIN TRY
+  EXEC sys.sp_refreshview N'[dbo].[a view]';
+END TRY
+BEGIN CATCH
+  SELECT ERROR_NUMBER() AS number;
+END CATCH;
+BEGIN TRY
+  EXEC sys.sp_refreshview N'[o''dbo].[v]';
+END TRY
+BEGIN CATCH
+  SELECT ERROR_NUMBER() AS number;
+END CATCH;
+SET XACT_ABORT ON;

@@ -1,0 +1,85 @@
+-- https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-rename-transact-sql
+SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @lock int = 0, @lane int = 0, @resource nvarchar(255);
+DECLARE @phase nvarchar(64);
+BEGIN TRANSACTION;
+IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
+SET @lane = 0;
+WHILE @lock >= 0 AND @lane < 16
+BEGIN
+  SET @resource = CONCAT(N'elstream:c8082f3db458b9a4a9fd31a7d1c24ad6:', @lane);
+  IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = @resource, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
+  SET @lane = @lane + 1;
+END;
+IF @lock < 0
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'locked-out' AS outcome, @lock AS code;
+  RETURN;
+END;
+DECLARE @now datetime2(6) = SYSUTCDATETIME();
+EXEC @lock = sp_getapplock @Resource = N'elstream:ddl:eb61e6b7f43d94f03f4e7e147be157b7', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
+IF @lock < 0
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'locked-out' AS outcome, @lock AS code;
+  RETURN;
+END;
+SELECT @phase = s.phase FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;
+IF @phase NOT IN (N'new', N'stopped')
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'not-stopped' AS outcome, @phase AS phase;
+  RETURN;
+END;
+IF ISNULL((SELECT c.column_id AS id, c.[name] AS [name], y.[name] AS [type], c.max_length AS bytes, c.[precision] AS [precision], c.scale AS scale, c.collation_name AS [collation],
+        c.is_nullable AS nullable, c.is_identity AS [identity], c.is_computed AS computed, c.generated_always_type AS generated, c.default_object_id AS default_id
+   FROM sys.columns AS c JOIN sys.types AS y ON y.user_type_id = c.system_type_id WHERE c.object_id = OBJECT_ID(N'[o''dbo].[order]]lines]', N'U') ORDER BY c.column_id FOR JSON PATH), N'') COLLATE Latin1_General_100_BIN2 <> N'[{"name":"region"},{"name":"id"},{"name":"price"},{"name":"gone"},{"name":"__elstream_epoch"},{"name":"__elstream_position"}]'
+ OR ISNULL((SELECT c.column_id AS id, c.[name] AS [name], y.[name] AS [type], c.max_length AS bytes, c.[precision] AS [precision], c.scale AS scale, c.collation_name AS [collation],
+        c.is_nullable AS nullable, c.is_identity AS [identity], c.is_computed AS computed, c.generated_always_type AS generated, c.default_object_id AS default_id
+   FROM sys.columns AS c JOIN sys.types AS y ON y.user_type_id = c.system_type_id WHERE c.object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') ORDER BY c.column_id FOR JSON PATH), N'') COLLATE Latin1_General_100_BIN2 <> N'[{"name":"region"},{"name":"id"},{"name":"price"},{"name":"valid_from"},{"name":"valid_to"},{"name":"deleted"},{"name":"__elstream_approximate"},{"name":"__elstream_position"}]'
+ OR ISNULL((SELECT c.column_id AS id, c.[name] AS [name], y.[name] AS [type], c.max_length AS bytes, c.[precision] AS [precision], c.scale AS scale, c.collation_name AS [collation],
+        c.is_nullable AS nullable, c.is_identity AS [identity], c.is_computed AS computed, c.generated_always_type AS generated, c.default_object_id AS default_id
+   FROM sys.columns AS c JOIN sys.types AS y ON y.user_type_id = c.system_type_id WHERE c.object_id = OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') ORDER BY c.column_id FOR JSON PATH), N'') COLLATE Latin1_General_100_BIN2 <> N'[{"name":"region"},{"name":"id"},{"name":"__elstream_epoch"},{"name":"__elstream_position"}]'
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'moved' AS outcome;
+  RETURN;
+END;
+SET LOCK_TIMEOUT 3000;
+EXEC sys.sp_executesql N'INSERT INTO [o''dbo].[order]]lines_archive] ([region], [id], [price], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], CONVERT(datetime2(6), NULL), CASE WHEN @now IS NULL OR CONVERT(datetime2(6), NULL) > @now THEN CONVERT(datetime2(6), NULL) ELSE @now END, 0, 1, CONVERT(varbinary(16), NULL) FROM [o''dbo].[order]]lines] AS t', N'@now datetime2(6)', @now = @now;
+TRUNCATE TABLE [o'dbo].[order]]lines];
+ALTER TABLE [o'dbo].[order]]lines] DROP CONSTRAINT [PK_order]]lines];
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD PRIMARY KEY CLUSTERED ([region], [id])';
+DECLARE @renamed sysname = CONCAT(N'order]lines_archive_until_', REPLACE(REPLACE(REPLACE(CONVERT(varchar(19), @now, 120), '-', ''), ':', ''), ' ', ''));
+EXEC sys.sp_rename N'[o''dbo].[order]]lines_archive]', @renamed, N'OBJECT';
+DROP TABLE IF EXISTS [elstream].[marker_c8082f3db458b9a4];
+IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL
+BEGIN
+  CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
+  ALTER TABLE [elstream].[marker_c8082f3db458b9a4] SET (LOCK_ESCALATION = DISABLE);
+END;
+EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD __elstream_valid_from datetime2(6) NULL';
+IF SCHEMA_ID(N'o''dbo') IS NULL EXEC sys.sp_executesql N'CREATE SCHEMA [o''dbo]';
+IF OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') IS NULL
+BEGIN
+  CREATE TABLE [o'dbo].[order]]lines_archive] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NULL, [id] bigint NULL, [price] decimal(19,4) NULL, [ratio] float NULL, [picture] varbinary(max) NULL, [at] datetimeoffset(7) NULL, [note]]s] nvarchar(max) NULL, [valid_from] datetime2(6) NULL, [valid_to] datetime2(6) NULL, [deleted] bit NOT NULL, [__elstream_approximate] bit NOT NULL DEFAULT 0, [__elstream_position] varbinary(16) NULL, [__elstream_change] varbinary(128) NULL);
+  ALTER TABLE [o'dbo].[order]]lines_archive] SET (LOCK_ESCALATION = DISABLE);
+END;
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND [name] = N'elstream_history_c8082f3db458b9a4') EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND [name] = N'elstream_change_c8082f3db458b9a4') EXEC sys.sp_executesql N'CREATE INDEX [elstream_change_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] (__elstream_change) WHERE __elstream_change IS NOT NULL';
+EXEC sys.sp_executesql N'CREATE OR ALTER FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
+(SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[__elstream_valid_from] FROM [o''dbo].[order]]lines] AS t WHERE (t.__elstream_valid_from <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) OR (t.__elstream_valid_from IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
+ UNION ALL
+ SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [__elstream_valid_from] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))';
+UPDATE elstream.dead_letter SET state = N'discarded', settled_at = @now, note = @note WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j) AND state = N'parked';
+DELETE FROM elstream.history_due WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j);
+COMMIT TRANSACTION;
+SELECT N'reshaped' AS outcome;

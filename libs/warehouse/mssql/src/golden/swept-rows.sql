@@ -1,0 +1,2 @@
+DECLARE @now datetime2(6) = SYSUTCDATETIME(), @epoch int = 3;
+INSERT INTO [o'dbo].[order]]lines_archive] ([region], [id], [price], [ratio], [picture], [at], [note]]s], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], t.[ratio], t.[picture], t.[at], t.[note]]s], t.__elstream_valid_from, CASE WHEN @now IS NULL OR t.__elstream_valid_from > @now THEN t.__elstream_valid_from ELSE @now END, 1, 1, CONVERT(varbinary(16), NULL) FROM [o'dbo].[order]]lines] AS t WHERE t.__elstream_epoch < @epoch;

@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS #touched0; CREATE TABLE #touched0 (ord int NOT NULL PRIMARY KEY, k0 nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, k1 bigint NOT NULL, stands varchar(60) COLLATE Latin1_General_100_BIN2 NULL, digest binary(32) NULL);

@@ -1,0 +1,4 @@
+DECLARE @epoch0 int = 3;
+INSERT INTO [o'dbo].[order]]lines_archive] ([region], [id], [price], [ratio], [picture], [at], [note]]s], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], t.[ratio], t.[picture], t.[at], t.[note]]s], t.__elstream_valid_from, CASE WHEN CONVERT(datetime2(6), @truncateTime0, 121) IS NULL OR t.__elstream_valid_from > CONVERT(datetime2(6), @truncateTime0, 121) THEN t.__elstream_valid_from ELSE CONVERT(datetime2(6), @truncateTime0, 121) END, 1, 1, @truncateAt0 FROM [o'dbo].[order]]lines] AS t
+ WHERE (t.__elstream_epoch < @epoch0 OR (t.__elstream_epoch = @epoch0 AND (t.__elstream_position IS NULL OR t.__elstream_position <= @truncateAt0)))
+   AND NOT EXISTS (SELECT 1 FROM #touched0 AS u WHERE u.ord < @truncateBefore0 AND t.[region] = u.k0 AND DATALENGTH(t.[region]) = DATALENGTH(u.k0) AND t.[id] = u.k1);
