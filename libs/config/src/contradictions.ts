@@ -1,5 +1,6 @@
 import { databaseOf } from './connection-url';
 import type { SettingProblem } from './issues';
+import { foldName } from './name-limit';
 import type { PipelineConfig, TableSetting } from './pipeline-schema';
 import { productProblems } from './product-problems';
 import { streamProblems } from './stream-problems';
@@ -125,7 +126,7 @@ function sameMatch({ tables }: PipelineConfig): SettingProblem[] {
 function sameTarget({ tables, warehouse }: PipelineConfig): SettingProblem[] {
   const seen = new Map<string, number>();
   return tables.settings.flatMap((setting, i) => {
-    const target = exactTarget(setting, warehouse.schema);
+    const target = exactTarget(setting, warehouse);
     if (target === null) return [];
     const first = seen.get(target);
     if (first === undefined) seen.set(target, i);
@@ -134,10 +135,11 @@ function sameTarget({ tables, warehouse }: PipelineConfig): SettingProblem[] {
 }
 
 /** Target of a setting with an exact match, as a key for comparing; null for patterns. */
-function exactTarget(setting: Pick<TableSetting, 'match' | 'target'>, warehouseSchema: string | undefined): string | null {
+function exactTarget(setting: Pick<TableSetting, 'match' | 'target'>, warehouse: PipelineConfig['warehouse']): string | null {
   const pattern = parseTablePattern(setting.match);
   if (pattern?.kind !== 'exact') return null;
-  return JSON.stringify([setting.target.schema ?? warehouseSchema ?? pattern.table.schema, setting.target.name ?? pattern.table.name]);
+  const names = [setting.target.schema ?? warehouse.schema ?? pattern.table.schema, setting.target.name ?? pattern.table.name];
+  return JSON.stringify(names.map((name) => foldName(name, warehouse.type)));
 }
 
 /** Work in parallel needs a connection each; two more serve the stream's re-reads and the questions of the gateway. */

@@ -1,7 +1,7 @@
 import { tableId, type HistoryMapping, type MappedColumn, type Product, type TableName } from '@elstream/core';
 import type { KeptHistory } from './effective-setting';
 import { DEFAULT_PERIOD } from './history-setting';
-import { isName, nameLimit } from './name-limit';
+import { foldName, isName, nameLimit } from './name-limit';
 import { parseTablePattern } from './table-pattern';
 
 /** Schema of the control tables. */
@@ -56,10 +56,11 @@ function periodProblems({ source, columns }: Table, wanted: KeptHistory, period:
   });
 }
 
-function ownColumnProblems({ source, columns }: Table, period: readonly string[]): string[] {
+function ownColumnProblems({ source, columns, warehouse }: Table, period: readonly string[]): string[] {
+  const own = (c: MappedColumn): string => foldName(c.target, warehouse);
   return columns
-    .filter((c) => OWN_COLUMNS.has(c.target) && (c.target === 'deleted' || !period.includes(c.source)))
-    .map((c) => `column ${c.source} of table ${tableId(source)} would be called ${c.target}, a name its history table keeps for itself; rename it by columns.rename${c.target === 'deleted' ? '' : ', or name it by history.period if it bounds the period'}`);
+    .filter((c) => OWN_COLUMNS.has(own(c)) && (own(c) === 'deleted' || !period.includes(c.source)))
+    .map((c) => `column ${c.source} of table ${tableId(source)} would be called ${c.target}, a name its history table keeps for itself; rename it by columns.rename${own(c) === 'deleted' ? '' : ', or name it by history.period if it bounds the period'}`);
 }
 
 function nameProblems({ source, target, warehouse }: Table, name: TableName): string[] {
@@ -70,6 +71,6 @@ function nameProblems({ source, target, warehouse }: Table, name: TableName): st
   };
   tooLong('history table', name.name, 'history.target.name');
   tooLong('history function', `${target.name}${AS_OF}`, 'target.name');
-  if (name.schema === RESERVED_SCHEMA) out.push(`history of table ${id} would be kept in schema ${RESERVED_SCHEMA}, which holds the control tables; set another history.target.schema`);
+  if (foldName(name.schema, warehouse) === RESERVED_SCHEMA) out.push(`history of table ${id} would be kept in schema ${RESERVED_SCHEMA}, which holds the control tables; set another history.target.schema`);
   return out;
 }

@@ -2,7 +2,7 @@ import { tableId, type ColumnSchema, type MappedColumn, type Product, type Table
 import { effectiveSetting, usedSettings, type EffectiveSetting } from './effective-setting';
 import { spellType, typeForSetting } from './explicit-type';
 import { mapHistory, RESERVED_SCHEMA } from './map-history';
-import { isName, nameLimit } from './name-limit';
+import { foldName, isName, nameLimit } from './name-limit';
 import type { PipelineConfig } from './pipeline-schema';
 import { clashes } from './target-clashes';
 import { hashType, keyRefusal, warehouseTypeOf } from './warehouse-type';
@@ -109,12 +109,12 @@ function nameProblems(id: string, target: TableName, columns: readonly MappedCol
   };
   tooLong('target schema', target.schema, 'target.schema');
   tooLong('target table', target.name, 'target.name');
-  if (target.schema === RESERVED_SCHEMA) out.push(`target schema of table ${id} is ${RESERVED_SCHEMA}, which holds the control tables; set warehouse.schema or target.schema`);
+  if (foldName(target.schema, warehouse) === RESERVED_SCHEMA) out.push(`target schema of table ${id} is ${RESERVED_SCHEMA}, which holds the control tables; set warehouse.schema or target.schema`);
   columns.forEach((column, i) => {
     tooLong('target column', column.target, `columns.rename.${column.source}`);
     if (RESERVED_COLUMN.test(column.target)) out.push(`column ${column.source} of table ${id} would be called ${column.target}, a name kept for elstream's own columns; rename it by columns.rename`);
-    const other = columns.findIndex((c) => c.target === column.target);
-    if (other < i) out.push(`columns ${columns[other]?.source ?? ''} and ${column.source} of table ${id} would both be called ${column.target}; correct columns.rename`);
+    const other = columns.findIndex((c) => foldName(c.target, warehouse) === foldName(column.target, warehouse));
+    if (other < i) out.push(`columns ${columns[other]?.source ?? ''} and ${column.source} of table ${id} would both be called ${column.target}${columns[other]?.target === column.target ? '' : ', which differs in case only'}; correct columns.rename`);
   });
   return out;
 }

@@ -13,3 +13,8 @@ export function isName(name: string, product: Product): boolean {
 export function nameLimit(product: Product): string {
   return `${MAX_NAME_LENGTH[product]} ${product === 'postgres' ? 'bytes' : 'characters'}`;
 }
+
+/** Names equal in this form are one name: SQL Server does not tell them by their case, unless its collation is one that does. */
+export function foldName(name: string, product: Product): string {
+  return product === 'mssql' ? name.toLowerCase() : name;
+}

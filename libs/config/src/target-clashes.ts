@@ -1,5 +1,6 @@
 import { tableId, type TableMapping, type TableName } from '@elstream/core';
 import { databaseOf } from './connection-url';
+import { foldName } from './name-limit';
 import type { PipelineConfig } from './pipeline-schema';
 
 interface Written {
@@ -12,7 +13,8 @@ interface Written {
 /** Rows and history: two that would be written into one table of the warehouse, or over a table that is read. */
 export function clashes(config: PipelineConfig, mappings: readonly TableMapping[]): string[] {
   const sameDatabase = databaseOf(config.source.url) === databaseOf(config.warehouse.url);
-  const sources = new Set(mappings.flatMap(({ id, history }) => [id, ...(history === undefined || history.source === null ? [] : [tableId(history.source)])]));
+  const fold = (name: TableName): string => foldName(tableId(name), config.warehouse.type);
+  const sources = new Set(mappings.flatMap(({ source, history }) => [source, ...(history === undefined || history.source === null ? [] : [history.source])].map(fold)));
   const written = mappings.flatMap(({ id, target, history }): Written[] => [
     { what: `table ${id}`, target, setting: 'target.schema or target.name' },
     ...(history === undefined ? [] : [{ what: `history of table ${id}`, target: history.target, setting: 'history.target' }]),
@@ -21,11 +23,11 @@ export function clashes(config: PipelineConfig, mappings: readonly TableMapping[
   return written.flatMap((each) => {
     const { what, target, setting } = each;
     const targetId = tableId(target);
-    const other = first.get(targetId);
-    if (other === undefined) first.set(targetId, each);
+    const other = first.get(fold(target));
+    if (other === undefined) first.set(fold(target), each);
     const out: string[] = [];
     if (other !== undefined) out.push(`${bothOf(other.what, what)} would both be written to ${targetId}; give one of them another ${setting}`);
-    if (sameDatabase && sources.has(targetId)) out.push(`${what} would be written to ${targetId}, which is a source table of the pipeline; set another warehouse.schema${setting === 'history.target' ? ' or history.target' : ' or leave it out by tables.exclude'}`);
+    if (sameDatabase && sources.has(fold(target))) out.push(`${what} would be written to ${targetId}, which is a source table of the pipeline; set another warehouse.schema${setting === 'history.target' ? ' or history.target' : ' or leave it out by tables.exclude'}`);
     return out;
   });
 }

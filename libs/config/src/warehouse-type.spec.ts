@@ -227,4 +227,22 @@ describe('mapTables between two products', () => {
     expect(map(POSTGRES, 'mssql://u@a/w', [long]).problems).toEqual([]);
     expect(map(SQL_SERVER, POSTGRES, [long]).problems.join()).toContain('is longer than 63 bytes, the most the warehouse takes; shorten it by columns.rename');
   });
+
+  it('takes names that differ in case only for one on SQL Server, and for two on PostgreSQL', () => {
+    const columns = ['Note', 'note', 'Deleted'].map((name) => ({ ...sampleOf(POSTGRES_SAMPLES, 'text'), name }));
+    const kept = { history: 'derived' };
+    expect(map(POSTGRES, 'mssql://u@a/w', columns, kept).problems).toEqual([
+      expect.stringMatching(/^columns Note and note of table s\.t would both be called note, which differs in case only; correct columns\.rename/),
+      expect.stringMatching(/^column Deleted of table s\.t would be called Deleted, a name its history table keeps for itself/),
+    ]);
+    expect(map(POSTGRES, POSTGRES.replace('@b', '@c'), columns, kept).problems).toEqual([]);
+    expect(map(POSTGRES, 'mssql://u@a/w', [], { target: { schema: 'Elstream' } }).problems.join()).toContain('target schema of table s.t is elstream, which holds the control tables');
+  });
+
+  it('refuses two tables whose names differ in case only on SQL Server', () => {
+    const text = stringify({ name: 'shop', source: { url: POSTGRES }, warehouse: { url: 'mssql://u@a/w' }, tables: { include: ['*'] } });
+    const id: ColumnSchema = { name: 'id', native: 'integer', type: { kind: 'integer', bits: 32 }, portable: 'pg_catalog.int4', nullable: false };
+    const tables = ['Item', 'item'].map((name) => ({ schema: { schema: 's', name, columns: [id], key: ['id'] } }));
+    expect(mapTables(loadPipelineText(text, {}).config, tables).problems).toEqual([expect.stringMatching(/^tables s\.Item and s\.item would both be written to s\.item/)]);
+  });
 });
