@@ -50,7 +50,7 @@ const columns = z
     type: z
       .record(z.string(), text('Column type in the warehouse.', 'a column type such as numeric(20,4) or nvarchar(max)', (name) => TYPE_NAME.test(name)))
       .default({})
-      .meta({ description: "Source column → its type in the warehouse, where the lossless default is not wanted." }),
+      .meta({ description: "Source column → its type in the warehouse, in its spelling, where the lossless default (docs/types.md) is not wanted." }),
   })
   .prefault({})
   .meta({ description: 'What happens to single columns, by their name in the source.' });
