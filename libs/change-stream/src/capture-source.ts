@@ -47,7 +47,8 @@ export interface CaptureSource {
   status(): Promise<CaptureSourceStatus>;
   /**
    * R14, where the source keeps changes for a time and not until they are acknowledged: a word, with the remedy, once more
-   * than half of it has passed for what comes after `needed`; null: no reason to worry. Absent: it keeps them otherwise.
+   * than half of it has passed for what comes after `needed`, or where something that is needed no more endangers it; null:
+   * no reason to worry. Absent: it keeps them otherwise. Asked only where `status` is ready.
    */
   budget?(needed: LogPosition): Promise<string | null>;
   /** As `ChangeStream.captured`. */

@@ -1,4 +1,4 @@
-import { tableId, type TableMapping, type TableName } from '@elstream/core';
+import { tableId, type LogPosition, type TableMapping, type TableName } from '@elstream/core';
 import { createHash } from 'node:crypto';
 import { type CaptureInstance, type SourceTable } from './catalog';
 import { disableTable } from './statements';
@@ -84,4 +84,20 @@ function misfitOf({ id, columns }: WantedTable, table: SourceTable | undefined):
 /** Table ids as the counter table's own mapping would have it. */
 export function wantedCounter(table: TableName): WantedTable {
   return { id: tableId(table), source: table, columns: ['pipeline', 'value'] };
+}
+
+/**
+ * An older instance that the connector has read past, for people; null: there is none. It must not stay: Debezium tells
+ * older from newer by their starts, which the clean-up makes equal, and may then read the older one again, without the
+ * columns that came since.
+ *
+ * @param tables ids of the captured tables
+ */
+export function supersededInstance(tables: Iterable<string>, instances: readonly CaptureInstance[], delivered: LogPosition): string | null {
+  for (const id of tables) {
+    const [older, newer] = instancesOf(id, instances);
+    if (older === undefined || newer === undefined || delivered.isBelow(newer.start)) continue;
+    return `table ${id} has two capture instances, and the connector has read past the start of the newer one, ${newer.name}; end the older before the clean-up makes their starts equal, by which the connector tells them apart: ${disableTable(older.source, older.name)}`;
+  }
+  return null;
 }

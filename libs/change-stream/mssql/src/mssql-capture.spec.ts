@@ -150,7 +150,11 @@ describe('what happened at the source', () => {
     db.addTable('dbo.item', ['id', 'v', 'w']);
     expect((await capture.prepare([mapping('item', 'id', 'v', 'w')])).created).toBe(false);
     expect(db.instances.map(({ instance }) => instance)).toEqual([ofItem, ofCounter, ofItem2]);
+    const start = LogPosition.parse(db.instanceOf('dbo.item').start.toString('hex'));
+    expect(await capture.budget?.(LogPosition.fromBigInt(start.toBigInt() - 1n, 10))).toBeNull();
+    expect(await capture.budget?.(start)).toContain(`EXEC sys.sp_cdc_disable_table @source_schema = N'dbo', @source_name = N'item', @capture_instance = N'${ofItem}';`);
     db.disable(ofItem);
+    expect(await capture.budget?.(start)).toBeNull();
     expect((await capture.status()).state).toBe('ready');
   });
 

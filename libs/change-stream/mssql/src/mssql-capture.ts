@@ -5,7 +5,7 @@ import { readFacts, readInstances, readNewest, readTables, type CaptureInstance,
 import { readBudgetWarning, readCaptureTrouble, readRetainedBytes } from './capture-health';
 import { connectorEndpoint } from './connector-endpoint';
 import { COUNTER_TABLE, deleteCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter, type CounterRow } from './counter-table';
-import { instancesOf, isOurs, planInstances, wantedCounter, wantedTable, type WantedTable } from './instance-plan';
+import { instancesOf, isOurs, planInstances, supersededInstance, wantedCounter, wantedTable, type WantedTable } from './instance-plan';
 import { cleanedUpTo, isRecorded, recordOf, recordTrouble, type RecordedCapture } from './record';
 import { refuseWithout, withRights } from './source-rights';
 import * as statements from './statements';
@@ -142,8 +142,10 @@ class MssqlCapture implements CaptureSource {
     };
   }
 
-  budget(needed: LogPosition): Promise<string | null> {
-    return readBudgetWarning(this.sql, needed);
+  async budget(needed: LogPosition): Promise<string | null> {
+    const record = await this.recorded(this.sql);
+    if (record === null) return null;
+    return (await readBudgetWarning(this.sql, needed)) ?? supersededInstance(record.tables.keys(), await readInstances(this.sql, false), needed);
   }
 
   async captured(): Promise<ReadonlySet<string> | null> {
