@@ -1,3 +1,4 @@
+export { evolutionContract } from './evolution.contract.fixture';
 export { applyBatchContract } from './apply-batch.contract.fixture';
 export { carefulChunkContract } from './careful-chunk.contract.fixture';
 export { checkpointsContract } from './checkpoints.contract.fixture';

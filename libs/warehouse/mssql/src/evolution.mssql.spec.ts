@@ -1,0 +1,4 @@
+import { evolutionContract } from '@elstream/warehouse-contract';
+import { mssql } from './product.fixture';
+
+evolutionContract(mssql);
