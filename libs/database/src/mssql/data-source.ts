@@ -63,9 +63,10 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
     synchronize: false,
     migrationsRun: false,
     logging: false,
+    // For TypeORM; the driver, which knows no such setting, gets the pool's from extra.
     pool: { ...config.pool, errorHandler: warn },
     // TypeORM sets useUTC to false unless told otherwise in the options it hands on.
-    extra: { options: config.options },
+    extra: { options: config.options, pool: config.pool },
     ...extra,
   };
   const dataSource = new EntityDataSource(options as unknown as DataSourceOptions, bracket);
