@@ -80,7 +80,7 @@ async function attemptBatch(session: TSqlSession, of: { readonly db: Mssql; read
   };
   const params: MssqlParams = {
     ...checkpointParams(write),
-    shares: t.json(work.map((table, n) => shareOf(table, n, states))),
+    shares: t.json(work.map((table, n) => shareOf(pipeline, table, n, states))),
     ...(plan.parked ? { limit: t.int(write.parkLimit) } : {}),
     ...(plan.parkedDue ? { parked_due: due } : {}),
     ...(plan.reloads ? { reloads: t.json([...write.reloads]) } : {}),
@@ -96,9 +96,9 @@ async function statesFor(session: TSqlSession, pipeline: string, work: readonly 
   return derived.length === 0 ? new Map() : readStandings(session, pipeline, derived.map((w) => w.target.mapping.id));
 }
 
-function shareOf({ target, fold, reread }: TableWork, n: number, states: ReadonlyMap<string, TableStanding>): Share {
+function shareOf(pipeline: string, { target, fold, reread }: TableWork, n: number, states: ReadonlyMap<string, TableStanding>): Share {
   const { mapping } = target;
-  return { n, table: mapping.id, mapping: known.of(mapping), token: states.get(mapping.id)?.token ?? null, truncate: fold.truncate?.hex ?? null, events: fold.events, readUntil: reread?.readUntil.hex ?? null };
+  return { n, table: mapping.id, mapping: known.of(pipeline, mapping), token: states.get(mapping.id)?.token ?? null, truncate: fold.truncate?.hex ?? null, events: fold.events, readUntil: reread?.readUntil.hex ?? null };
 }
 
 /** The checkpoint's. */
@@ -135,7 +135,7 @@ function resultOf({ outcome, row, sets }: ServerOutcome, write: BatchWrite, work
     case 'again':
       return null;
     case 'mapping':
-      return learn(sets[0] ?? [], work) ? null : { outcome: 'lost' };
+      return learn(write.checkpoint.pipeline, sets[0] ?? [], work) ? null : { outcome: 'lost' };
     case 'reread':
       return { outcome: 'reread', keys: keysAgain(sets[0] ?? [], work) };
     case 'refused':
@@ -148,10 +148,10 @@ function resultOf({ outcome, row, sets }: ServerOutcome, write: BatchWrite, work
 }
 
 /** False: decoded with mappings that are no longer those of their tables; the stream begins again with those that are. */
-function learn(stored: readonly Readonly<Record<string, unknown>>[], work: readonly TableWork[]): boolean {
+function learn(pipeline: string, stored: readonly Readonly<Record<string, unknown>>[], work: readonly TableWork[]): boolean {
   return stored.every(({ n, stored: text }) => {
     const mapping = work[Number(n)]?.target.mapping;
-    return mapping !== undefined && known.learn(mapping, String(text));
+    return mapping !== undefined && known.learn(pipeline, mapping, String(text));
   });
 }
 

@@ -38,6 +38,7 @@ export class CarefulChunk {
   private parked = 0;
   private readonly bad = new Map<string, number>();
   private most = 0;
+  private lost = false;
 
   private constructor(
     private readonly session: TSqlSession,
@@ -76,6 +77,7 @@ export class CarefulChunk {
         const refused = toPark(error);
         const before = this.parked;
         await this.tryRange(0, this.rows);
+        if (this.lost) return { outcome: 'lost' };
         // refused as a whole and by no row: as another error, it is the chunk's failure
         if (this.parked === before) throw refused;
       }
@@ -114,11 +116,12 @@ export class CarefulChunk {
 
   /** Takes rows that the target refuses out of the staged ones. */
   private async tryRange(from: number, to: number): Promise<void> {
-    if (this.exceeded || from >= to) return;
+    if (this.exceeded || this.lost || from >= to) return;
     const { write, target, lockMs } = this.of;
     try {
       const statement = mergeChunkSql({ pipeline: write.pipeline, target, lockMs, fills: true, parks: false, trial: true, added: write.added ?? [] });
-      await runTransaction(this.session, statement, { pipeline: t.nvarchar(write.pipeline, 100), table: t.nvarchar(target.mapping.id, 300), rows: t.bigint(0), ...claimParams(write.claim), from0: t.int(from), to0: t.int(to), trial: t.bit(true) });
+      const { outcome } = await runTransaction(this.session, statement, { pipeline: t.nvarchar(write.pipeline, 100), table: t.nvarchar(target.mapping.id, 300), rows: t.bigint(0), ...claimParams(write.claim), from0: t.int(from), to0: t.int(to), trial: t.bit(true) });
+      this.lost = outcome === 'lost';
     } catch (error) {
       const refused = toPark(error);
       if (to - from === 1) {

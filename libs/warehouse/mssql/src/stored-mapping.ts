@@ -28,17 +28,21 @@ export class KnownMappings {
   private readonly hashes = new Map<string, string>();
 
   /** Hash of the stored text that was seen last; null: none was. */
-  of(mapping: TableMapping): string | null {
-    return this.hashes.get(JSON.stringify([mapping.id, contentOf(mapping)])) ?? null;
+  of(pipeline: string, mapping: TableMapping): string | null {
+    return this.hashes.get(keyOf(pipeline, mapping)) ?? null;
   }
 
   /** False: the stored mapping is another one. */
-  learn(mapping: TableMapping, stored: string): boolean {
+  learn(pipeline: string, mapping: TableMapping, stored: string): boolean {
     if (!isStored(stored, mapping)) return false;
     if (this.hashes.size > MAX_KNOWN) this.hashes.clear();
-    this.hashes.set(JSON.stringify([mapping.id, contentOf(mapping)]), textHash(stored));
+    this.hashes.set(keyOf(pipeline, mapping), textHash(stored));
     return true;
   }
 }
 
 const MAX_KNOWN = 10_000;
+
+function keyOf(pipeline: string, mapping: TableMapping): string {
+  return JSON.stringify([pipeline, mapping.id, contentOf(mapping)]);
+}

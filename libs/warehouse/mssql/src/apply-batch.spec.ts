@@ -1,0 +1,70 @@
+import { LogPosition, StreamOffset, type ElstreamError, type FoldedTable } from '@elstream/core';
+import type { Mssql, MssqlParams, TSqlSession } from '@elstream/database';
+import type { BatchResult, BatchWrite } from '@elstream/warehouse';
+import { applyBatch } from './apply-batch';
+import { FakeSession } from './session.fixture';
+import { textHash } from './stored-mapping';
+import { targets } from './table-statements.fixture';
+
+const { plain } = targets;
+const position = LogPosition.fromBigInt(30n, 10);
+const next = StreamOffset.kafka(2n);
+const checkpoint = { pipeline: 'shop', partition: 'inv.dbo.lines-0', generation: 1, next: StreamOffset.kafka(1n), highest: null, counter: null };
+const fold: FoldedTable = { table: plain.mapping.id, truncate: null, events: 1, changes: [], rows: [{ op: 'delete', key: ['eu', '7'], position }] };
+const write: BatchWrite = { checkpoint, next, highest: position, tables: [{ mapping: plain.mapping, fold }], events: 1, committedAtUs: 9_007_199_254_740_993n, counter: null, reread: new Map(), parked: [], parkLimit: 10, reloads: new Map(), trial: false };
+
+/** Applies, with the outcomes of the transaction given one after another. Gives what was bound, too. */
+async function apply(outcomes: readonly Record<string, unknown>[][][], more: Partial<BatchWrite> = {}): Promise<{ result: BatchResult; bound: MssqlParams[] }> {
+  const bound: MssqlParams[] = [];
+  const session = new FakeSession((statement, params) => {
+    if (!statement.startsWith('SET NOCOUNT ON; SET XACT_ABORT ON')) return [];
+    bound.push(params);
+    return outcomes[bound.length - 1] ?? new Error('one more was asked');
+  });
+  const db = { lockMs: 5, session: <T>(fn: (session: TSqlSession) => Promise<T>) => fn(session) } as unknown as Mssql;
+  return { result: await applyBatch(db, { ...write, ...more }, () => plain), bound };
+}
+
+describe('what a batch comes to', () => {
+  it('applied: the checkpoint that stands now, and the counts', async () => {
+    const { result, bound } = await apply([[[{ outcome: 'applied', written: '0', deleted: '1' }]]]);
+    expect(result).toEqual({ outcome: 'applied', checkpoint: { ...checkpoint, next, highest: position }, rowsWritten: 0, rowsDeleted: 1 });
+    expect(bound[0]).toMatchObject({ committedAt: { value: '9007199254740993' }, from: { value: checkpoint.next.hex }, fromHighest: { value: null } });
+  });
+
+  it.each(['lost', 'tried'])('%s', async (outcome) => {
+    expect((await apply([[[{ outcome }]]])).result).toEqual({ outcome });
+  });
+
+  it('reread: the keys of the rows the server names', async () => {
+    expect((await apply([[[{ outcome: 'reread' }], [{ n: 0, ord: 0 }]]])).result).toEqual({ outcome: 'reread', keys: new Map([[plain.mapping.id, [['eu', '7']]]]) });
+  });
+
+  it('a stored mapping that says the same is learned and asked for by its hash; another one means lost', async () => {
+    const stored = JSON.stringify({ ...plain.mapping, chunkRows: 5 });
+    const { result, bound } = await apply([[[{ outcome: 'mapping' }], [{ n: 0, stored }]], [[{ outcome: 'applied', written: 0, deleted: 0 }]]]);
+    expect(result.outcome).toBe('applied');
+    expect(JSON.parse(String(bound[1]?.['shares']?.value))).toMatchObject([{ mapping: textHash(stored) }]);
+    const other = JSON.stringify({ ...plain.mapping, key: [0] });
+    expect((await apply([[[{ outcome: 'mapping' }], [{ n: 0, stored: other }]]])).result).toEqual({ outcome: 'lost' });
+  });
+
+  it('not-prepared, a lock that is not had, and a connection that is cut off are errors', async () => {
+    await expect(apply([[[{ outcome: 'not-prepared', n: 0 }]]])).rejects.toMatchObject({ code: 'TABLE_NOT_PREPARED', place: { table: plain.mapping.id } });
+    await expect(apply([[[{ outcome: 'locked-out', code: -1 }]]])).rejects.toMatchObject({ code: 'DB_LOCK_TIMEOUT', recovery: 'retry' });
+    await expect(apply([[]])).rejects.toMatchObject({ recovery: 'retry' });
+  });
+
+  it('refused: the error of staging, if the table takes events', async () => {
+    const bad: FoldedTable = { ...fold, rows: [{ op: 'delete', key: ['eu', 'seven'], position }] };
+    await expect(apply([[[{ outcome: 'refused', n: 0 }]]], { tables: [{ mapping: plain.mapping, fold: bad }] })).rejects.toMatchObject({ code: 'ROW_NOT_WRITABLE', place: { key: 'region=eu, id=seven' } } satisfies Partial<ElstreamError>);
+    expect((await apply([[[{ outcome: 'applied', written: 0, deleted: 0 }]]], { tables: [{ mapping: plain.mapping, fold: bad }] })).result.outcome).toBe('applied');
+  });
+
+  it('what is read again by key takes the place of the unknown; a key that was not found writes nothing', async () => {
+    const unknown = (id: string): FoldedTable['rows'][number] => ({ op: 'upsert', key: ['eu', id], position, cells: ['eu', id, undefined, null, null, null, null], carryFrom: null, fresh: false });
+    const reread = new Map([[plain.mapping.id, { rows: [['eu', '1', '2.5', null, null, null, null]], absent: [['eu', '2']], readUntil: position }]]);
+    const { bound } = await apply([[[{ outcome: 'applied', written: 1, deleted: 0 }]]], { reread, tables: [{ mapping: plain.mapping, fold: { ...fold, rows: [unknown('1'), unknown('2')] } }] });
+    expect(JSON.parse(String(bound[0]?.['shares']?.value))).toMatchObject([{ readUntil: position.hex }]);
+  });
+});
