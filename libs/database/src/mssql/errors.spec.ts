@@ -53,7 +53,7 @@ describe('classifyMssqlError', () => {
     ['ECANCEL', 'DB_CANCELLED', 'retry'],
     ['ELOGIN', 'DB_PASSWORD', 'stop'],
   ])('the driver’s %s is %s (%s)', (code, ours, recovery) => {
-    expect(classifyMssqlError(new ConnectionError('m', code))).toMatchObject({ code: ours, recovery });
+    expect(classifyMssqlError(Object.assign(new ConnectionError('m'), { code }))).toMatchObject({ code: ours, recovery });
   });
 
   it('a pool that gives no connection in time is tried again', () => {
