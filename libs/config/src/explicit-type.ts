@@ -1,4 +1,4 @@
-import { bareType, type ColumnSchema, type ColumnType, type Product } from '@elstream/core';
+import { bareType, isHeldAsItsKind, type ColumnSchema, type ColumnType, type Product } from '@elstream/core';
 import { hashType } from './warehouse-type';
 
 /**
@@ -147,6 +147,8 @@ export function typeForSetting({ type, portable }: ColumnSchema, wanted: string,
   const target = bareType(wanted).toLowerCase();
   const withOffset = from === 'mssql' && /^datetimeoffset\b/i.test(bareType(portable));
   const isInstant = withOffset || (type.kind === 'timestamp' && type.zone);
+  // Checksums of such a column could not be made inside SQL Server.
+  if (from === 'mssql' && type.kind === 'float' && !isHeldAsItsKind({ type, targetType: wanted })) return `is a float, of which SQL Server writes no exact text, so that it could not be compared with ${wanted}; write ${to === 'mssql' ? (type.bits === 32 ? 'real' : 'float(53)') : `float${type.bits / 8}`}, or remove the type`;
   if (withOffset && to === 'postgres' && INSTANTS.postgres.test(target)) return INSTANT;
   const [mistaken, instead] = isInstant ? [WALL_CLOCKS[to], to === 'mssql' ? 'datetimeoffset(7)' : 'timestamptz, which keeps the instant and not the offset,'] : [INSTANTS[to], to === 'mssql' ? 'datetime2(7)' : 'timestamp(6)'];
   const ofTime = isInstant || type.kind === 'timestamp' || type.kind === 'date';

@@ -178,6 +178,8 @@ describe('a type that the pipeline file gives', () => {
     ['no zone and a type with one, on SQL Server', sampleOf(POSTGRES_SAMPLES, 'timestamp without time zone'), 'datetimeoffset(6)', 'postgres', 'mssql', /write datetime2\(7\)/],
     ['an instant and a type without zone', sampleOf(POSTGRES_SAMPLES, 'timestamp with time zone'), 'datetime2(6)', 'postgres', 'mssql', /write datetimeoffset\(7\)/],
     ['what PostgreSQL does by itself', sampleOf(POSTGRES_SAMPLES, 'timestamp with time zone'), 'timestamp', 'postgres', 'postgres', instant],
+    ['a float in another type than its own', sampleOf(MSSQL_SAMPLES, 'real'), 'numeric(20,4)', 'mssql', 'postgres', /is a float, of which SQL Server writes no exact text, .* write float4/],
+    ['a float in its own', sampleOf(MSSQL_SAMPLES, 'float'), 'double precision', 'mssql', 'postgres', { kind: 'float', bits: 64 }],
     ['a text', sampleOf(POSTGRES_SAMPLES, 'text'), 'datetimeoffset(7)', 'postgres', 'mssql', text(null)],
   ])('decides how values are carried: %s', (...[, column, wanted, from, to, expected]) => {
     const found = typeForSetting(column, wanted, { from, to });
