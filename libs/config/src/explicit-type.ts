@@ -136,22 +136,38 @@ const INSTANT: ColumnType = { kind: 'timestamp', zone: true };
 const INSTANTS = { postgres: /^(?:timestamptz(?: ?\(\d\))?|timestamp(?: ?\(\d\))? with time zone)$/, mssql: /^datetimeoffset\b/ } as const;
 const WALL_CLOCKS = { postgres: /^timestamp(?: ?\(\d\))?(?: without time zone)?$/, mssql: /^(?:datetime2|datetime|smalldatetime)\b/ } as const;
 
+interface Between {
+  readonly from: Product;
+  readonly to: Product;
+}
+
 /**
  * How the values of a column are carried that a setting gives a type; a text: why they cannot be, with the remedy. Asked where
- * a time with its offset is given a type without one, or the other way round: such values never compare equal.
+ * a time with its offset is given a type without one, or the other way round, or a float of SQL Server another type: such
+ * values never compare equal.
  *
  * `datetimeoffset` is carried as instant and offset; a PostgreSQL warehouse that is told `timestamptz` keeps the instant alone.
  */
-export function typeForSetting({ type, portable }: ColumnSchema, wanted: string, { from, to }: { readonly from: Product; readonly to: Product }): ColumnType | string {
-  if (from === 'postgres' && to === 'postgres') return type;
+export function typeForSetting(column: ColumnSchema, wanted: string, between: Between): ColumnType | string {
+  if (between.from === 'postgres' && between.to === 'postgres') return column.type;
+  if (between.from === 'mssql' && column.type.kind === 'float') return floatForSetting(column.type, wanted, between.to);
+  return timeForSetting(column, wanted, between);
+}
+
+/** Checksums of another type could not be made inside SQL Server. */
+function floatForSetting(type: Extract<ColumnType, { kind: 'float' }>, wanted: string, to: Product): ColumnType | string {
+  if (isHeldAsItsKind({ type, targetType: wanted })) return type;
+  const own = { 32: { mssql: 'real', postgres: 'float4' }, 64: { mssql: 'float(53)', postgres: 'float8' } } as const;
+  return `is a float, of which SQL Server writes no exact text, so that it could not be compared with ${wanted}; write ${own[type.bits][to]}, or remove the type`;
+}
+
+function timeForSetting({ type, portable }: ColumnSchema, wanted: string, { from, to }: Between): ColumnType | string {
   const target = bareType(wanted).toLowerCase();
   const withOffset = from === 'mssql' && /^datetimeoffset\b/i.test(bareType(portable));
-  const isInstant = withOffset || (type.kind === 'timestamp' && type.zone);
-  // Checksums of such a column could not be made inside SQL Server.
-  if (from === 'mssql' && type.kind === 'float' && !isHeldAsItsKind({ type, targetType: wanted })) return `is a float, of which SQL Server writes no exact text, so that it could not be compared with ${wanted}; write ${to === 'mssql' ? (type.bits === 32 ? 'real' : 'float(53)') : `float${type.bits / 8}`}, or remove the type`;
   if (withOffset && to === 'postgres' && INSTANTS.postgres.test(target)) return INSTANT;
-  const [mistaken, instead] = isInstant ? [WALL_CLOCKS[to], to === 'mssql' ? 'datetimeoffset(7)' : 'timestamptz, which keeps the instant and not the offset,'] : [INSTANTS[to], to === 'mssql' ? 'datetime2(7)' : 'timestamp(6)'];
-  const ofTime = isInstant || type.kind === 'timestamp' || type.kind === 'date';
-  if (ofTime && mistaken.test(target)) return `${isInstant ? 'holds instants' : 'holds times of no zone'}, which ${wanted} would move; write ${instead} or a text type`;
-  return type;
+  const isInstant = withOffset || (type.kind === 'timestamp' && type.zone);
+  if (!isInstant && type.kind !== 'timestamp' && type.kind !== 'date') return type;
+  if (!(isInstant ? WALL_CLOCKS : INSTANTS)[to].test(target)) return type;
+  const instead = isInstant ? { mssql: 'datetimeoffset(7)', postgres: 'timestamptz, which keeps the instant and not the offset,' } : { mssql: 'datetime2(7)', postgres: 'timestamp(6)' };
+  return `holds ${isInstant ? 'instants' : 'times of no zone'}, which ${wanted} would move; write ${instead[to]} or a text type`;
 }
