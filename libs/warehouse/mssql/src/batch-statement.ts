@@ -58,6 +58,8 @@ export function batchStatement(plan: BatchPlan): string {
       ...every((table, n) => prepare(table, n, trial)),
       ...(asksAgain(plan) ? [`IF EXISTS (SELECT 1 FROM @again)\n${leave('reread', undefined, 'SELECT a.n, a.ord FROM @again AS a ORDER BY a.n, a.ord;')}`] : []),
       ...every((table, n) => write(table, n, trial)),
+      // last: batches of other partitions read these rows first
+      ...every(noteState),
       ...(plan.reloads ? [markToReload] : []),
       ...(plan.parked ? [parkStaged] : []),
       ...(plan.parkedDue ? [noteDueOfParked] : []),
@@ -176,20 +178,22 @@ function prepare({ history, truncate, staged, target, refused }: TablePlan, n: n
   ];
 }
 
-function write({ history, truncate, staged, target, refused }: TablePlan, n: number, trial: boolean): string[] {
+function write({ history, staged, target, refused }: TablePlan, n: number, trial: boolean): string[] {
+  return [...(staged === null || refused ? [] : writeStaged(target, n, staged, trial)), ...(history.after === '' ? [] : [history.after])];
+}
+
+/** What this batch did not change may have been changed by one of another partition since it was read. */
+function noteState({ history, truncate }: TablePlan, n: number): string[] {
   const i = String(n);
-  const position = `LOWER(CONVERT(nvarchar(64), @truncated${i}, 2))`;
+  const truncated = truncate ? `, truncate_epoch = @epoch${i}, truncate_position = LOWER(CONVERT(nvarchar(64), @truncated${i}, 2))` : '';
   return [
-    ...(staged === null || refused ? [] : writeStaged(target, n, staged, trial)),
-    ...(history.after === '' ? [] : [history.after]),
-    // what this batch did not change may have been changed by one of another partition since it was read
-    `UPDATE elstream.table_state SET events_applied = events_applied + @events${i}${truncate ? `, truncate_epoch = @epoch${i}, truncate_position = ${position}` : ''},
+    `UPDATE elstream.table_state SET events_applied = events_applied + @events${i}${truncated},
        reread_until = CASE WHEN @readUntil${i} IS NULL OR reread_until >= @readUntil${i} THEN reread_until ELSE @readUntil${i} END${history.mixed ? ', mixed_epoch = epoch' : ''}, updated_at = @now
  WHERE pipeline = @pipeline AND table_id = @table${i};`,
   ];
 }
 
 /** R2: moves the checkpoint only if it still stands exactly where the batch was taken from. */
-const MOVE_CHECKPOINT = (): string => `UPDATE elstream.checkpoint SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
+const MOVE_CHECKPOINT = (): string => `UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now
  WHERE pipeline = @pipeline AND [partition] = @partition${ruleHolds('R2-checkpoint-condition') ? ' AND generation = @generation AND next_offset = @from AND (highest = @fromHighest OR (highest IS NULL AND @fromHighest IS NULL))' : ''};`;

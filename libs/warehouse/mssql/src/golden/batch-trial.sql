@@ -67,6 +67,9 @@ UPDATE t SET t.[price] = s.c2, t.[ratio] = s.c3, t.[at] = s.c5, t.__elstream_epo
  WHERE s.op = 2 AND s.grp = 1 AND t.__elstream_epoch = @epoch0 AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
 SET @written = @written + @@ROWCOUNT;
 IF (@phase0 = N'preloading' OR @uses0 = 1) DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m JOIN #batch0 AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.op <> 0 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
+END;
+IF @active0 = 1
+BEGIN
 UPDATE elstream.table_state SET events_applied = events_applied + @events0,
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, updated_at = @now
  WHERE pipeline = @pipeline AND table_id = @table0;
@@ -77,7 +80,7 @@ BEGIN
   SELECT N'tried' AS outcome;
   RETURN;
 END;
-UPDATE elstream.checkpoint SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
+UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now
  WHERE pipeline = @pipeline AND [partition] = @partition AND generation = @generation AND next_offset = @from AND (highest = @fromHighest OR (highest IS NULL AND @fromHighest IS NULL));
 IF @@ROWCOUNT <> 1

@@ -57,11 +57,14 @@ INSERT INTO [o'dbo].[order]]lines] ([region], [id], [price], [ratio], [picture],
 SELECT s.c0, s.c1, s.c2, s.c3, s.c4, s.c5, s.c6, s.c7, s.c8, @epoch0, s.pos FROM #batch0 AS s WHERE s.op = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos))) AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1);
 SET @written = @written + @@ROWCOUNT;
 IF (@phase0 = N'preloading' OR @uses0 = 1) DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m JOIN #batch0 AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.op <> 0 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
+END;
+IF @active0 = 1
+BEGIN
 UPDATE elstream.table_state SET events_applied = events_applied + @events0,
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, updated_at = @now
  WHERE pipeline = @pipeline AND table_id = @table0;
 END;
-UPDATE elstream.checkpoint SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
+UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now
  WHERE pipeline = @pipeline AND [partition] = @partition AND generation = @generation AND next_offset = @from AND (highest = @fromHighest OR (highest IS NULL AND @fromHighest IS NULL));
 IF @@ROWCOUNT <> 1

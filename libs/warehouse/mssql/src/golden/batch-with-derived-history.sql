@@ -103,11 +103,14 @@ SET @written = @written + @@ROWCOUNT;
 IF (@phase0 = N'preloading' OR @uses0 = 1) DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m JOIN #batch0 AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.op <> 0 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
 UPDATE t SET t.__elstream_valid_from = CONVERT(datetime2(6), b.begins, 121)
   FROM OPENJSON(@odd0) WITH (ord int '$[0]', begins nvarchar(40) '$[1]') AS b JOIN #touched0 AS u ON u.ord = b.ord JOIN [o'dbo].[order]]lines] AS t ON t.[region] = u.k0 AND DATALENGTH(t.[region]) = DATALENGTH(u.k0) AND t.[id] = u.k1;
+END;
+IF @active0 = 1
+BEGIN
 UPDATE elstream.table_state SET events_applied = events_applied + @events0, truncate_epoch = @epoch0, truncate_position = LOWER(CONVERT(nvarchar(64), @truncated0, 2)),
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, mixed_epoch = epoch, updated_at = @now
  WHERE pipeline = @pipeline AND table_id = @table0;
 END;
-UPDATE elstream.checkpoint SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
+UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now
  WHERE pipeline = @pipeline AND [partition] = @partition AND generation = @generation AND next_offset = @from AND (highest = @fromHighest OR (highest IS NULL AND @fromHighest IS NULL));
 IF @@ROWCOUNT <> 1

@@ -64,7 +64,7 @@ UPDATE s SET phase = N'stopped', updated_at = @now,
                WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked' GROUP BY d.code HAVING COUNT_BIG(*) > @limit ORDER BY COUNT_BIG(*) DESC, d.code) AS most
   JOIN elstream.dead_letter AS newest ON newest.seq = most.seq
  WHERE s.pipeline = @pipeline AND s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') AND s.table_id IN (SELECT p.table_id FROM #parked AS p);
-UPDATE elstream.checkpoint SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
+UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now
  WHERE pipeline = @pipeline AND [partition] = @partition AND generation = @generation AND next_offset = @from AND (highest = @fromHighest OR (highest IS NULL AND @fromHighest IS NULL));
 IF @@ROWCOUNT <> 1

@@ -8,7 +8,7 @@ BEGIN
   SELECT N'run-ended' AS outcome;
   RETURN;
 END;
-IF NOT EXISTS (SELECT 1 FROM elstream.checkpoint WHERE pipeline = @pipeline)
+IF NOT EXISTS (SELECT 1 FROM elstream.[checkpoint] WHERE pipeline = @pipeline)
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'no-checkpoint' AS outcome;

@@ -28,7 +28,7 @@ BEGIN
 END;
 DECLARE @now datetime2(6) = SYSUTCDATETIME();
 SELECT TOP (1) @moved = v.[partition] FROM @move AS v
- WHERE v.generation IS NOT NULL AND NOT EXISTS (SELECT 1 FROM elstream.checkpoint AS c WITH (UPDLOCK, HOLDLOCK) WHERE c.pipeline = @pipeline AND c.[partition] = v.[partition] AND c.generation = v.generation AND c.next_offset = v.from_offset)
+ WHERE v.generation IS NOT NULL AND NOT EXISTS (SELECT 1 FROM elstream.[checkpoint] AS c WITH (UPDLOCK, HOLDLOCK) WHERE c.pipeline = @pipeline AND c.[partition] = v.[partition] AND c.generation = v.generation AND c.next_offset = v.from_offset)
  ORDER BY v.[partition];
 IF @moved IS NOT NULL
 BEGIN
@@ -37,9 +37,9 @@ BEGIN
   RETURN;
 END;
 UPDATE c SET generation = c.generation + 1, next_offset = v.next_offset, highest = NULL, counter = NULL, applied_at = @now
-  FROM elstream.checkpoint AS c JOIN @move AS v ON v.[partition] = c.[partition] WHERE c.pipeline = @pipeline;
-INSERT INTO elstream.checkpoint (pipeline, [partition], generation, next_offset)
-SELECT @pipeline, v.[partition], 1, v.next_offset FROM @move AS v WHERE NOT EXISTS (SELECT 1 FROM elstream.checkpoint AS c WHERE c.pipeline = @pipeline AND c.[partition] = v.[partition]);
+  FROM elstream.[checkpoint] AS c JOIN @move AS v ON v.[partition] = c.[partition] WHERE c.pipeline = @pipeline;
+INSERT INTO elstream.[checkpoint] (pipeline, [partition], generation, next_offset)
+SELECT @pipeline, v.[partition], 1, v.next_offset FROM @move AS v WHERE NOT EXISTS (SELECT 1 FROM elstream.[checkpoint] AS c WHERE c.pipeline = @pipeline AND c.[partition] = v.[partition]);
 UPDATE elstream.table_state SET epoch = epoch + 1, phase = N'new', run_id = NULL, live_at = NULL, reread_until = NULL, truncate_epoch = NULL, truncate_position = NULL,
        error = @reason, stale = CASE WHEN @marked = 1 THEN @reason ELSE stale END, updated_at = @now
  WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j);
