@@ -90,7 +90,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       const run = await runningRun();
       await store.addEvent({ runId: run.id, type: 'x', table: null, detail: {} });
       for (const name of [kept, pipeline].map(literal)) {
-        await db.query(`INSERT INTO elstream.checkpoint (pipeline, partition, generation, next_offset) VALUES (${name}, '0', 0, '00')`);
+        await db.query(`INSERT INTO elstream."checkpoint" (pipeline, partition, generation, next_offset) VALUES (${name}, '0', 0, '00')`);
         await db.query(`INSERT INTO elstream.table_state (pipeline, table_id) VALUES (${name}, 't')`);
       }
       await store.removePipeline(pipeline);
@@ -103,7 +103,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       await expect(store.addEvent({ runId: run.id, type: 'late', table: null, detail: {} })).rejects.toMatchObject({ recovery: 'lost' });
       expect(await store.addTasks(run.id, [openTable('t')])).toEqual([]);
       expect(await store.readTasks(other.id, { limit: 10 })).toHaveLength(1);
-      expect(await db.query(`SELECT 1 AS one FROM elstream.checkpoint WHERE pipeline = ${literal(kept)}`)).toHaveLength(1);
+      expect(await db.query(`SELECT 1 AS one FROM elstream."checkpoint" WHERE pipeline = ${literal(kept)}`)).toHaveLength(1);
       await store.removePipeline(pipeline);
     });
   });

@@ -45,7 +45,7 @@ export const loadHistoryContract = (product: TestProduct): void => describe('the
   });
 
   it('tells what the stream has applied in the newest run of each table, and of a validation that found something', async () => {
-    await db.query(`INSERT INTO elstream.checkpoint (pipeline, partition, generation, next_offset, committed_at_us) VALUES ('p', 'inv.public.a-2', 1, '0c', 1763475193772471), ('p', 'inv.public.a-10', 1, '0d', NULL), ('p', 'inv.notpublic.b-0', 1, '0e', NULL);
+    await db.query(`INSERT INTO elstream."checkpoint" (pipeline, partition, generation, next_offset, committed_at_us) VALUES ('p', 'inv.public.a-2', 1, '0c', 1763475193772471), ('p', 'inv.public.a-10', 1, '0d', NULL), ('p', 'inv.notpublic.b-0', 1, '0e', NULL);
       INSERT INTO elstream.table_state (pipeline, table_id, phase, rows_preloaded) VALUES ('p', 'public.a', 'live', 2)`);
     const validation = await store.createRun({ pipeline: 'p', reason: 'schedule', stages: ['validate'], tables: ['public.a'] });
     await store.startRun(validation.id);

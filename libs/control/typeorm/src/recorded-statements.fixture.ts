@@ -133,7 +133,7 @@ export async function recordStatements(): Promise<GoldenStatement[]> {
 
 /** The name of what a statement creates: a migration has many. */
 function created(sql: string): string | null {
-  const match = /^CREATE (?:UNIQUE )?(TABLE|INDEX|VIEW) (?:elstream\.)?(\w+)/.exec(sql);
+  const match = /^CREATE (?:UNIQUE )?(TABLE|INDEX|VIEW) (?:elstream\.)?\[?(\w+)/.exec(sql);
   return match === null ? null : `migrate-${match[1] ?? ''}-${match[2] ?? ''}`.toLowerCase().replaceAll('_', '-');
 }
 

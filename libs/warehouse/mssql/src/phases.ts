@@ -21,7 +21,7 @@ export function beginPreloadSql(pipeline: string, target: Target, lockMs: number
     declare: stateVariables(0, ['epoch', 'phase', 'run']),
     first: `IF NOT EXISTS (SELECT 1 FROM elstream.run WITH (REPEATABLEREAD) WHERE id = @run AND state IN (N'pending', N'running'))
 ${leave('run-ended')}
-IF NOT EXISTS (SELECT 1 FROM elstream.checkpoint WHERE pipeline = @pipeline)
+IF NOT EXISTS (SELECT 1 FROM elstream.[checkpoint] WHERE pipeline = @pipeline)
 ${leave('no-checkpoint')}`,
     body: `${readState(0, '@table', ['epoch', 'phase', 'run'])}
 IF @epoch0 IS NULL

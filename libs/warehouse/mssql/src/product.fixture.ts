@@ -1,5 +1,5 @@
 import { silentLogger } from '@elstream/core';
-import { controlDataSourceOptions, controlEntities, createControlStore } from '@elstream/control-typeorm';
+import { controlDataSourceOptionsFor, controlEntitiesFor, createControlStore } from '@elstream/control-typeorm';
 import { bracketTable, connectMssql, CONTROL_SCHEMA, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
 import { createTestMssql, eventually, type TestMssql } from '@elstream/testing';
 import { PIPELINE, type DeadLetterLine, type Held, type TestWarehouse, type WarehouseProduct } from '@elstream/warehouse-contract';
@@ -42,7 +42,7 @@ const MAX_CONNECTIONS = 12;
 
 async function createTestWarehouse(): Promise<MssqlTestWarehouse> {
   const db = await createTestMssql('wh');
-  const dataSource = await connectMssql({ url: db.url, applicationName: 'test', maxConnections: MAX_CONNECTIONS, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 15_000, logger: silentLogger }, [...controlEntities], controlDataSourceOptions);
+  const dataSource = await connectMssql({ url: db.url, applicationName: 'test', maxConnections: MAX_CONNECTIONS, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 15_000, logger: silentLogger }, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
   const store = await createControlStore({ dataSource, logger: silentLogger });
   await store.migrate();
   const warehouse = await createMssqlWarehouse({ dataSource, pipeline: PIPELINE, logger: silentLogger });
@@ -83,7 +83,7 @@ const parsed = (json: string | null): unknown => (json === null ? null : (JSON.p
  */
 async function holdRow(db: TestMssql, at: 'batch' | 'chunk', waiting: () => Promise<number>): Promise<Held> {
   const holder = await db.client();
-  if (at === 'batch') await holder.query(`BEGIN TRANSACTION; SELECT 1 AS one FROM elstream.checkpoint WITH (UPDLOCK, REPEATABLEREAD) WHERE pipeline = N'${PIPELINE}'`);
+  if (at === 'batch') await holder.query(`BEGIN TRANSACTION; SELECT 1 AS one FROM elstream.[checkpoint] WITH (UPDLOCK, REPEATABLEREAD) WHERE pipeline = N'${PIPELINE}'`);
   else {
     // of several tasks that are running, the one that was claimed first; looked for before, since looking takes locks
     const [task] = await db.query<{ id: string }>(`SELECT TOP (1) CONVERT(nvarchar(36), id) AS id FROM elstream.task WHERE state = N'running' ORDER BY started_at`);

@@ -1,5 +1,5 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/statements/create-table-transact-sql
-CREATE TABLE elstream.checkpoint (
+CREATE TABLE elstream.[checkpoint] (
     pipeline nvarchar(100) COLLATE Latin1_General_100_BIN2 NOT NULL,
     [partition] nvarchar(262) COLLATE Latin1_General_100_BIN2 NOT NULL,
     generation int NOT NULL,

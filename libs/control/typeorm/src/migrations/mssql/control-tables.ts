@@ -18,7 +18,7 @@ export class MssqlControlTables implements MigrationInterface {
 }
 
 /** Those that refer to others first. */
-const TABLES = ['run_event', 'run', 'pipeline_table', 'pipeline', 'lease', 'validation', 'schema_change', 'history_due', 'dead_letter', 'open_use', 'task', 'table_state', 'checkpoint'] as const;
+const TABLES = ['run_event', 'run', 'pipeline_table', 'pipeline', 'lease', 'validation', 'schema_change', 'history_due', 'dead_letter', 'open_use', 'task', 'table_state', '[checkpoint]'] as const;
 
 /**
  * Every text compares bytewise, whatever the database's collation. Names are long enough for what the products allow and
@@ -43,7 +43,7 @@ const NOW = 'DEFAULT SYSUTCDATETIME()';
  * which must not take locks on `run` or `pipeline` as well.
  */
 export const mssqlControlTables: readonly string[] = [
-  `CREATE TABLE ${S}.checkpoint (
+  `CREATE TABLE ${S}.[checkpoint] (
     pipeline ${PIPELINE} NOT NULL,
     [partition] ${PARTITION} NOT NULL,
     generation int NOT NULL,

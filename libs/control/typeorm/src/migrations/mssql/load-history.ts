@@ -51,7 +51,7 @@ export function loadHistoryView(): string {
                DATEADD(second, CAST(MAX(committed_at_us) / 1000000 % 86400 AS int),
                DATEADD(day, CAST(MAX(committed_at_us) / 86400000000 AS int), CAST('1970-01-01' AS datetime2(6))))), '+00:00') AS last_message,
              STRING_AGG(CAST(next_offset AS nvarchar(max)), N', ') WITHIN GROUP (ORDER BY LEN([partition]), [partition]) AS next_offset
-        FROM ${S}.checkpoint
+        FROM ${S}.[checkpoint]
        WHERE pipeline = r.pipeline
          AND ([partition] = N'0'
               OR RIGHT(LEFT([partition], LEN([partition]) - CHARINDEX(N'-', REVERSE([partition]))), LEN(e.topic) + 1) = N'.' + e.topic)) AS c
