@@ -1,7 +1,7 @@
 import { silentLogger } from '@elstream/core';
 import { controlDataSourceOptionsFor, controlEntitiesFor, createControlStore } from '@elstream/control-typeorm';
 import { bracketTable, connectMssql, CONTROL_SCHEMA, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
-import { createTestMssql, eventually, type TestMssql } from '@elstream/testing';
+import { createTestMssql, eventually, type ServerFeature, type TestMssql } from '@elstream/testing';
 import { PIPELINE, type DeadLetterLine, type Held, type TestWarehouse, type WarehouseProduct } from '@elstream/warehouse-contract';
 import { createMssqlWarehouse } from './index';
 import { tableHash } from './target';
@@ -10,6 +10,9 @@ export interface MssqlTestWarehouse extends TestWarehouse {
   readonly db: TestMssql;
   readonly dataSource: EntityDataSource;
 }
+
+/** What every write needs of a server. */
+export const NEEDED: readonly ServerFeature[] = ['applock', 'openjson', 'bin2-collation'];
 
 const TYPES: Readonly<Record<string, string>> = {
   int8: 'bigint',
@@ -45,6 +48,7 @@ async function createTestWarehouse(): Promise<MssqlTestWarehouse> {
   const dataSource = await connectMssql({ url: db.url, applicationName: 'test', maxConnections: MAX_CONNECTIONS, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 15_000, logger: silentLogger }, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
   const store = await createControlStore({ dataSource, logger: silentLogger });
   await store.migrate();
+  await dropForeignKeys(db);
   const warehouse = await createMssqlWarehouse({ dataSource, pipeline: PIPELINE, logger: silentLogger });
   const count = async (sql: string): Promise<number> => Number((await db.query<{ n: number }>(sql))[0]?.n ?? 0);
   const waiting = (): Promise<number> => count(`SELECT COUNT(*) AS n FROM sys.dm_exec_requests WHERE database_id = DB_ID() AND blocking_session_id <> 0`);
@@ -99,4 +103,10 @@ async function holdRow(db: TestMssql, at: 'batch' | 'chunk', waiting: () => Prom
       await holder.close();
     },
   };
+}
+
+/** Those among the control tables are the control store's to test, and no server of these suites has to compare collated ones. */
+async function dropForeignKeys(db: TestMssql): Promise<void> {
+  const keys = await db.query<{ name: string; on: string }>(`SELECT f.[name] AS [name], OBJECT_NAME(f.parent_object_id) AS [on] FROM sys.foreign_keys AS f`);
+  for (const { name, on } of keys) await db.query(`ALTER TABLE elstream.[${on}] DROP CONSTRAINT [${name}]`);
 }
