@@ -35,7 +35,7 @@ BEGIN
   -- The tables and their history tables. In place of the role, for some tables only:
   -- GRANT SELECT ON [dbo].[orders] TO … and GRANT SELECT ON [dbo].[orders_archive] TO …
     + N' ALTER ROLE [db_datareader] ADD MEMBER ' + @user + N';'
-  -- Where the log ends.
+  -- Where the log ends. SQL Server 2022 and later: VIEW DATABASE PERFORMANCE STATE suffices.
     + N' GRANT VIEW DATABASE STATE TO ' + @user + N';'
   -- Whether a security policy hides rows.
     + N' GRANT VIEW DEFINITION TO ' + @user + N';';

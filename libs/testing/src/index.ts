@@ -13,6 +13,7 @@ export { type MssqlClient, connectMssqlClient } from './mssql/connection';
 export { type TestMssql, createTestMssql, mssqlServerUrl, mssqlUrlOf } from './mssql/test-mssql';
 export { type ServerFeature, describeWith, itWith, probeServerFeatures, serverFeatures } from './mssql/server-features';
 export { type GoldenStatement, goldenStatements } from './mssql/golden-statements';
+export { NOT_PARSED, tsqlProblems } from './mssql/tsql-problems';
 export { MSSQL_TYPES, type MssqlTypeRow, type MssqlValue } from './mssql/mssql-types';
 export { EVERYTHING, collect, describeOne, mappingOf, readCells, running, selection, type SourceHarness, type SourceUnderTest } from './source/source-tools';
 export { chunksContract, type KeyCase } from './source/chunks-contract';
