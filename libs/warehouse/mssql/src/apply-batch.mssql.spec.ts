@@ -1,4 +1,7 @@
+import { describeWith } from '@elstream/testing';
 import { applyBatchContract } from '@elstream/warehouse-contract';
-import { mssql } from './product.fixture';
+import { mssql, NEEDED } from './product.fixture';
 
-applyBatchContract(mssql);
+describeWith(NEEDED, 'SQL Server: batches', () => {
+  applyBatchContract(mssql);
+});

@@ -1,4 +1,7 @@
+import { describeWith } from '@elstream/testing';
 import { checkpointsContract } from '@elstream/warehouse-contract';
-import { mssql } from './product.fixture';
+import { mssql, NEEDED } from './product.fixture';
 
-checkpointsContract(mssql);
+describeWith(NEEDED, 'SQL Server: checkpoints', () => {
+  checkpointsContract(mssql);
+});

@@ -1,4 +1,7 @@
+import { describeWith } from '@elstream/testing';
 import { deadLettersContract } from '@elstream/warehouse-contract';
-import { mssql } from './product.fixture';
+import { mssql, NEEDED } from './product.fixture';
 
-deadLettersContract(mssql);
+describeWith(NEEDED, 'SQL Server: dead letters', () => {
+  deadLettersContract(mssql);
+});

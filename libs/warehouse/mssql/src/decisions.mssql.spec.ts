@@ -1,4 +1,7 @@
+import { describeWith } from '@elstream/testing';
 import { decisionsContract } from '@elstream/warehouse-contract';
-import { mssql } from './product.fixture';
+import { mssql, NEEDED } from './product.fixture';
 
-decisionsContract(mssql);
+describeWith(NEEDED, 'SQL Server: decisions', () => {
+  decisionsContract(mssql);
+});

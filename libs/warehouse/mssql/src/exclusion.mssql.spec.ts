@@ -1,4 +1,7 @@
+import { describeWith } from '@elstream/testing';
 import { exclusionContract } from '@elstream/warehouse-contract';
-import { mssql } from './product.fixture';
+import { mssql, NEEDED } from './product.fixture';
 
-exclusionContract(mssql);
+describeWith(NEEDED, 'SQL Server: exclusion', () => {
+  exclusionContract(mssql);
+});

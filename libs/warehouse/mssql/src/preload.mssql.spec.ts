@@ -1,4 +1,7 @@
+import { describeWith } from '@elstream/testing';
 import { preloadContract } from '@elstream/warehouse-contract';
-import { mssql } from './product.fixture';
+import { mssql, NEEDED } from './product.fixture';
 
-preloadContract(mssql);
+describeWith(NEEDED, 'SQL Server: preloads', () => {
+  preloadContract(mssql);
+});
