@@ -71,15 +71,19 @@ export class StreamerProcess {
     rmSync(this.marker, { force: true });
     const laid = once(this.child, 'message');
     this.child.send({ failpoint, signal } satisfies StreamerAmbush);
-    const ended = this.ended.then(() => Promise.reject(new Error(`the streamer ended before the ambush\n${this.log.slice(-4_000)}`)));
+    // Struck at once, it may die before it has said that the ambush was laid.
+    const ended = this.ended.then(() => (this.wasStruck(failpoint) ? undefined : Promise.reject(new Error(`the streamer ended before the ambush\n${this.log.slice(-4_000)}`))));
     ended.catch(() => undefined);
     await this.within('the ambush to be laid', Promise.race([laid, ended]));
   }
 
   /** Waits until the ambush has struck: it stands still there, or is dead. */
   async struck(failpoint: FailpointName, limits: EventuallyOptions = {}): Promise<void> {
-    const struck = (): boolean => existsSync(this.marker) && readFileSync(this.marker, 'utf8') === failpoint;
-    await this.awaits(`a streamer struck at ${failpoint}`, () => struck() || (this.exited && unstruck()), limits);
+    await this.awaits(`a streamer struck at ${failpoint}`, () => this.wasStruck(failpoint) || (this.exited && unstruck()), limits);
+  }
+
+  private wasStruck(failpoint: FailpointName): boolean {
+    return existsSync(this.marker) && readFileSync(this.marker, 'utf8') === failpoint;
   }
 
   suspend(): void {
