@@ -52,7 +52,7 @@ export const MSSQL_SAMPLES: readonly TypeSample[] = [
   sample('time(3)', TIME, 'time(3)'),
   sample('time(7)', TIME, 'time(7)', `on PostgreSQL as \`04:05:11.7890123\`; ${ROUNDS}: \`time\``),
   sample('smalldatetime', WALL, 'smalldatetime'),
-  sample('datetime', WALL, 'datetime', 'three hundredths of a second, shown with three digits'),
+  sample('datetime', WALL, 'datetime', 'ticks of 1/300 of a second, shown with three digits'),
   sample('datetime2(3)', WALL, 'datetime2(3)'),
   sample('datetime2(7)', WALL, 'datetime2(7)', `on PostgreSQL as \`2018-07-13 11:23:45.3400001\`; ${ROUNDS}: \`timestamp\``),
   sample('datetimeoffset(7)', OTHER, 'datetimeoffset(7)', 'on PostgreSQL as the instant in UTC, then the offset: `2018-07-13 01:23:45.456+00 +11:00`; the instant alone, in microseconds, by an explicit `columns.type`: `timestamptz`'),

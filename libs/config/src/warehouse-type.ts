@@ -146,7 +146,7 @@ function timeOnPostgres(column: ColumnSchema): string {
   return `pg_catalog.${type.kind === 'timestamp' && type.zone ? 'timestamptz' : 'timestamp'}(${digits})`;
 }
 
-/** Digits after the second. SQL Server's `datetime` counts three hundredths of a second, of which it shows three digits. */
+/** Digits after the second. SQL Server's `datetime` counts ticks of 1/300 of a second, of which it shows three digits. */
 function fraction({ portable }: ColumnSchema, byDefault: number): number {
   const type = bareType(portable);
   if (/^datetime$/i.test(type)) return 3;
