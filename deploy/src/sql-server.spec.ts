@@ -60,6 +60,12 @@ describe('rights', () => {
   });
 });
 
+it('gives every remedy that a message of the programs recommends', () => {
+  const remedies = new Set([...code.matchAll(/\bsys\.sp_cdc_\w+|ALTER DATABASE \S+ SET [A-Z_]{4,}|mssql-conf set [\w.]+ true|MSSQL_AGENT_ENABLED=true/g)].map(([text]) => text.replace(/^ALTER DATABASE \S+ /, '')));
+  expect(remedies.size).toBeGreaterThan(6);
+  expect([...remedies].filter((remedy) => !page.replace(/\s+/g, ' ').includes(remedy))).toEqual([]);
+});
+
 it.each(['sql/mssql/inventory.sql', 'sql/mssql/enable-cdc.sql', PAGE])('%s makes the counter table that capture makes', (file) => {
   const made = read('libs/change-stream/mssql/src/golden/create-counter.sql').replaceAll("o''rd", "o'rd").replaceAll("[se]]l].[o'rd]]er]", '[elstream].[counter]').trim();
   expect(made).toContain('CREATE TABLE [elstream].[counter]');
