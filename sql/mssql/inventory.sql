@@ -86,13 +86,13 @@ IF OBJECT_ID(N'dbo.orders', N'U') IS NULL
   ) WITH (SYSTEM_VERSIONING = ON (HISTORY_TABLE = dbo.orders_archive));
 GO
 
-IF INDEXPROPERTY(OBJECT_ID(N'dbo.products_archive'), N'products_archive_key', 'IndexID') IS NULL
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'dbo.products_archive') AND name = N'products_archive_key')
   CREATE INDEX products_archive_key ON dbo.products_archive (id);
-IF INDEXPROPERTY(OBJECT_ID(N'dbo.products_on_hand_archive'), N'products_on_hand_archive_key', 'IndexID') IS NULL
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'dbo.products_on_hand_archive') AND name = N'products_on_hand_archive_key')
   CREATE INDEX products_on_hand_archive_key ON dbo.products_on_hand_archive (product_id);
-IF INDEXPROPERTY(OBJECT_ID(N'dbo.customers_archive'), N'customers_archive_key', 'IndexID') IS NULL
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'dbo.customers_archive') AND name = N'customers_archive_key')
   CREATE INDEX customers_archive_key ON dbo.customers_archive (id);
-IF INDEXPROPERTY(OBJECT_ID(N'dbo.orders_archive'), N'orders_archive_key', 'IndexID') IS NULL
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'dbo.orders_archive') AND name = N'orders_archive_key')
   CREATE INDEX orders_archive_key ON dbo.orders_archive (id);
 GO
 
