@@ -4,7 +4,7 @@ import { changedSince, readRelation, wantedColumn, type Relation, type WantedCol
 import { ddlLock, dynamic, waitShortly } from '../ddl-batch';
 import { primaryKey } from '../ddl';
 import { APPROXIMATE_COLUMN, BEGIN_COLUMN, CHANGE_COLUMN } from '../history/archive';
-import { asOfSql, historyColumns } from '../history/ddl';
+import { historyColumns, makeAsOf } from '../history/ddl';
 import { commit, leave, runTransaction, serverTransaction } from '../server-transaction';
 import { readPrimaryKey } from '../table-problems';
 import type { Target } from '../target';
@@ -140,7 +140,7 @@ function asOfAfter(target: Target, planned: readonly PlannedAlteration[]): strin
   if (archive === null || table === undefined || old === undefined) return '';
   const columns = historyColumns(target, { table: table.relation, archive: old.relation });
   const grown = (names: readonly string[], added: readonly string[]): string[] => [...names.filter((n) => n !== BEGIN_COLUMN && n !== CHANGE_COLUMN), ...added, ...names.filter((n) => n === BEGIN_COLUMN || n === CHANGE_COLUMN)];
-  return dynamic(asOfSql(target, archive, { ...columns, current: grown(columns.current, table.added), old: grown(columns.old, old.added) }));
+  return makeAsOf(target, archive, { ...columns, current: grown(columns.current, table.added), old: grown(columns.old, old.added) });
 }
 
 /**

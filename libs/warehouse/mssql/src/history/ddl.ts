@@ -101,15 +101,22 @@ export function historyColumns(target: Target, { table, archive }: HistoryTables
 }
 
 export function createAsOf(target: Target, tables: HistoryTables): string {
-  return target.archive === null ? '' : dynamic(asOfSql(target, target.archive, historyColumns(target, tables)));
+  return target.archive === null ? '' : makeAsOf(target, target.archive, historyColumns(target, tables));
+}
+
+/** Altered where it stands, so that grants stay. */
+export function makeAsOf(target: Target, archive: Archive, columns: HistoryColumns): string {
+  const rest = asOfSql(target, archive, columns);
+  const made = (verb: 'CREATE' | 'ALTER'): string => dynamic(`${verb} ${rest}`);
+  return `IF OBJECT_ID(${nString(bracketTable(archive.asOf))}, N'IF') IS NULL ${made('CREATE')} ELSE ${made('ALTER')}`;
 }
 
 /**
  * The function `<target>_as_of(@at)` gives rows as they were at that time, with the target's columns. To be made again
- * after every change of the target's or the archive's columns: its body names them all. Altered, so that grants stay.
+ * after every change of the target's or the archive's columns: its body names them all. What follows CREATE or ALTER.
  * `datetimeoffset`: a time without an offset is taken as UTC.
  */
-export function asOfSql(target: Target, archive: Archive, { current, old, collations }: HistoryColumns): string {
+function asOfSql(target: Target, archive: Archive, { current, old, collations }: HistoryColumns): string {
   const had = new Set(old);
   const pasts = current.map((name) => {
     const as = ` AS ${bracket(name)}`;
@@ -130,7 +137,7 @@ export function asOfSql(target: Target, archive: Archive, { current, old, collat
   const unknown = `${begin} IS NULL AND NOT EXISTS (SELECT 1 FROM ${archive.sql} AS h WHERE ${same} AND h.${archive.to.quoted} > ${ends})`;
   // Copied versions are fetched apart from the rows: where they are ahead, the row still standing is a version that has ended.
   const overtaken = archive.kind === 'copied' ? ` AND NOT EXISTS (SELECT 1 FROM ${archive.sql} AS h WHERE ${same} AND h.${archive.from.quoted} >= ${begin} AND h.${archive.to.quoted} > ${ends})` : '';
-  return `CREATE OR ALTER FUNCTION ${bracketTable(archive.asOf)} (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
+  return `FUNCTION ${bracketTable(archive.asOf)} (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
 (SELECT ${current.map((name) => `t.${bracket(name)}`).join(', ')} FROM ${target.sql} AS t WHERE (${begin} <= ${at}${overtaken}) OR (${unknown})
  UNION ALL
  SELECT ${pasts.join(', ')} FROM ${archive.sql} AS h WHERE (h.${archive.from.quoted} IS NULL OR h.${archive.from.quoted} <= ${at}) AND h.${archive.to.quoted} > ${ends})`;
