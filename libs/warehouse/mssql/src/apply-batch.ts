@@ -85,6 +85,7 @@ async function attemptBatch(session: TSqlSession, of: { readonly db: Mssql; read
     ...(plan.parkedDue ? { parked_due: due } : {}),
     ...(plan.reloads ? { reloads: t.json([...write.reloads]) } : {}),
     ...Object.assign({}, ...histories.map((h) => h.params)),
+    ...Object.fromEntries(work.flatMap(({ fold }, n) => (fold.truncate === null ? [] : [[`truncatePosition${String(n)}`, t.varbinary(fold.truncate.toBytes(), 16)]]))),
     ...(ruleHolds('R5-epoch-in-transaction') ? {} : { sabotage: sabotaged(pipeline, work, states) }),
   };
   return resultOf(await runTransaction(session, batchStatement(plan), params), write, work);
@@ -98,7 +99,7 @@ async function statesFor(session: TSqlSession, pipeline: string, work: readonly 
 
 function shareOf(pipeline: string, { target, fold, reread }: TableWork, n: number, states: ReadonlyMap<string, TableStanding>): Share {
   const { mapping } = target;
-  return { n, table: mapping.id, mapping: known.of(pipeline, mapping), token: states.get(mapping.id)?.token ?? null, truncate: fold.truncate?.hex ?? null, events: fold.events, readUntil: reread?.readUntil.hex ?? null };
+  return { n, mapping: known.of(pipeline, mapping), token: states.get(mapping.id)?.token ?? null, truncate: fold.truncate?.hex ?? null, events: fold.events, readUntil: reread?.readUntil.hex ?? null };
 }
 
 /** The checkpoint's. */
@@ -149,9 +150,9 @@ function resultOf({ outcome, row, sets }: ServerOutcome, write: BatchWrite, work
 
 /** False: decoded with mappings that are no longer those of their tables; the stream begins again with those that are. */
 function learn(pipeline: string, stored: readonly Readonly<Record<string, unknown>>[], work: readonly TableWork[]): boolean {
-  return stored.every(({ n, stored: text }) => {
+  return stored.every(({ n, stored: text, hash }) => {
     const mapping = work[Number(n)]?.target.mapping;
-    return mapping !== undefined && known.learn(pipeline, mapping, String(text));
+    return mapping !== undefined && known.learn(pipeline, mapping, { stored: String(text), hash: String(hash) });
   });
 }
 

@@ -1,4 +1,5 @@
 import { ruleHolds } from '@elstream/core';
+import { nString } from '@elstream/database';
 import type { BatchHistory } from './batch-history';
 import { decideStaged, truncateTarget, writeStaged } from './bulk-writes';
 import { readState, stateVariables, type StateName } from './control-state';
@@ -6,6 +7,7 @@ import { noteDueOfParked, parkStaged, stopAboveLimit } from './dead-letters';
 import { commit, leave, serverTransaction } from './server-transaction';
 import { markToReload } from './stale-marks';
 import type { BatchShape } from './staging';
+import { hashOf } from './stored-mapping';
 import type { Target } from './target';
 
 /** What the statement of a batch depends on; the rest is in its parameters. */
@@ -35,13 +37,14 @@ export interface TablePlan {
 
 /**
  * One batch from BEGIN to COMMIT (R2): exclusion → states → rows → checkpoint. Every decision is made by the server from
- * rows read in it. Outcomes: `mapping` (stored mappings that are not known to be ours, result set `n, stored`), `lost`,
+ * rows read in it. Outcomes: `mapping` (stored mappings that are not known to be ours, result set `n, stored, hash`), `lost`,
  * `not-prepared` and `refused` (`n`), `again` (what history read stands no more), `reread` (result set `n, ord`), `tried`,
  * `applied` (`written`, `deleted`).
  *
  * Parameters: `@pipeline`, `@shares` (see `shareOf`), those of the histories, `@limit`, `@parked_due`, `@reloads` where they
  * are needed, and the checkpoint's: `@partition`, `@generation`, `@from`, `@fromHighest`, `@next`, `@highest`, `@events`,
- * `@counter`, `@committedAt`; of a trial `@trial`, which is 1.
+ * `@counter`, `@committedAt`; of a trial `@trial`, which is 1; `@truncatePosition0` of
+ * a truncated table.
  */
 export function batchStatement(plan: BatchPlan): string {
   const { tables, trial } = plan;
@@ -72,11 +75,10 @@ export function batchStatement(plan: BatchPlan): string {
   });
 }
 
-/** What a batch tells of one of its tables, as an element of the JSON `@shares`. Positions and hashes are hex. */
+/** What a batch tells of one of its tables, as an element of the JSON `@shares`. Positions are hex. */
 export interface Share {
   readonly n: number;
-  readonly table: string;
-  /** SHA-256 of the stored mapping that is known to be ours; null: not known. */
+  /** `KnownMappings.of` */
   readonly mapping: string | null;
   /** `TableStanding.token` that history was prepared with. */
   readonly token: string | null;
@@ -87,10 +89,9 @@ export interface Share {
 
 /** Of a share: its column in the JSON, its variable's type, its value, and which table needs it. */
 const SHARE: readonly (readonly [variable: string, type: string, column: string, value: string, needs: (table: TablePlan, trial: boolean) => boolean])[] = [
-  ['table', 'nvarchar(300)', '[table] nvarchar(300)', 'j.[table]', () => true],
-  ['mapping', 'varbinary(32)', 'mapping varchar(64)', 'CONVERT(varbinary(32), j.mapping, 2)', (_, trial) => !trial],
+  ['mapping', 'varchar(64)', 'mapping varchar(64)', 'j.mapping', (_, trial) => !trial],
   ['expected', 'nvarchar(max)', 'token nvarchar(max)', 'j.token', ({ history }) => history.stands !== null],
-  ['truncate', 'varbinary(16)', '[truncate] varchar(64)', 'CONVERT(varbinary(16), j.[truncate], 2)', ({ truncate }) => truncate],
+  ['truncate', 'nvarchar(128)', '[truncate] nvarchar(128)', 'j.[truncate]', ({ truncate }) => truncate],
   ['events', 'bigint', '[events] bigint', 'j.[events]', () => true],
   ['readUntil', 'nvarchar(128)', 'readUntil nvarchar(128)', 'j.readUntil', () => true],
 ];
@@ -134,8 +135,8 @@ function shareVariables(table: TablePlan, n: number, trial: boolean): string {
 function readShare(table: TablePlan, n: number, trial: boolean): string {
   const i = String(n);
   return [
-    readState(n, `@table${i}`, stateNames(table)),
-    ...(trial ? [] : [`SELECT @stored${i} = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table${i};`]),
+    readState(n, nString(table.target.mapping.id), stateNames(table)),
+    ...(trial ? [] : [`SELECT @stored${i} = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = ${nString(table.target.mapping.id)};`]),
     ...(ruleHolds('R5-epoch-in-transaction') ? [] : [`SET @epoch${i} = COALESCE(CONVERT(int, JSON_VALUE(@sabotage, '$."${i}"')), @epoch${i});`]),
   ].join('\n');
 }
@@ -151,8 +152,8 @@ function entries({ tables, trial }: BatchPlan): string[] {
   const lines: string[] = [];
   if (!trial) {
     lines.push(`IF ${any((i) => `@epoch${i} IS NULL AND @stored${i} IS NULL`)}\n${leave('lost')}`);
-    const other = (i: string): string => `(@epoch${i} IS NULL OR @active${i} = 1) AND @stored${i} IS NOT NULL AND (@mapping${i} IS NULL OR HASHBYTES('SHA2_256', @stored${i}) <> @mapping${i})`;
-    lines.push(`IF ${any(other)}\n${leave('mapping', undefined, union((i) => `SELECT ${i} AS n, @stored${i} AS stored WHERE @stored${i} IS NOT NULL`, all))}`);
+    const other = (i: string): string => `(@epoch${i} IS NULL OR @active${i} = 1) AND @stored${i} IS NOT NULL AND (@mapping${i} IS NULL OR ${hashOf(`@stored${i}`)} <> @mapping${i})`;
+    lines.push(`IF ${any(other)}\n${leave('mapping', undefined, union((i) => `SELECT ${i} AS n, @stored${i} AS stored, ${hashOf(`@stored${i}`)} AS hash WHERE @stored${i} IS NOT NULL`, all))}`);
   }
   lines.push(`IF ${any((i) => `@epoch${i} IS NULL`)}\n${leave('not-prepared', `CASE ${all.map((n) => `WHEN @epoch${String(n)} IS NULL THEN ${String(n)}`).join(' ')} END AS n`)}`);
   const refused = all.filter((n) => tables[n]?.refused === true);
@@ -173,7 +174,7 @@ function prepare({ history, truncate, staged, target, refused }: TablePlan, n: n
   return [
     ...(history.before === '' ? [] : [history.before]),
     // a later truncate of the same epoch replaces an earlier one
-    ...(truncate ? [`IF @truncated${i} IS NULL OR @truncated${i} <= @truncate${i} SET @truncated${i} = @truncate${i};`, truncateTarget(target, `@epoch${i}`, `@truncate${i}`)] : []),
+    ...(truncate ? [`IF @truncated${i} IS NULL OR @truncated${i} COLLATE Latin1_General_100_BIN2 <= @truncate${i} SET @truncated${i} = @truncate${i};`, truncateTarget(target, `@epoch${i}`, `@truncatePosition${i}`)] : []),
     ...(staged === null || refused ? [] : decideStaged(target, n, staged, trial)),
   ];
 }
@@ -183,13 +184,13 @@ function write({ history, staged, target, refused }: TablePlan, n: number, trial
 }
 
 /** What this batch did not change may have been changed by one of another partition since it was read. */
-function noteState({ history, truncate }: TablePlan, n: number): string[] {
+function noteState({ history, truncate, target }: TablePlan, n: number): string[] {
   const i = String(n);
-  const truncated = truncate ? `, truncate_epoch = @epoch${i}, truncate_position = LOWER(CONVERT(nvarchar(64), @truncated${i}, 2))` : '';
+  const truncated = truncate ? `, truncate_epoch = @epoch${i}, truncate_position = @truncated${i}` : '';
   return [
     `UPDATE elstream.table_state SET events_applied = events_applied + @events${i}${truncated},
        reread_until = CASE WHEN @readUntil${i} IS NULL OR reread_until >= @readUntil${i} THEN reread_until ELSE @readUntil${i} END${history.mixed ? ', mixed_epoch = epoch' : ''}, updated_at = @now
- WHERE pipeline = @pipeline AND table_id = @table${i};`,
+ WHERE pipeline = @pipeline AND table_id = ${nString(target.mapping.id)};`,
   ];
 }
 

@@ -1,4 +1,5 @@
 import { ruleHolds } from '@elstream/core';
+import { hexOf } from './control-state';
 import { archiveOverfilled, fillBegin } from './history/overfilled';
 import { BEGIN_COLUMN, greatest } from './history/archive';
 import { batchName, CHUNK, STAGED, type BatchShape } from './staging';
@@ -45,7 +46,7 @@ function fillCarried(target: Target, n: number, shape: BatchShape): string[] {
     (unknown, group) => `IF @phase${String(n)} = N'live'
 UPDATE s SET op = ${String(STAGED.upsert)}, ${columnsAt(target, unknown).map((c) => `${c.property} = t.${c.quoted}`).join(', ')}
   FROM ${batchName(n)} AS s JOIN ${target.sql} AS t ON ${from}
- WHERE s.op = ${String(STAGED.partial)} AND s.grp = ${String(group)} AND s.k0 IS NOT NULL AND t.${EPOCH_COLUMN} = @epoch${String(n)} AND s.pos > ISNULL(@until${String(n)}, 0x);`,
+ WHERE s.op = ${String(STAGED.partial)} AND s.grp = ${String(group)} AND s.k0 IS NOT NULL AND t.${EPOCH_COLUMN} = @epoch${String(n)} AND ${hexOf('s.pos')} > ISNULL(@until${String(n)}, N'');`,
   );
 }
 
@@ -60,7 +61,7 @@ function unresolved(target: Target, n: number): string {
 /** Decides on the staged rows: drops those before a truncate, fills what may be carried, notes in `@again` what has to be read again. */
 export function decideStaged(target: Target, n: number, shape: BatchShape, trial: boolean): string[] {
   const stage = batchName(n);
-  const lines = [`IF @truncated${String(n)} IS NOT NULL DELETE FROM ${stage} WHERE pos < @truncated${String(n)};`];
+  const lines = [`IF @truncated${String(n)} IS NOT NULL DELETE FROM ${stage} WHERE ${hexOf('pos')} < @truncated${String(n)};`];
   if (shape.unknownGroups.length === 0) return lines;
   if (shape.carried > 0) lines.push(...fillCarried(target, n, shape));
   // a trial (R7): they count as NULL, so that it needs no source

@@ -10,10 +10,10 @@ const STATE = {
   run: ['uniqueidentifier', () => 's.run_id'],
   /** 1: deletes leave markers (R5). */
   uses: ['bit', () => OPEN_USES()],
-  /** Position of a truncate in this epoch, else NULL. */
-  truncated: ['varbinary(16)', () => 'CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END'],
-  /** `reread_until`. */
-  until: ['varbinary(16)', () => 'CONVERT(varbinary(16), s.reread_until, 2)'],
+  /** Position of a truncate in this epoch, else NULL; in hex, see `hexOf`. */
+  truncated: ['nvarchar(128)', () => 'CASE WHEN s.truncate_epoch = s.epoch THEN s.truncate_position END'],
+  /** `reread_until`, in hex. */
+  until: ['nvarchar(128)', () => 's.reread_until'],
   /** 1: it takes events. */
   active: ['bit', () => "CASE WHEN s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') THEN 1 ELSE 0 END"],
   /** See `TableStanding`. */
@@ -30,6 +30,11 @@ export function stateVariables(n: number, names: readonly StateName[]): string {
 export function readState(n: number, table: string, names: readonly StateName[]): string {
   return `SELECT ${names.map((name) => `@${name}${String(n)} = ${STATE[name][1]()}`).join(',\n       ')}
   FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = ${table};`;
+}
+
+/** A position in bytes as the control tables have it, for comparing with them: bytewise, as the position itself. */
+export function hexOf(position: string): string {
+  return `LOWER(CONVERT(nvarchar(64), ${position}, 2)) COLLATE Latin1_General_100_BIN2`;
 }
 
 /** A use (R5) is an open validation or repair, or a dead letter that is parked. Of `elstream.table_state AS s`. */

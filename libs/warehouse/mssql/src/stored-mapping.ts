@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { TableMapping } from '@elstream/core';
 
@@ -12,9 +11,9 @@ export function isStored(stored: string, mapping: TableMapping): boolean {
   return isDeepStrictEqual(contentOf(JSON.parse(stored) as TableMapping), contentOf(mapping));
 }
 
-/** What HASHBYTES('SHA2_256', …) gives for the text as nvarchar. */
-export function textHash(text: string): string {
-  return createHash('sha256').update(Buffer.from(text, 'utf16le')).digest('hex');
+/** T-SQL: the hash of a stored mapping, by which one is told from another. The server alone computes it. */
+export function hashOf(mapping: string): string {
+  return `CONVERT(varchar(64), HASHBYTES('SHA2_256', ${mapping}), 2)`;
 }
 
 /**
@@ -27,16 +26,16 @@ export function textHash(text: string): string {
 export class KnownMappings {
   private readonly hashes = new Map<string, string>();
 
-  /** Hash of the stored text that was seen last; null: none was. */
+  /** Hash (`hashOf`) of the stored text that was seen last; null: none was. */
   of(pipeline: string, mapping: TableMapping): string | null {
     return this.hashes.get(keyOf(pipeline, mapping)) ?? null;
   }
 
-  /** False: the stored mapping is another one. */
-  learn(pipeline: string, mapping: TableMapping, stored: string): boolean {
+  /** `hash`: of `stored`, by `hashOf`. False: the stored mapping is another one. */
+  learn(pipeline: string, mapping: TableMapping, { stored, hash }: { readonly stored: string; readonly hash: string }): boolean {
     if (!isStored(stored, mapping)) return false;
     if (this.hashes.size > MAX_KNOWN) this.hashes.clear();
-    this.hashes.set(keyOf(pipeline, mapping), textHash(stored));
+    this.hashes.set(keyOf(pipeline, mapping), hash);
     return true;
   }
 }

@@ -1,10 +1,10 @@
 SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @lock int = 0;
 DECLARE @written bigint = 0, @deleted bigint = 0;
-DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 varbinary(16);
-DECLARE @table0 nvarchar(300), @mapping0 varbinary(32), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
-SELECT @table0 = j.[table], @mapping0 = CONVERT(varbinary(32), j.mapping, 2), @events0 = j.[events], @readUntil0 = j.readUntil
-  FROM OPENJSON(@shares) WITH (n int, [table] nvarchar(300), mapping varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
+DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 nvarchar(128);
+DECLARE @mapping0 varchar(64), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
+SELECT @mapping0 = j.mapping, @events0 = j.[events], @readUntil0 = j.readUntil
+  FROM OPENJSON(@shares) WITH (n int, mapping varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:c8082f3db458b9a4a9fd31a7d1c24ad6:3', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
@@ -20,20 +20,20 @@ SELECT @epoch0 = s.epoch,
        @phase0 = s.phase,
        @uses0 = CASE WHEN EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)
          OR EXISTS (SELECT 1 FROM elstream.dead_letter AS d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked') THEN 1 ELSE 0 END,
-       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END
-  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table0;
-SELECT @stored0 = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table0;
+       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN s.truncate_position END
+  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = N'dbo.order]lines';
+SELECT @stored0 = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = N'dbo.order]lines';
 IF (@epoch0 IS NULL AND @stored0 IS NULL)
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'lost' AS outcome;
   RETURN;
 END;
-IF ((@epoch0 IS NULL OR @active0 = 1) AND @stored0 IS NOT NULL AND (@mapping0 IS NULL OR HASHBYTES('SHA2_256', @stored0) <> @mapping0))
+IF ((@epoch0 IS NULL OR @active0 = 1) AND @stored0 IS NOT NULL AND (@mapping0 IS NULL OR CONVERT(varchar(64), HASHBYTES('SHA2_256', @stored0), 2) <> @mapping0))
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'mapping' AS outcome;
-  SELECT 0 AS n, @stored0 AS stored WHERE @stored0 IS NOT NULL;
+  SELECT 0 AS n, @stored0 AS stored, CONVERT(varchar(64), HASHBYTES('SHA2_256', @stored0), 2) AS hash WHERE @stored0 IS NOT NULL;
   RETURN;
 END;
 IF (@epoch0 IS NULL)
@@ -44,7 +44,7 @@ BEGIN
 END;
 IF @active0 = 1
 BEGIN
-IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE pos < @truncated0;
+IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE LOWER(CONVERT(nvarchar(64), pos, 2)) COLLATE Latin1_General_100_BIN2 < @truncated0;
 END;
 IF @active0 = 1
 BEGIN
@@ -60,7 +60,7 @@ IF @active0 = 1
 BEGIN
 UPDATE elstream.table_state SET events_applied = events_applied + @events0,
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, updated_at = @now
- WHERE pipeline = @pipeline AND table_id = @table0;
+ WHERE pipeline = @pipeline AND table_id = N'dbo.order]lines';
 END;
 UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now

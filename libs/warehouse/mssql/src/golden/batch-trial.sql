@@ -1,10 +1,10 @@
 SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @lock int = 0;
 DECLARE @written bigint = 0, @deleted bigint = 0;
-DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 varbinary(16), @until0 varbinary(16);
-DECLARE @table0 nvarchar(300), @events0 bigint, @readUntil0 nvarchar(128);
-SELECT @table0 = j.[table], @events0 = j.[events], @readUntil0 = j.readUntil
-  FROM OPENJSON(@shares) WITH (n int, [table] nvarchar(300), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
+DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 nvarchar(128), @until0 nvarchar(128);
+DECLARE @events0 bigint, @readUntil0 nvarchar(128);
+SELECT @events0 = j.[events], @readUntil0 = j.readUntil
+  FROM OPENJSON(@shares) WITH (n int, [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:c8082f3db458b9a4a9fd31a7d1c24ad6:3', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
@@ -20,9 +20,9 @@ SELECT @epoch0 = s.epoch,
        @phase0 = s.phase,
        @uses0 = CASE WHEN EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)
          OR EXISTS (SELECT 1 FROM elstream.dead_letter AS d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked') THEN 1 ELSE 0 END,
-       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END,
-       @until0 = CONVERT(varbinary(16), s.reread_until, 2)
-  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table0;
+       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN s.truncate_position END,
+       @until0 = s.reread_until
+  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = N'dbo.order]lines';
 IF (@epoch0 IS NULL)
 BEGIN
   ROLLBACK TRANSACTION;
@@ -31,15 +31,15 @@ BEGIN
 END;
 IF @active0 = 1
 BEGIN
-IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE pos < @truncated0;
+IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE LOWER(CONVERT(nvarchar(64), pos, 2)) COLLATE Latin1_General_100_BIN2 < @truncated0;
 IF @phase0 = N'live'
 UPDATE s SET op = 1, c4 = t.[picture]
   FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
- WHERE s.op = 2 AND s.grp = 0 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND s.pos > ISNULL(@until0, 0x);
+ WHERE s.op = 2 AND s.grp = 0 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND LOWER(CONVERT(nvarchar(64), s.pos, 2)) COLLATE Latin1_General_100_BIN2 > ISNULL(@until0, N'');
 IF @phase0 = N'live'
 UPDATE s SET op = 1, c4 = t.[picture], c6 = t.[note]]s]
   FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
- WHERE s.op = 2 AND s.grp = 1 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND s.pos > ISNULL(@until0, 0x);
+ WHERE s.op = 2 AND s.grp = 1 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND LOWER(CONVERT(nvarchar(64), s.pos, 2)) COLLATE Latin1_General_100_BIN2 > ISNULL(@until0, N'');
 UPDATE s SET op = 1 FROM #batch0 AS s WHERE s.op = 2 AND (s.fresh = 1 OR s.k0 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 AND t.__elstream_epoch = @epoch0));
 END;
 IF @active0 = 1
@@ -72,7 +72,7 @@ IF @active0 = 1
 BEGIN
 UPDATE elstream.table_state SET events_applied = events_applied + @events0,
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, updated_at = @now
- WHERE pipeline = @pipeline AND table_id = @table0;
+ WHERE pipeline = @pipeline AND table_id = N'dbo.order]lines';
 END;
 IF @trial = 1
 BEGIN

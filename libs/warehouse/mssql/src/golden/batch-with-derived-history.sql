@@ -2,10 +2,10 @@ SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLA
 DECLARE @lock int = 0;
 DECLARE @written bigint = 0, @deleted bigint = 0;
 DECLARE @again TABLE (n int NOT NULL, ord int NOT NULL);
-DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 varbinary(16), @until0 varbinary(16), @token0 nvarchar(max);
-DECLARE @table0 nvarchar(300), @mapping0 varbinary(32), @expected0 nvarchar(max), @truncate0 varbinary(16), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
-SELECT @table0 = j.[table], @mapping0 = CONVERT(varbinary(32), j.mapping, 2), @expected0 = j.token, @truncate0 = CONVERT(varbinary(16), j.[truncate], 2), @events0 = j.[events], @readUntil0 = j.readUntil
-  FROM OPENJSON(@shares) WITH (n int, [table] nvarchar(300), mapping varchar(64), token nvarchar(max), [truncate] varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
+DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 nvarchar(128), @until0 nvarchar(128), @token0 nvarchar(max);
+DECLARE @mapping0 varchar(64), @expected0 nvarchar(max), @truncate0 nvarchar(128), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
+SELECT @mapping0 = j.mapping, @expected0 = j.token, @truncate0 = j.[truncate], @events0 = j.[events], @readUntil0 = j.readUntil
+  FROM OPENJSON(@shares) WITH (n int, mapping varchar(64), token nvarchar(max), [truncate] nvarchar(128), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:c8082f3db458b9a4a9fd31a7d1c24ad6:3', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
@@ -21,22 +21,22 @@ SELECT @epoch0 = s.epoch,
        @phase0 = s.phase,
        @uses0 = CASE WHEN EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)
          OR EXISTS (SELECT 1 FROM elstream.dead_letter AS d WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked') THEN 1 ELSE 0 END,
-       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END,
-       @until0 = CONVERT(varbinary(16), s.reread_until, 2),
+       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN s.truncate_position END,
+       @until0 = s.reread_until,
        @token0 = CONCAT(s.epoch, N' ', s.phase, N' ', s.truncate_epoch, N' ', s.truncate_position, N' ', s.reread_until, N' ', s.mixed_epoch)
-  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table0;
-SELECT @stored0 = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table0;
+  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = N'dbo.order]lines';
+SELECT @stored0 = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = N'dbo.order]lines';
 IF (@epoch0 IS NULL AND @stored0 IS NULL)
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'lost' AS outcome;
   RETURN;
 END;
-IF ((@epoch0 IS NULL OR @active0 = 1) AND @stored0 IS NOT NULL AND (@mapping0 IS NULL OR HASHBYTES('SHA2_256', @stored0) <> @mapping0))
+IF ((@epoch0 IS NULL OR @active0 = 1) AND @stored0 IS NOT NULL AND (@mapping0 IS NULL OR CONVERT(varchar(64), HASHBYTES('SHA2_256', @stored0), 2) <> @mapping0))
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'mapping' AS outcome;
-  SELECT 0 AS n, @stored0 AS stored WHERE @stored0 IS NOT NULL;
+  SELECT 0 AS n, @stored0 AS stored, CONVERT(varchar(64), HASHBYTES('SHA2_256', @stored0), 2) AS hash WHERE @stored0 IS NOT NULL;
   RETURN;
 END;
 IF (@epoch0 IS NULL)
@@ -54,19 +54,19 @@ BEGIN
 END;
 IF @active0 = 1
 BEGIN
-INSERT INTO [o'dbo].[order]]lines_archive] ([region], [id], [price], [ratio], [picture], [at], [note]]s], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position, __elstream_change) SELECT CONVERT(nvarchar(10), s.c0 COLLATE Latin1_General_100_BIN2), CONVERT(bigint, s.c1), CONVERT(decimal(19,4), s.c2), CONVERT(float, s.c3), CONVERT(varbinary(max), s.c4), SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(s.c5, LEN(s.c5) - 10) + N' +00:00', 121), RIGHT(s.c5, 6)), CONVERT(nvarchar(max), s.c6), CONVERT(datetime2(6), s.vf, 121), CONVERT(datetime2(6), s.vt, 121), CONVERT(bit, CASE s.gone WHEN N't' THEN 1 WHEN N'f' THEN 0 END), CONVERT(bit, CASE s.near WHEN N't' THEN 1 WHEN N'f' THEN 0 END), CONVERT(varbinary(16), s.pos), CONVERT(varbinary(128), s.change) FROM #ended0 AS s;
-IF @truncated0 IS NULL OR @truncated0 <= @truncate0 SET @truncated0 = @truncate0;
-DELETE t FROM [o'dbo].[order]]lines] AS t WITH (TABLOCK) WHERE t.__elstream_epoch < @epoch0 OR (t.__elstream_epoch = @epoch0 AND (t.__elstream_position IS NULL OR t.__elstream_position <= @truncate0));
+INSERT INTO [o'dbo].[order]]lines_archive] ([region], [id], [price], [ratio], [picture], [at], [note]]s], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position, __elstream_change) SELECT CONVERT(nvarchar(10), s.c0 COLLATE Latin1_General_100_BIN2), CONVERT(bigint, s.c1), CONVERT(decimal(19,4), s.c2), CONVERT(float, s.c3), CONVERT(varbinary(max), s.c4), SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(s.c5, LEN(s.c5) - 10) + N' +00:00', 121), 60 * CONVERT(int, LEFT(RIGHT(s.c5, 6), 3)) + CONVERT(int, LEFT(RIGHT(s.c5, 6), 1) + RIGHT(RIGHT(s.c5, 6), 2))), CONVERT(nvarchar(max), s.c6), CONVERT(datetime2(6), s.vf, 121), CONVERT(datetime2(6), s.vt, 121), CONVERT(bit, CASE s.gone WHEN N't' THEN 1 WHEN N'f' THEN 0 END), CONVERT(bit, CASE s.near WHEN N't' THEN 1 WHEN N'f' THEN 0 END), CONVERT(varbinary(16), s.pos), CONVERT(varbinary(128), s.change) FROM #ended0 AS s;
+IF @truncated0 IS NULL OR @truncated0 COLLATE Latin1_General_100_BIN2 <= @truncate0 SET @truncated0 = @truncate0;
+DELETE t FROM [o'dbo].[order]]lines] AS t WITH (TABLOCK) WHERE t.__elstream_epoch < @epoch0 OR (t.__elstream_epoch = @epoch0 AND (t.__elstream_position IS NULL OR t.__elstream_position <= @truncatePosition0));
 SET @deleted = @deleted + @@ROWCOUNT;
-IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE pos < @truncated0;
+IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE LOWER(CONVERT(nvarchar(64), pos, 2)) COLLATE Latin1_General_100_BIN2 < @truncated0;
 IF @phase0 = N'live'
 UPDATE s SET op = 1, c4 = t.[picture]
   FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
- WHERE s.op = 2 AND s.grp = 0 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND s.pos > ISNULL(@until0, 0x);
+ WHERE s.op = 2 AND s.grp = 0 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND LOWER(CONVERT(nvarchar(64), s.pos, 2)) COLLATE Latin1_General_100_BIN2 > ISNULL(@until0, N'');
 IF @phase0 = N'live'
 UPDATE s SET op = 1, c4 = t.[picture], c6 = t.[note]]s]
   FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
- WHERE s.op = 2 AND s.grp = 1 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND s.pos > ISNULL(@until0, 0x);
+ WHERE s.op = 2 AND s.grp = 1 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND LOWER(CONVERT(nvarchar(64), s.pos, 2)) COLLATE Latin1_General_100_BIN2 > ISNULL(@until0, N'');
 INSERT INTO @again (n, ord) SELECT 0, s.ord FROM #batch0 AS s WHERE s.op = 2 AND (s.fresh = 1 OR s.k0 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 AND t.__elstream_epoch = @epoch0));
 END;
 IF EXISTS (SELECT 1 FROM @again)
@@ -106,9 +106,9 @@ UPDATE t SET t.__elstream_valid_from = CONVERT(datetime2(6), b.begins, 121)
 END;
 IF @active0 = 1
 BEGIN
-UPDATE elstream.table_state SET events_applied = events_applied + @events0, truncate_epoch = @epoch0, truncate_position = LOWER(CONVERT(nvarchar(64), @truncated0, 2)),
+UPDATE elstream.table_state SET events_applied = events_applied + @events0, truncate_epoch = @epoch0, truncate_position = @truncated0,
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, mixed_epoch = epoch, updated_at = @now
- WHERE pipeline = @pipeline AND table_id = @table0;
+ WHERE pipeline = @pipeline AND table_id = N'dbo.order]lines';
 END;
 UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
        committed_at_us = CASE WHEN @committedAt IS NULL OR committed_at_us >= @committedAt THEN committed_at_us ELSE @committedAt END, applied_at = @now

@@ -3,9 +3,9 @@ DECLARE @lock int = 0;
 DECLARE @written bigint = 0, @deleted bigint = 0;
 DECLARE @parked bigint = 0;
 DECLARE @epoch0 int, @active0 bit;
-DECLARE @table0 nvarchar(300), @mapping0 varbinary(32), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
-SELECT @table0 = j.[table], @mapping0 = CONVERT(varbinary(32), j.mapping, 2), @events0 = j.[events], @readUntil0 = j.readUntil
-  FROM OPENJSON(@shares) WITH (n int, [table] nvarchar(300), mapping varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
+DECLARE @mapping0 varchar(64), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
+SELECT @mapping0 = j.mapping, @events0 = j.[events], @readUntil0 = j.readUntil
+  FROM OPENJSON(@shares) WITH (n int, mapping varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:54f26d7e2cf23991e73f6763a1cb1e8a:3', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
@@ -18,19 +18,19 @@ END;
 DECLARE @now datetime2(6) = SYSUTCDATETIME();
 SELECT @epoch0 = s.epoch,
        @active0 = CASE WHEN s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') THEN 1 ELSE 0 END
-  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table0;
-SELECT @stored0 = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table0;
+  FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = N'dbo.readings';
+SELECT @stored0 = p.mapping FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = N'dbo.readings';
 IF (@epoch0 IS NULL AND @stored0 IS NULL)
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'lost' AS outcome;
   RETURN;
 END;
-IF ((@epoch0 IS NULL OR @active0 = 1) AND @stored0 IS NOT NULL AND (@mapping0 IS NULL OR HASHBYTES('SHA2_256', @stored0) <> @mapping0))
+IF ((@epoch0 IS NULL OR @active0 = 1) AND @stored0 IS NOT NULL AND (@mapping0 IS NULL OR CONVERT(varchar(64), HASHBYTES('SHA2_256', @stored0), 2) <> @mapping0))
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'mapping' AS outcome;
-  SELECT 0 AS n, @stored0 AS stored WHERE @stored0 IS NOT NULL;
+  SELECT 0 AS n, @stored0 AS stored, CONVERT(varchar(64), HASHBYTES('SHA2_256', @stored0), 2) AS hash WHERE @stored0 IS NOT NULL;
   RETURN;
 END;
 IF (@epoch0 IS NULL)
@@ -43,7 +43,7 @@ IF @active0 = 1
 BEGIN
 UPDATE elstream.table_state SET events_applied = events_applied + @events0,
        reread_until = CASE WHEN @readUntil0 IS NULL OR reread_until >= @readUntil0 THEN reread_until ELSE @readUntil0 END, updated_at = @now
- WHERE pipeline = @pipeline AND table_id = @table0;
+ WHERE pipeline = @pipeline AND table_id = N'dbo.readings';
 END;
 UPDATE s SET stale = r.reason, updated_at = @now
   FROM elstream.table_state AS s JOIN OPENJSON(@reloads) WITH (table_id nvarchar(300) '$[0]', reason nvarchar(max) '$[1]') AS r ON r.table_id COLLATE Latin1_General_100_BIN2 = s.table_id

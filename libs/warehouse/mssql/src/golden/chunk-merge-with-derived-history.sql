@@ -1,6 +1,6 @@
 SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @lock int = 0, @lane int = 0, @resource nvarchar(255);
-DECLARE @epoch0 int, @phase0 nvarchar(64), @run0 uniqueidentifier, @truncated0 varbinary(16); DECLARE @fill int, @filled bigint = 0, @parked bigint = 0, @stopped nvarchar(max);
+DECLARE @epoch0 int, @phase0 nvarchar(64), @run0 uniqueidentifier, @truncated0 nvarchar(128); DECLARE @fill int, @filled bigint = 0, @parked bigint = 0, @stopped nvarchar(max);
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 SET @lane = 0;
@@ -20,7 +20,7 @@ DECLARE @now datetime2(6) = SYSUTCDATETIME();
 SELECT @epoch0 = s.epoch,
        @phase0 = s.phase,
        @run0 = s.run_id,
-       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN CONVERT(varbinary(16), s.truncate_position, 2) END
+       @truncated0 = CASE WHEN s.truncate_epoch = s.epoch THEN s.truncate_position END
   FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;
 IF @epoch0 IS NULL
 BEGIN

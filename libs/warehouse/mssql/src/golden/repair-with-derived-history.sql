@@ -24,7 +24,7 @@ BEGIN
   SELECT N'not-live' AS outcome, @phase0 AS phase;
   RETURN;
 END;
-IF ISNULL((SELECT HASHBYTES('SHA2_256', p.mapping) FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table), 0x) <> ISNULL(@mapping_hash, 0x)
+IF ISNULL((SELECT CONVERT(varchar(64), HASHBYTES('SHA2_256', p.mapping), 2) FROM elstream.pipeline_table AS p WHERE p.pipeline = @pipeline AND p.table_id = @table), '') <> ISNULL(@mapping_hash, N'')
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'outdated' AS outcome;
