@@ -90,6 +90,8 @@ class Chaos {
       const place = random.pick(BATCHES) as FailpointName;
       await victim.ambush(place, 'SIGKILL');
       await victim.struck(place, { timeoutMs: PATIENCE_MS });
+      // The note is on disk before it dies: it must not be picked once more.
+      await victim.ended;
       world.streamer();
       this.count('streamer killed');
     } else if (die < 0.6) {
