@@ -42,7 +42,7 @@ describeWith(['cdc', 'agent', 'temporal-tables', 'applock', 'openjson', 'active-
     const { brokers, connectUrl } = await testKafka();
     const stream = `type: kafka, brokers: '${brokers}', connect: { url: '${connectUrl}' }`;
     const settings = '\n  settings: [{ match: dbo.*, history: copied }]\n';
-    await using pipeline = await startPipeline({ source, warehouse, stream }, TABLES.map((table) => `dbo.${table}`), settings);
+    await using pipeline = await startPipeline({ source, warehouse, stream, runMs: 180_000 }, TABLES.map((table) => `dbo.${table}`), settings);
     await pipeline.runEnds((await pipeline.startRun()).id);
     await source.query(`
       UPDATE dbo.products SET weight = weight * 2, description = NULL WHERE id > 105;

@@ -25,6 +25,8 @@ export interface Databases extends AsyncDisposable {
 export interface StartedOn {
   readonly source: { readonly url: string; readonly name: string };
   readonly warehouse: { readonly url: string };
+  /** How long a run may take; default 60,000 ms. */
+  readonly runMs?: number;
   /** Inside of the pipeline file's mapping `stream`; default: a direct stream. */
   readonly stream?: string;
 }
@@ -98,7 +100,7 @@ ${more}`;
       const run = await until(async () => {
         const found = await runtime.store.readRun(runId);
         return found !== null && found.finishedAt !== null ? found : null;
-      }, { timeoutMs: 60_000, describe: `the end of the run\n${logger.text().slice(-4_000)}` });
+      }, { timeoutMs: databases.runMs ?? 60_000, describe: `the end of the run\n${logger.text().slice(-4_000)}` });
       if (run.state !== state) throw new Error(`run ${run.state}: ${run.error ?? ''}\n${logger.text().slice(-6_000)}`);
       return run;
     },

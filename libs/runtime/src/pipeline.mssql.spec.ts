@@ -3,7 +3,7 @@ import { createRepairRun, type Difference, type RunOverview } from '@elstream/re
 import { createTestDatabase, createTestMssql, describeWith, type TestDatabase, type TestMssql } from '@elstream/testing';
 import { createItems, startPipeline, startWriter, type RunningPipeline } from './pipeline.fixture';
 
-jest.setTimeout(300_000);
+jest.setTimeout(1_800_000);
 
 /** What every write to a SQL Server warehouse rests on. */
 const NEEDED = ['applock', 'bin2-collation', 'openjson'] as const;
@@ -11,6 +11,11 @@ const SETTINGS = `
   settings:
     - match: public.line
       history: derived
+      target: { schema: shop }
+    - match: public.item
+      target: { schema: shop }
+    - match: public.kinds
+      target: { schema: shop }
 defaults: { chunkRows: 500 }
 validate: { maxRereads: 3, compareRows: 100 }
 `;
@@ -63,7 +68,7 @@ describeWith([...NEEDED], 'a pipeline from PostgreSQL to SQL Server', () => {
     await using sides = await twoProducts();
     const { source, warehouse } = sides;
     await createTables(source);
-    await using pipeline = await startPipeline(sides, ['public.item', 'public.line', 'public.kinds'], SETTINGS);
+    await using pipeline = await startPipeline({ ...sides, runMs: 400_000 }, ['public.item', 'public.line', 'public.kinds'], SETTINGS);
     const writer = startWriter(source);
     await pipeline.runEnds((await pipeline.startRun()).id);
     for (let n = 0; n < 5; n += 1) {
@@ -77,13 +82,13 @@ describeWith([...NEEDED], 'a pipeline from PostgreSQL to SQL Server', () => {
     expect(differences).toEqual([]);
     expect(run).toMatchObject({ differences: 0, unverified: 0 });
     const [counted] = await source.query<{ item: number; line: number; kinds: number }>('SELECT (SELECT count(*)::int FROM item) AS item, (SELECT count(*)::int FROM line) AS line, (SELECT count(*)::int FROM kinds) AS kinds');
-    expect(await warehouse.query('SELECT (SELECT COUNT(*) FROM [public].item) AS item, (SELECT COUNT(*) FROM [public].line) AS line, (SELECT COUNT(*) FROM [public].kinds) AS kinds')).toEqual([counted]);
+    expect(await warehouse.query('SELECT (SELECT COUNT(*) FROM shop.item) AS item, (SELECT COUNT(*) FROM shop.line) AS line, (SELECT COUNT(*) FROM shop.kinds) AS kinds')).toEqual([counted]);
     // Each superseded version of a line once: updates, deletes, and moved keys, whose old row ends.
-    const [kept] = await warehouse.query<{ updated: number; deleted: number }>('SELECT SUM(CASE WHEN deleted = 0 THEN 1 ELSE 0 END) AS updated, SUM(CASE WHEN deleted = 1 THEN 1 ELSE 0 END) AS deleted FROM [public].line_archive');
+    const [kept] = await warehouse.query<{ updated: number; deleted: number }>('SELECT SUM(CASE WHEN deleted = 0 THEN 1 ELSE 0 END) AS updated, SUM(CASE WHEN deleted = 1 THEN 1 ELSE 0 END) AS deleted FROM shop.line_archive');
     expect(kept?.updated).toBeGreaterThan(500);
     expect(kept?.deleted).toBeGreaterThan(100);
 
-    await warehouse.query('UPDATE [public].line SET quantity = -1 WHERE order_id = 5 AND line_no = 1; DELETE FROM [public].kinds WHERE small = -9; UPDATE [public].item SET name = name + N\' \' WHERE id = 11');
+    await warehouse.query('UPDATE shop.line SET quantity = -1 WHERE order_id = 5 AND line_no = 1; DELETE FROM shop.kinds WHERE small = -9; UPDATE shop.item SET name = name + N\' \' WHERE id = 11');
     const damaged = await ended(pipeline, ['validate']);
     expect(damaged.differences.map(({ table, kind, columns }) => [table, kind, columns])).toEqual([
       ['public.item', 'unequal', ['name']],

@@ -30,5 +30,5 @@ SELECT
   CONVERT(datetime2(7), k.k27, 121) AS k27,
   CONVERT(datetime2(6), k.k28, 121) AS k28,
   CONVERT(datetime2(0), k.k29, 121) AS k29,
-  SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(k.k30, LEN(k.k30) - 10) + N' +00:00', 121), RIGHT(k.k30, 6)) AS k30
+  SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(k.k30, LEN(k.k30) - 10) + N' +00:00', 121), 60 * CONVERT(int, LEFT(RIGHT(k.k30, 6), 3)) + CONVERT(int, LEFT(RIGHT(k.k30, 6), 1) + RIGHT(RIGHT(k.k30, 6), 2))) AS k30
 FROM #keys AS k

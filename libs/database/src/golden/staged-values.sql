@@ -37,5 +37,5 @@ SELECT
   CONVERT(datetime2(7), s.c34, 121) AS c34,
   CONVERT(datetime2(6), s.c35, 121) AS c35,
   CONVERT(datetime2(0), s.c36, 121) AS c36,
-  SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(s.c37, LEN(s.c37) - 10) + N' +00:00', 121), RIGHT(s.c37, 6)) AS c37
+  SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(s.c37, LEN(s.c37) - 10) + N' +00:00', 121), 60 * CONVERT(int, LEFT(RIGHT(s.c37, 6), 3)) + CONVERT(int, LEFT(RIGHT(s.c37, 6), 1) + RIGHT(RIGHT(s.c37, 6), 2))) AS c37
 FROM #stage AS s

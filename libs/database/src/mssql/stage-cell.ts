@@ -115,6 +115,9 @@ export function keyValue({ type, native }: MssqlColumn, ref: string): string {
   }
 }
 
+/** `-05:30` → -330; the sign belongs to hours and minutes. */
+const minutesOf = (offset: string): string => `60 * CONVERT(int, LEFT(${offset}, 3)) + CONVERT(int, LEFT(${offset}, 1) + RIGHT(${offset}, 2))`;
+
 function fromText(target: MssqlType, ref: string): string {
   switch (target.of) {
     case 'bit':
@@ -130,8 +133,8 @@ function fromText(target: MssqlType, ref: string): string {
     case 'datetime2':
       return `CONVERT(${target.name}, ${ref}, 121)`;
     case 'datetimeoffset':
-      // '2018-07-13 01:23:45.456+00 +11:00': the instant, then the offset it is to be shown at
-      return `SWITCHOFFSET(CONVERT(${target.name}, LEFT(${ref}, LEN(${ref}) - 10) + N' +00:00', 121), RIGHT(${ref}, 6))`;
+      // '2018-07-13 01:23:45.456+00 +11:00': the instant, then the offset it is to be shown at, given in minutes
+      return `SWITCHOFFSET(CONVERT(${target.name}, LEFT(${ref}, LEN(${ref}) - 10) + N' +00:00', 121), ${minutesOf(`RIGHT(${ref}, 6)`)})`;
     case 'xml':
       // 1: blanks between elements stay
       return `CONVERT(xml, ${ref}, 1)`;
