@@ -1,11 +1,14 @@
-import { type Mssql } from '@elstream/database';
+import { bracketTable, type Mssql } from '@elstream/database';
+import { serverFeatures } from '@elstream/testing';
 import { type DatabaseFacts } from './catalog';
 import { captureContext } from './capture.fixture';
 import { deleteCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter } from './counter-table';
 import { recordOf } from './record';
-import { dropCounter } from './statements';
+import { addCapture, createSchema, dropCounter } from './statements';
 
-const table = { schema: "els'tr]eam", name: 'count er' };
+
+const escapes = Boolean(process.env['MSSQL_URL']) && serverFeatures().has('bracket-escapes');
+const table = { schema: escapes ? "els'tr]eam" : "els'tr.eam", name: 'count er' };
 const counter: Counter = { table, pipeline: 'größer' };
 const facts: DatabaseFacts = { database: 'd', user: 'dbo', captured: false, logWait: 'NOTHING', sysadmin: true, owner: true };
 const values = async (sql: Mssql): Promise<(readonly [string, bigint])[]> => ((await readCounters(sql, counter)) ?? []).map(({ pipeline, value }) => [pipeline, value] as const);
@@ -62,8 +65,9 @@ describe('the counter table', () => {
   it('gets the column that notes capture where it was made without', async () => {
     await using context = await captureContext();
     const sql = await context.gate();
-    await context.db.query("EXEC (N'CREATE SCHEMA [els''tr]]eam]'); CREATE TABLE [els'tr]]eam].[count er] (pipeline nvarchar(100) NOT NULL PRIMARY KEY, value bigint NOT NULL, raised_at datetime2(3) NOT NULL, more int NULL)");
-    expect(await ensureCounter(sql, counter, { ...facts, owner: false })).toEqual(["ALTER TABLE [els'tr]]eam].[count er] ADD capture nvarchar(max) NULL;"]);
+    await context.db.query(createSchema(table.schema));
+    await context.db.query(`CREATE TABLE ${bracketTable(table)} (pipeline nvarchar(100) NOT NULL PRIMARY KEY, value bigint NOT NULL, raised_at datetime2(3) NOT NULL, more int NULL)`);
+    expect(await ensureCounter(sql, counter, { ...facts, owner: false })).toEqual([addCapture(table)]);
     expect(await ensureCounter(sql, counter, facts)).toEqual([]);
     expect(await readCounters(sql, counter)).toEqual([]);
   });

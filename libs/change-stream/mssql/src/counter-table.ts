@@ -80,20 +80,14 @@ export function misfitOf(columns: readonly Column[]): string | null {
   return more.length === 0 ? null : `its column ${more.join(', ')} wants a value that we do not have`;
 }
 
-/** Invalid object name. */
-const MISSING = 'DB_208';
-
 /**
  * Raises the pipeline's row by one, in a transaction of its own; makes the row where it is gone.
  * @throws ElstreamError DB_LOCK_TIMEOUT, DB_TIMEOUT, COUNTER_TABLE_MISSING (retry)
  */
 export async function raiseCounter(sql: TSql, { table, pipeline }: Counter, lockMs: number): Promise<void> {
-  try {
-    await sql.execute(statements.raiseCounter(table, lockMs), { pipeline: t.nvarchar(pipeline, 4000) });
-  } catch (error) {
-    if (!(error instanceof ElstreamError) || error.code !== MISSING) throw error;
-    throw new ElstreamError('COUNTER_TABLE_MISSING', 'retry', `the counter table ${tableId(table)} is gone from the source; prepare the pipeline again`, { cause: error, place: { table: tableId(table) } });
-  }
+  const [row] = await sql.rows<{ there: number }>(statements.raiseCounter(table, lockMs), { pipeline: t.nvarchar(pipeline, 4000) });
+  if (row?.there === 1) return;
+  throw new ElstreamError('COUNTER_TABLE_MISSING', 'retry', `the counter table ${tableId(table)} is gone from the source; prepare the pipeline again`, { place: { table: tableId(table) } });
 }
 
 /**

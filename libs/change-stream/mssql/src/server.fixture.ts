@@ -138,9 +138,10 @@ export class FakeServer {
     if (sql.includes('family_guid')) return [[this.identity]];
     if (sql.startsWith('SELECT c.name, TYPE_NAME')) return [this.counterColumns(), [{ usable: Number(this.usable) }]];
     if (sql.startsWith('SELECT pipeline')) return [[...(this.counters ?? [])].map(([pipeline, { value, capture }]) => ({ pipeline, value: String(value), capture }))];
+    if (sql.includes('value + 1, ') && this.counters === null) return [[{ there: 0 }]];
     this.done.push(sql.replace(/^SET XACT_ABORT OFF; SET LOCK_TIMEOUT \d+; /, ''));
     this.apply(sql, params);
-    return [];
+    return [[{ there: 1 }]];
   }
 
   private apply(sql: string, params: MssqlParams): void {
@@ -171,7 +172,7 @@ export class FakeServer {
   }
 
   private raise(pipeline: string, step: bigint, capture: string | undefined): void {
-    if (this.counters === null) throw new ElstreamError('DB_208', 'stop', 'Invalid object name');
+    if (this.counters === null) throw new Error('there is no counter table');
     const row = this.counters.get(pipeline);
     this.counters.set(pipeline, { value: row === undefined ? 1_000n : row.value + step, capture: capture ?? row?.capture ?? null });
     this.commit();

@@ -130,15 +130,21 @@ const FIRST = "DATEDIFF_BIG(millisecond, CONVERT(datetime2(3), '1970-01-01T00:00
 
 /**
  * One batch from BEGIN to COMMIT (R2). The range lock makes two that find no row wait for each other: the second raises what
- * the first has made.
+ * the first has made. `there` is 0 where there is no such table, or none that the login may see.
  */
 export function raiseCounter(table: TableName, lockMs: number): string {
   return `SET XACT_ABORT ON; SET LOCK_TIMEOUT ${String(lockMs)};
+IF OBJECT_ID(${nString(bracketTable(table))}, N'U') IS NULL
+BEGIN
+  SELECT 0 AS there;
+  RETURN;
+END;
 BEGIN TRANSACTION;
 UPDATE ${bracketTable(table)} WITH (UPDLOCK, HOLDLOCK) SET value = value + 1, raised_at = SYSUTCDATETIME() WHERE pipeline = @pipeline;
 IF @@ROWCOUNT = 0
   INSERT INTO ${bracketTable(table)} (pipeline, value, raised_at) VALUES (@pipeline, ${FIRST}, SYSUTCDATETIME());
-COMMIT TRANSACTION;`;
+COMMIT TRANSACTION;
+SELECT 1 AS there;`;
 }
 
 /** The same, noting what captures the pipeline; `@step` 2 leaves a number out, which whoever read before takes for a log gap. */
@@ -154,11 +160,14 @@ COMMIT TRANSACTION;`;
 export const readCounter = (table: TableName): string => `SELECT pipeline, value, capture FROM ${bracketTable(table)};`;
 export const deleteCounter = (table: TableName): string => `DELETE FROM ${bracketTable(table)} WHERE pipeline = @pipeline;`;
 
-/** Only an empty one goes: a pipeline may have made its row meanwhile. */
+/** Only an empty one goes: a pipeline may have made its row meanwhile. Two conditions: one that names a table that is gone fails as a whole. */
 export function dropCounter(table: TableName): string {
   return `SET XACT_ABORT ON;
 BEGIN TRANSACTION;
-IF OBJECT_ID(${nString(bracketTable(table))}, N'U') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${bracketTable(table)} WITH (TABLOCKX, HOLDLOCK))
-  DROP TABLE ${bracketTable(table)};
+IF OBJECT_ID(${nString(bracketTable(table))}, N'U') IS NOT NULL
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM ${bracketTable(table)} WITH (TABLOCKX, HOLDLOCK))
+    DROP TABLE ${bracketTable(table)};
+END;
 COMMIT TRANSACTION;`;
 }

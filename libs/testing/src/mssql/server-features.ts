@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { workspaceRoot } from '../test-server/lease';
-import { connectMssqlClient } from './connection';
+import { type MssqlClient } from './connection';
 import { createTestMssql, mssqlServerUrl } from './test-mssql';
 
 /**
@@ -28,6 +28,7 @@ const PROBES = {
   'bin2-collation': ["SELECT CASE WHEN N'b' COLLATE Latin1_General_100_BIN2 > N'B' COLLATE Latin1_General_100_BIN2 THEN 1 ELSE 0 END AS ok"],
   'utf8-collation': ["SELECT CASE WHEN DATALENGTH(CONVERT(varchar(10), N'é' COLLATE Latin1_General_100_BIN2_UTF8)) = 2 THEN 1 ELSE 0 END AS ok"],
   'hashbytes-utf8': ["SELECT CASE WHEN HASHBYTES('MD5', CONVERT(varchar(max), N'é' COLLATE Latin1_General_100_BIN2_UTF8)) = HASHBYTES('MD5', 0xC3A9) THEN 1 ELSE 0 END AS ok"],
+  'bracket-escapes': ['CREATE TABLE dbo.[pro]]be] ([a]]b] int NOT NULL); INSERT INTO dbo.[pro]]be] ([a]]b]) VALUES (1)', 'SELECT COUNT(*) AS ok FROM dbo.[pro]]be] WHERE [a]]b] = 1'],
   openjson: ["SELECT COUNT(*) AS ok FROM OPENJSON(N'[[\"a\",1]]') WITH (k0 nvarchar(4000) '$[0]', k1 int '$[1]') WHERE k0 = N'a' AND k1 = 1"],
   rowversion: ['CREATE TABLE dbo.probe_rowversion (id int NOT NULL, v rowversion); INSERT INTO dbo.probe_rowversion (id) VALUES (1); SELECT COUNT(*) AS ok FROM dbo.probe_rowversion WHERE DATALENGTH(v) = 8'],
   datetimeoffset: ["SELECT CASE WHEN CONVERT(nvarchar(40), SWITCHOFFSET(CONVERT(datetimeoffset(7), N'2018-07-13 12:23:45.4567891 +11:00'), N'+00:00'), 121) = N'2018-07-13 01:23:45.4567891 +00:00' THEN 1 ELSE 0 END AS ok"],
@@ -36,6 +37,11 @@ const PROBES = {
   hierarchyid: ["SELECT CASE WHEN CONVERT(hierarchyid, N'/1/').ToString() = N'/1/' THEN 1 ELSE 0 END AS ok"],
   geography: ["SELECT CASE WHEN geography::STGeomFromText(N'POINT(1 2)', 4326).Lat = 2 THEN 1 ELSE 0 END AS ok"],
   'lock-escalation': ['CREATE TABLE dbo.probe_escalation (id int NOT NULL); ALTER TABLE dbo.probe_escalation SET (LOCK_ESCALATION = DISABLE); SELECT COUNT(*) AS ok FROM sys.tables WHERE name = N\'probe_escalation\' AND lock_escalation_desc = N\'DISABLE\''],
+  'update-locks': [
+    'CREATE TABLE dbo.probe_lock (id int NOT NULL PRIMARY KEY); INSERT INTO dbo.probe_lock (id) VALUES (1)',
+    `BEGIN TRANSACTION; DECLARE @id int; SELECT @id = id FROM dbo.probe_lock WITH (UPDLOCK, ROWLOCK) WHERE id = 1;
+     SELECT CASE WHEN EXISTS (SELECT 1 FROM sys.dm_tran_locks WHERE request_session_id = @@SPID AND resource_type = N'KEY' AND request_mode = N'U') THEN 1 ELSE 0 END AS ok; ROLLBACK`,
+  ],
   'alias-types': ['CREATE TYPE dbo.probe_alias FROM nvarchar(20) NOT NULL', "SELECT COUNT(*) AS ok FROM sys.types WHERE name = N'probe_alias' AND is_user_defined = 1 AND user_type_id <> system_type_id"],
   'computed-columns': ["CREATE TABLE dbo.probe_computed (a int NOT NULL, b AS a + 1); SELECT COUNT(*) AS ok FROM sys.computed_columns WHERE object_id = OBJECT_ID(N'dbo.probe_computed')"],
   'recovery-fork': ['SELECT COUNT(*) AS ok FROM sys.database_recovery_status WHERE database_id = DB_ID() AND recovery_fork_guid IS NOT NULL'],
@@ -48,17 +54,25 @@ export type ServerFeature = keyof typeof PROBES;
 
 /** Tries each feature in a scratch database on the server. */
 export async function probeServerFeatures(serverUrl = mssqlServerUrl()): Promise<ReadonlySet<ServerFeature>> {
-  await using database = await createTestMssql('probe', serverUrl);
-  const found = new Set<ServerFeature>();
-  for (const [feature, batches] of Object.entries(PROBES) as [ServerFeature, readonly string[]][]) {
-    if (await works(database.url, batches)) found.add(feature);
+  const database = await createTestMssql('probe', serverUrl);
+  try {
+    const found = new Set<ServerFeature>();
+    let client = await database.client();
+    for (const [feature, batches] of Object.entries(PROBES) as [ServerFeature, readonly string[]][]) {
+      if (await works(client, batches)) found.add(feature);
+      else {
+        // A failed probe may leave a transaction open, or its isolation level.
+        await client.close();
+        client = await database.client();
+      }
+    }
+    return found;
+  } finally {
+    await database.drop();
   }
-  return found;
 }
 
-/** A connection per feature: a failed probe may leave a transaction open, or its isolation level. */
-async function works(url: string, batches: readonly string[]): Promise<boolean> {
-  const client = await connectMssqlClient(url);
+async function works(client: MssqlClient, batches: readonly string[]): Promise<boolean> {
   try {
     let last: { ok?: number } | undefined;
     for (const batch of batches) [last] = await client.query<{ ok?: number }>(batch);
@@ -66,17 +80,15 @@ async function works(url: string, batches: readonly string[]): Promise<boolean> 
   } catch {
     // that it fails is the answer
     return false;
-  } finally {
-    await client.close();
   }
 }
 
-const CACHE_MS = 300_000;
+const CACHE_MS = 3_600_000;
 let known: ReadonlySet<ServerFeature> | undefined;
 
 /**
  * What the server at `MSSQL_URL` has, found by trying. Synchronous, because jest wants to know its tests before anything
- * can be awaited; so another process tries, and its answer holds for five minutes, for all test files.
+ * can be awaited; so another process tries, and its answer holds for an hour, for all test files.
  */
 export function serverFeatures(): ReadonlySet<ServerFeature> {
   return (known ??= new Set(probedBefore() ?? probeNow()));
@@ -96,7 +108,7 @@ function probedBefore(): ServerFeature[] | null {
 function probeNow(): ServerFeature[] {
   const register = path.join(workspaceRoot, 'tools', 'swc-register.cjs');
   const script = path.join(workspaceRoot, 'libs', 'testing', 'src', 'mssql', 'probe-main.ts');
-  const answer = execFileSync(process.execPath, ['-r', register, script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 120_000 });
+  const answer = execFileSync(process.execPath, ['-r', register, script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 300_000 });
   const features = JSON.parse(answer) as ServerFeature[];
   mkdirSync(path.dirname(cacheFile()), { recursive: true });
   writeFileSync(cacheFile(), JSON.stringify(features));

@@ -1,5 +1,8 @@
 SET XACT_ABORT ON;
 BEGIN TRANSACTION;
-IF OBJECT_ID(N'[se]]l].[o''rd]]er]', N'U') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM [se]]l].[o'rd]]er] WITH (TABLOCKX, HOLDLOCK))
-  DROP TABLE [se]]l].[o'rd]]er];
+IF OBJECT_ID(N'[se]]l].[o''rd]]er]', N'U') IS NOT NULL
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM [se]]l].[o'rd]]er] WITH (TABLOCKX, HOLDLOCK))
+    DROP TABLE [se]]l].[o'rd]]er];
+END;
 COMMIT TRANSACTION;
