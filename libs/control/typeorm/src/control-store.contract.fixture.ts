@@ -76,7 +76,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       expect(JSON.stringify(await db.query('SELECT * FROM elstream.pipeline_table'))).not.toContain('top-secret');
     });
 
-    it('keeps one set of mappings when two processes save at once', async () => {
+    product.itLocks('keeps one set of mappings when two processes save at once', async () => {
       const table = { id: 't', source: { schema: 's', name: 't' }, target: { schema: 's', name: 't' }, columns: [], key: [0], chunkRows: 1 };
       await Promise.all([1, 2, 3, 4].map((chunkRows) => store.saveMappings(pipeline, [{ ...table, chunkRows }])));
       expect(await store.readMappings(pipeline)).toHaveLength(1);
@@ -95,7 +95,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       }
       await store.removePipeline(pipeline);
       for (const table of ['task', 'run', 'checkpoint', 'table_state', 'pipeline_table']) {
-        expect(await db.query(`SELECT 1 AS one FROM elstream.${table} WHERE pipeline = ${literal(pipeline)}`)).toEqual([]);
+        expect(await db.query(`SELECT 1 AS one FROM elstream."${table}" WHERE pipeline = ${literal(pipeline)}`)).toEqual([]);
       }
       expect(await store.readPipeline(pipeline)).toBeNull();
       expect(await store.readRun(run.id)).toBeNull();
@@ -128,7 +128,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       expect(await store.readTasks(run.id, { limit: 10 })).toEqual([]);
     });
 
-    it('refuses a second run while one has not ended, naming it; of ten at once one is created', async () => {
+    product.itLocks('refuses a second run while one has not ended, naming it; of ten at once one is created', async () => {
       const results = await Promise.allSettled(Array.from({ length: 10 }, () => store.createRun({ pipeline, reason: 'initial', tables: [] })));
       const created = results.filter((r) => r.status === 'fulfilled').map((r) => r.value);
       expect(created).toHaveLength(1);
@@ -209,7 +209,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       expect(await store.readTasks(run.id, { kind: 'preload-chunk', state: 'pending', limit: 2 })).toHaveLength(2);
     });
 
-    it('adds tasks once when planners add the same at once', async () => {
+    product.itLocks('adds tasks once when planners add the same at once', async () => {
       const run = await runningRun();
       const added = await Promise.all(Array.from({ length: 8 }, () => store.addTasks(run.id, [openTable('a'), openTable('b'), chunk('c', 1), chunk('c', 2)])));
       expect(added.flat()).toHaveLength(4);
@@ -315,7 +315,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       expect(await store.releaseAbandoned({ olderThanMs: 0, except: 'w2' })).toBe(0);
     });
 
-    it('never both ends a run and adds the tasks that follow a completed one', async () => {
+    product.itLocks('never both ends a run and adds the tasks that follow a completed one', async () => {
       for (let i = 0; i < 10; i += 1) {
         const run = await runningRun();
         const held = await store.claim(await addOne(run, openTable('a')), 'w');
@@ -336,7 +336,7 @@ export const controlStoreContract = (product: TestProduct): void => describe('th
       expect((await store.readEvents(run.id, all[0]!.id, 1)).map((e) => e.type)).toEqual(['b']);
     });
 
-    it('makes ids of one run visible in their order, so that a reader misses none', async () => {
+    product.itLocks('makes ids of one run visible in their order, so that a reader misses none', async () => {
       const run = await runningRun();
       const seen: number[] = [];
       let writing = true;

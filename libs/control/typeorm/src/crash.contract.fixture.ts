@@ -11,7 +11,7 @@ const chunks = (n: number): NewTask[] => Array.from({ length: n }, (_, i) => ({ 
  * A session of the test blocks one of the tables a transaction of the store writes late; the store's backend is killed
  * while it waits there: half of the transaction is behind it.
  */
-export const crashContract = (product: TestProduct): void => describe('a control store whose connection dies in a transaction', () => {
+export const crashContract = (product: TestProduct): void => product.describeLocks('a control store whose connection dies in a transaction', () => {
   let db: TestControlDatabase;
   let blocker: Awaited<ReturnType<TestControlDatabase['client']>>;
   let store: ControlStore;

@@ -1,4 +1,6 @@
 import { crashContract } from './crash.contract.fixture';
 import { mssql } from './product.fixture';
 
+// A server makes and drops databases slowly.
+jest.setTimeout(240_000);
 crashContract(mssql);

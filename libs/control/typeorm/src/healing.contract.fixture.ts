@@ -77,7 +77,7 @@ export const healingContract = (product: TestProduct): void => describe('what pr
     const change = (added: string[], obstacles: string[] = []): SchemaChangeRecord['change'] => ({ added, dropped: [], widened: [], obstacles });
     const add = (state: SchemaChangeRecord['state'], what: SchemaChangeRecord['change'], table = 't') => store.addSchemaChange({ pipeline, table, state, change: what });
 
-    it('are noted once while undecided or followed last, whoever notices them', async () => {
+    product.itLocks('are noted once while undecided or followed last, whoever notices them', async () => {
       const noted = await Promise.all(Array.from({ length: 6 }, () => add('followed', change(['x']))));
       expect(new Set(noted.map((n) => n.id)).size).toBe(1);
       await add('followed', change(['y']));
@@ -151,7 +151,7 @@ export const healingContract = (product: TestProduct): void => describe('what pr
       ...more,
     });
 
-    it('happens only while it stands as it was seen, and keeps secrets out; of two at once one wins', async () => {
+    product.itLocks('happens only while it stands as it was seen, and keeps secrets out; of two at once one wins', async () => {
       await store.saveMappings(pipeline, [mapping('top-secret')]);
       const tries = await Promise.all([11, 12].map((chunkRows) => store.replaceMapping(pipeline, mapping('top-secret'), mapping('top-secret', { chunkRows }))));
       expect(tries.filter(Boolean)).toHaveLength(1);

@@ -43,7 +43,7 @@ export const lanesContract = (product: TestProduct): void => describe('lanes of 
     expect(await store.readRuns({ pipeline, states: ['pending', 'running'], limit: 10 })).toMatchObject([{ id: load.id }]);
   });
 
-  it('keeps of many that are asked for at once one of each lane at most, and never a validation beside a preload', async () => {
+  product.itLocks('keeps of many that are asked for at once one of each lane at most, and never a validation beside a preload', async () => {
     const lanes = Array.from({ length: 18 }, (_, i) => ['load', 'validate', 'repair'][i % 3]!);
     await Promise.allSettled(lanes.map(create));
     const active = (await store.readRuns({ pipeline, states: ['pending', 'running'], limit: 20 })).map((r) => laneOf(r.stages)).sort();

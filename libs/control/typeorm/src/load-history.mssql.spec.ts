@@ -1,4 +1,6 @@
 import { loadHistoryContract } from './load-history.contract.fixture';
 import { mssql } from './product.fixture';
 
+// A server makes and drops databases slowly.
+jest.setTimeout(240_000);
 loadHistoryContract(mssql);

@@ -1,4 +1,6 @@
 import { migrateContract } from './migrate.contract.fixture';
 import { mssql } from './product.fixture';
 
+// A server makes and drops databases slowly.
+jest.setTimeout(240_000);
 migrateContract(mssql);

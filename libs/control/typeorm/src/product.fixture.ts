@@ -1,6 +1,6 @@
 import { silentLogger, type Product } from '@elstream/core';
 import { connectMssql, connectPostgres, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
-import { createTestDatabase, createTestMssql } from '@elstream/testing';
+import { createTestDatabase, createTestMssql, describeWith, itWith } from '@elstream/testing';
 import type { EntitySchema } from 'typeorm';
 import { controlMigrations, mssqlControlMigrations } from './index';
 
@@ -30,6 +30,10 @@ export interface TestProduct {
   readonly columns: string;
   /** What the data types of `columns` are in entities; the others have the same name. */
   readonly types: Readonly<Record<string, string>>;
+  /** A test of what rests on rows being locked by reading them. */
+  itLocks(name: string, body: () => Promise<void>): void;
+  /** Tests of what rests on locks that readers take, and on seeing who waits for one. */
+  describeLocks(name: string, body: () => void): void;
   /** Begins a transaction that lets nobody write the table. */
   block(table: string): string;
   /** Ids of the sessions of that application which wait for a lock. */
@@ -62,7 +66,9 @@ export const postgres: TestProduct = {
               FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
              WHERE table_schema = 'elstream' AND table_type = 'BASE TABLE' AND table_name <> 'migration'`,
   types: { int: 'integer', timestamptz: 'timestamp with time zone' },
-  block: (table) => `BEGIN; LOCK TABLE elstream.${table} IN SHARE MODE`,
+  itLocks: (name, body) => it(name, body),
+  describeLocks: (name, body) => describe(name, body),
+  block: (table) => `BEGIN; LOCK TABLE elstream."${table}" IN SHARE MODE`,
   waiting: (application) => `SELECT pid AS id FROM pg_stat_activity WHERE datname = current_database() AND application_name = ${literal(application)} AND wait_event_type = 'Lock'`,
   end: (session) => `SELECT pg_terminate_backend(${String(session)})`,
 };
@@ -79,8 +85,10 @@ export const mssql: TestProduct = {
                    CASE WHEN c.is_identity = 1 OR c.default_object_id <> 0 THEN 1 ELSE 0 END AS given
               FROM sys.tables AS o JOIN sys.columns AS c ON c.object_id = o.object_id JOIN sys.types AS t ON t.user_type_id = c.user_type_id
              WHERE o.schema_id = SCHEMA_ID('elstream') AND o.name <> 'migration'`,
-  types: {},
-  block: (table) => `BEGIN TRANSACTION; SELECT TOP (1) 1 AS one FROM elstream.${table} WITH (TABLOCK, HOLDLOCK)`,
+  types: { uuid: 'uniqueidentifier' },
+  itLocks: (name, body) => itWith('update-locks', name, body),
+  describeLocks: (name, body) => describeWith('update-locks', name, body),
+  block: (table) => `BEGIN TRANSACTION; SELECT TOP (1) 1 AS one FROM elstream.[${table}] WITH (TABLOCK, HOLDLOCK)`,
   waiting: (application) =>
     `SELECT s.session_id AS id FROM sys.dm_exec_sessions AS s JOIN sys.dm_exec_requests AS r ON r.session_id = s.session_id WHERE s.program_name = ${literal(application)} AND r.blocking_session_id <> 0`,
   end: (session) => `KILL ${String(session)}`,

@@ -13,12 +13,12 @@ export class MssqlControlTables implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`DROP VIEW ${S}.load_history`);
-    for (const table of TABLES) await runner.query(`DROP TABLE ${S}.${table}`);
+    for (const table of TABLES) await runner.query(`DROP TABLE ${S}.[${table}]`);
   }
 }
 
 /** Those that refer to others first. */
-const TABLES = ['run_event', 'run', 'pipeline_table', 'pipeline', 'lease', 'validation', 'schema_change', 'history_due', 'dead_letter', 'open_use', 'task', 'table_state', '[checkpoint]'] as const;
+const TABLES = ['run_event', 'run', 'pipeline_table', 'pipeline', 'lease', 'validation', 'schema_change', 'history_due', 'dead_letter', 'open_use', 'task', 'table_state', 'checkpoint'] as const;
 
 /**
  * Every text compares bytewise, whatever the database's collation. Names are long enough for what the products allow and
@@ -39,8 +39,8 @@ const TIME = 'datetimeoffset(7)';
 const NOW = 'DEFAULT SYSUTCDATETIME()';
 
 /**
- * `checkpoint`, `table_state` and `task` have no foreign keys: warehouse adapters write them inside the hot transactions,
- * which must not take locks on `run` or `pipeline` as well.
+ * `checkpoint` (in brackets: a reserved word), `table_state` and `task` have no foreign keys: warehouse adapters write them
+ * inside the hot transactions, which must not take locks on `run` or `pipeline` as well.
  */
 export const mssqlControlTables: readonly string[] = [
   `CREATE TABLE ${S}.[checkpoint] (

@@ -38,7 +38,7 @@ export function loadHistoryView(): string {
     CROSS APPLY (
       SELECT STRING_AGG(CAST(CASE WHEN x.c LIKE N'[-A-Za-z0-9._]' THEN x.c ELSE N'_' END AS nvarchar(max)), N'') WITHIN GROUP (ORDER BY x.i) AS topic
         FROM (SELECT n1.n + n10.n + n100.n AS i, SUBSTRING(t.id, n1.n + n10.n + n100.n + 1, 1) AS c FROM ${NUMBERS}) AS x
-       WHERE x.i < DATALENGTH(t.id) / 2) AS e
+       WHERE x.i < LEN(t.id + N'.') - 1) AS e
     OUTER APPLY (
       SELECT MAX(CASE WHEN kind = N'finish-table' THEN 1 ELSE 0 END) AS preloaded,
              MAX(CASE WHEN kind = N'finish-validation' THEN 1 ELSE 0 END) AS validated,
