@@ -20,27 +20,29 @@ export interface ServerFacts {
   readonly sysadmin: boolean;
   readonly serverState: boolean;
   readonly databaseState: boolean;
-  /** `VIEW SERVER SECURITY STATE` or more: whether the agent runs may be asked. */
+  /** `VIEW SERVER SECURITY STATE` or more, and a view of services: whether the agent runs may be asked. */
   readonly services: boolean;
 }
 
 /** The names of rights since SQL Server 2022 are none on earlier ones, which then answer NULL. */
 const may = (securable: 'SERVER' | 'DATABASE', rights: readonly string[]): string => {
   const of = securable === 'SERVER' ? 'NULL, NULL' : `DB_NAME(), N'DATABASE'`;
-  return `CONVERT(bit, CASE WHEN ${rights.map((right) => `HAS_PERMS_BY_NAME(${of}, N'${right}') = 1`).join(' OR ')} THEN 1 ELSE 0 END)`;
+  return rights.map((right) => `HAS_PERMS_BY_NAME(${of}, N'${right}') = 1`).join(' OR ');
 };
+
+const bit = (condition: string): string => `CONVERT(bit, CASE WHEN ${condition} THEN 1 ELSE 0 END)`;
 
 export const READ_SERVER = `
 SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')) AS version, CONVERT(int, SERVERPROPERTY('EngineEdition')) AS engine,
   CONVERT(nvarchar(128), SERVERPROPERTY('Edition')) AS edition, d.name AS [database], CONVERT(int, d.compatibility_level) AS compatibility,
   CONVERT(bit, ISNULL(d.is_cdc_enabled, 0)) AS captureEnabled, CONVERT(int, ISNULL(d.snapshot_isolation_state, 0)) AS snapshotState,
   CONVERT(bit, ISNULL(d.is_read_committed_snapshot_on, 0)) AS versionedReads,
-  CONVERT(bit, CASE WHEN CONVERT(nvarchar(20), DATABASEPROPERTYEX(d.name, 'Updateability')) = N'READ_WRITE' THEN 1 ELSE 0 END) AS writable,
+  ${bit(`CONVERT(nvarchar(20), DATABASEPROPERTYEX(d.name, 'Updateability')) = N'READ_WRITE'`)} AS writable,
   SUSER_SNAME() AS login, USER_NAME() AS [user],
-  CONVERT(bit, CASE WHEN IS_SRVROLEMEMBER(N'sysadmin') = 1 THEN 1 ELSE 0 END) AS sysadmin,
-  ${may('SERVER', ['VIEW SERVER STATE', 'VIEW SERVER PERFORMANCE STATE'])} AS serverState,
-  ${may('DATABASE', ['VIEW DATABASE STATE', 'VIEW DATABASE PERFORMANCE STATE'])} AS databaseState,
-  ${may('SERVER', ['VIEW SERVER STATE', 'VIEW SERVER SECURITY STATE'])} AS services
+  ${bit(`IS_SRVROLEMEMBER(N'sysadmin') = 1`)} AS sysadmin,
+  ${bit(may('SERVER', ['VIEW SERVER STATE', 'VIEW SERVER PERFORMANCE STATE']))} AS serverState,
+  ${bit(may('DATABASE', ['VIEW DATABASE STATE', 'VIEW DATABASE PERFORMANCE STATE']))} AS databaseState,
+  ${bit(`OBJECT_ID(N'sys.dm_server_services') IS NOT NULL AND (${may('SERVER', ['VIEW SERVER STATE', 'VIEW SERVER SECURITY STATE'])})`)} AS services
 FROM sys.databases AS d WHERE d.database_id = DB_ID()`;
 
 /** The SQL Server Agent of this instance: 4 runs. No row: the platform has none to be seen. */

@@ -8,7 +8,7 @@ const LAST_POLL_MS = 500;
 export interface ReplicaRow {
   /** Of the database in its availability group: equal on all replicas. */
   readonly database: string;
-  readonly primary: boolean;
+  readonly isPrimary: boolean;
   /** numeric(25,0) as text; null: not told (a primary redoes nothing). */
   readonly redone: string | null;
   readonly commit: string | null;
@@ -16,7 +16,7 @@ export interface ReplicaRow {
 
 /** How far the server connected to is, as a replica of an availability group. Needs VIEW SERVER STATE. */
 export const READ_REPLICA = `
-SELECT LOWER(CONVERT(nvarchar(36), r.group_database_id)) AS [database], ISNULL(r.is_primary_replica, 0) AS [primary],
+SELECT LOWER(CONVERT(nvarchar(36), r.group_database_id)) AS [database], ISNULL(r.is_primary_replica, 0) AS isPrimary,
   CONVERT(nvarchar(30), r.last_redone_lsn) AS redone, CONVERT(nvarchar(30), r.last_commit_lsn) AS [commit]
 FROM sys.dm_hadr_database_replica_states AS r WHERE r.database_id = DB_ID() AND r.is_local = 1`;
 
@@ -46,7 +46,7 @@ export async function replicaHasApplied(replica: TSql, primary: TSql, position: 
 /** Pure. @param due the end of the log, and the primary's last commit read after it. @throws ElstreamError REPLICA_GONE (stop) */
 export function hasApplied(row: ReplicaRow | null, due: { readonly position: LogPosition; readonly commit: LogPosition | null }): boolean {
   if (row === null) throw new ElstreamError('REPLICA_GONE', 'stop', 'the database of source.readUrl is in no availability group any more; point it at a readable secondary of the source, or leave it out');
-  if (row.primary) return true;
+  if (row.isPrimary) return true;
   const reached = (lsn: string | null, position: LogPosition | null): boolean => lsn !== null && position !== null && !parseNumericLsn(lsn).isBelow(position);
   return reached(row.redone, due.position) || reached(row.commit, due.commit);
 }
@@ -67,7 +67,7 @@ export async function replicaFacts(sql: TSql): Promise<ReplicaFacts> {
 export function replicaProblems(replica: ReplicaFacts, primary: ReplicaFacts): string[] {
   if (!replica.serverState) return [`login ${replica.login} of source.readUrl may not see how far the replica is; run GRANT VIEW SERVER STATE TO ${bracket(replica.login)} in master of that server`];
   if (replica.row === null) return [`the database of source.readUrl (${replica.database}) is in no availability group; point it at a readable secondary of the source, or leave it out`];
-  if (replica.row.primary) return ['the server of source.readUrl is the primary of its availability group; point it at a readable secondary, or leave it out'];
+  if (replica.row.isPrimary) return ['the server of source.readUrl is the primary of its availability group; point it at a readable secondary, or leave it out'];
   if (primary.row !== null && primary.row.database !== replica.row.database) return [`the database of source.readUrl (${replica.database}) is the replica of another one; point it at a readable secondary of ${primary.database}`];
   return [];
 }

@@ -1,3 +1,4 @@
+import { LogPosition } from '@elstream/core';
 import { describeWith, itWith, running } from '@elstream/testing';
 import { createMssqlSource } from './mssql-source';
 import { openSource } from './source-fixture.fixture';
@@ -18,7 +19,6 @@ describe('the server of a SQL Server source', () => {
 
   it('needs no replica: without one every read is of the primary', async () => {
     await using context = await openSource();
-    const { LogPosition } = await import('@elstream/core');
     expect(await context.source.replicaHasApplied(LogPosition.fromBigInt(1n, 10), { waitMs: 0, signal: running() })).toBe(true);
   });
 

@@ -1,7 +1,7 @@
 import { type ColumnType, type KeyRange, type Mask, type TableMapping } from '@elstream/core';
 import { DATABASE_IDENTITY } from '@elstream/database';
 import { type GoldenStatement } from '@elstream/testing';
-import { LIST_COLUMNS, LIST_ROW_FILTERS, LIST_TABLES, LIST_UNIQUE_INDEXES, READ_LOGIN, READ_PERIOD } from './catalog/tables-sql';
+import { LIST_COLUMNS, LIST_ROW_FILTERS, LIST_TABLES, LIST_UNIQUE_INDEXES, READ_LOGIN } from './catalog/tables-sql';
 import { READ_AGENT, READ_SERVER } from './check';
 import { END_OF_LOG } from './log';
 import { HAS_KEY_INDEX, selectHistory } from './read/history-sql';
@@ -116,7 +116,6 @@ export function statements(): GoldenStatement[] {
     { name: 'list-unique-indexes', docs: view('sys-indexes'), sql: LIST_UNIQUE_INDEXES },
     { name: 'list-row-filters', docs: view('sys-security-predicates'), sql: LIST_ROW_FILTERS },
     { name: 'read-login', docs: `${DOCS}/t-sql/functions/has-perms-by-name-transact-sql`, sql: READ_LOGIN },
-    { name: 'read-period', docs: view('sys-periods'), sql: READ_PERIOD },
     { name: 'read-server', docs: view('sys-databases'), sql: READ_SERVER },
     { name: 'read-agent', docs: dynamic('sys-dm-server-services'), sql: READ_AGENT },
     { name: 'read-identity', docs: view('sys-database-recovery-status'), sql: DATABASE_IDENTITY },

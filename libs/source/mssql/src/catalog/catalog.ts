@@ -33,7 +33,7 @@ export async function readLogin(sql: TSql): Promise<LoginFacts> {
 }
 
 function indexesOf(rows: readonly IndexColumn[]): UniqueIndex[] {
-  return [...groupBy(rows, (row) => String(row.index)).values()].map((columns) => ({ primary: columns[0]?.primary ?? false, columns: columns.map((c) => c.column) }));
+  return [...groupBy(rows, (row) => String(row.index)).values()].map((columns) => ({ primary: columns[0]?.isPrimary ?? false, columns: columns.map((c) => c.column) }));
 }
 
 const idsOf = (tables: readonly string[]) => ({ tables: t.json(tables.map(Number)) });

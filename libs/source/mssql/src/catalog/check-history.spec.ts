@@ -1,5 +1,5 @@
 import { type TableMapping } from '@elstream/core';
-import { historyProblems, type HistoryFacts } from './check-history';
+import { historyProblems, systemVersions, type HistoryFacts } from './check-history';
 import { type CatalogColumn, type CatalogTable } from './tables-sql';
 
 const column = (name: string, rest: Partial<CatalogColumn> = {}): CatalogColumn => ({
@@ -30,5 +30,18 @@ describe('the check of a history table to be copied', () => {
     ['it must have the columns, of the same types', { columns: [column('id', { base: 'bigint' }), column('valid_from')] }, ['column id is int in the table and bigint', 'has no column valid_to']],
   ])('%s', (_what, facts, problems) => {
     expect(historyProblems({ ...FIT, ...facts })).toEqual(problems.map((part) => expect.stringContaining(part) as unknown));
+  });
+});
+
+describe('the versions that the server keeps', () => {
+  const period = [column('id'), column('a', { generated: 1 }), column('b', { generated: 2 })];
+  const table = { id: '1', schema: 'dbo', name: 't', kind: 'U', temporal: 2, historySchema: 'h', historyName: 't_h' } as CatalogTable;
+
+  it('are found by the catalog, bounded by the columns it generates', () => {
+    expect(systemVersions(table, period)).toEqual({ history: { schema: 'h', name: 't_h' }, from: 'a', to: 'b' });
+  });
+
+  it.each([[undefined], [{ ...table, temporal: 0 }], [{ ...table, historyName: null }]])('are none of %j', (other) => {
+    expect(systemVersions(other, period)).toBeNull();
   });
 });

@@ -1,8 +1,8 @@
 import { tableId, type TableMapping, type TableName } from '@elstream/core';
-import { bracket, bracketTable, t, type TSql } from '@elstream/database';
+import { bracket, bracketTable, type TSql } from '@elstream/database';
 import { listColumns, listTables, readLogin } from './catalog';
 import { describeType } from './column-type';
-import { READ_PERIOD, type CatalogColumn, type CatalogTable } from './tables-sql';
+import { type CatalogColumn, type CatalogTable } from './tables-sql';
 
 /** How the server keeps the versions of a table. */
 export interface SystemVersions {
@@ -27,14 +27,16 @@ export async function checkHistory(sql: TSql, mappings: readonly TableMapping[])
     const versions = mapping.history?.source === null || mapping.history === undefined ? undefined : tables.get(tableId(mapping.history.source));
     const columns = await listColumns(sql, [rows?.id, versions?.id].filter((id) => id !== undefined));
     const columnsOf = (table: CatalogTable | undefined): readonly CatalogColumn[] => (table === undefined ? [] : (columns.get(table.id) ?? []));
-    problems.push(...historyProblems({ mapping, versions, kept: await systemVersions(sql, mapping.source), rowColumns: columnsOf(rows), columns: columnsOf(versions), user }));
+    problems.push(...historyProblems({ mapping, versions, kept: systemVersions(rows, columnsOf(rows)), rowColumns: columnsOf(rows), columns: columnsOf(versions), user }));
   }
   return problems;
 }
 
-async function systemVersions(sql: TSql, table: TableName): Promise<SystemVersions | null> {
-  const [row] = await sql.rows<{ historySchema: string; historyName: string; from: string; to: string }>(READ_PERIOD, { schema: t.nvarchar(table.schema, 128), name: t.nvarchar(table.name, 128) });
-  return row === undefined ? null : { history: { schema: row.historySchema, name: row.historyName }, from: row.from, to: row.to };
+/** Null: the table is not system-versioned. Pure. */
+export function systemVersions(table: CatalogTable | undefined, columns: readonly CatalogColumn[]): SystemVersions | null {
+  if (table?.temporal !== 2 || table.historySchema === null || table.historyName === null) return null;
+  const [from, to] = [1, 2].map((generated) => columns.find((c) => c.generated === generated)?.name ?? '');
+  return { history: { schema: table.historySchema, name: table.historyName }, from: from ?? '', to: to ?? '' };
 }
 
 export interface HistoryFacts {

@@ -28,6 +28,7 @@ const CARRIED: readonly (readonly [CatalogType, native: string, portable: string
   [held('nchar', 20), 'nchar(10)', 'nchar(10)', text(10, true)],
   [held('nvarchar', 8000), 'nvarchar(4000)', 'nvarchar(4000)', text(4000)],
   [held('nvarchar', -1), 'nvarchar(max)', 'nvarchar(max)', text(null)],
+  [held('sysname', 256), 'nvarchar(128)', 'nvarchar(128)', text(128)],
   [held('text', 16), 'text', 'nvarchar(max)', text(null)],
   [held('ntext', 16), 'ntext', 'nvarchar(max)', text(null)],
   [held('binary', 16), 'binary(16)', 'binary(16)', { kind: 'binary' }],

@@ -38,7 +38,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   json: 'change events do not carry it',
 };
 
-export function describeType(held: CatalogType): TypeDescription {
+export function describeType(found: CatalogType): TypeDescription {
+  // an alias type that a server may give as a type of its own
+  const held = found.base === 'sysname' ? { ...found, base: 'nvarchar' } : found;
   const native = spelling(held);
   const refusal = Object.hasOwn(REFUSED, held.base) ? REFUSED[held.base] : undefined;
   const type = refusal === undefined ? kindOf(held) : null;

@@ -32,7 +32,7 @@ SELECT CONVERT(nvarchar(20), o.object_id) AS id, s.name AS [schema], o.name AS n
   OBJECT_SCHEMA_NAME(t.history_table_id) AS historySchema, OBJECT_NAME(t.history_table_id) AS historyName,
   (SELECT MIN(OBJECT_SCHEMA_NAME(v.object_id) + N'.' + v.name) FROM sys.tables AS v WHERE v.history_table_id = o.object_id) AS versionsOf,
   ISNULL(t.is_memory_optimized, 0) AS memoryOptimized, ISNULL(t.is_external, 0) AS [external], ISNULL(t.is_filetable, 0) AS fileTable,
-  CONVERT(bit, CASE WHEN t.is_node = 1 OR t.is_edge = 1 THEN 1 ELSE 0 END) AS graph,
+  CONVERT(bit, CASE WHEN EXISTS (SELECT 1 FROM sys.columns AS g WHERE g.object_id = o.object_id AND g.graph_type IS NOT NULL) THEN 1 ELSE 0 END) AS graph,
   CONVERT(bit, CASE WHEN EXISTS (SELECT 1 FROM sys.indexes AS i WHERE i.object_id = o.object_id AND i.type = 5) THEN 1 ELSE 0 END) AS columnstore,
   ISNULL(t.is_tracked_by_cdc, 0) AS captured,
   (SELECT CONVERT(nvarchar(20), SUM(p.rows)) FROM sys.partitions AS p WHERE p.object_id = o.object_id AND p.index_id IN (0, 1)) AS estimatedRows
@@ -71,7 +71,7 @@ SELECT CONVERT(nvarchar(20), c.object_id) AS [table], c.name AS name, COALESCE(b
   CONVERT(bit, CASE WHEN c.is_masked = 1 AND COALESCE(HAS_PERMS_BY_NAME(QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id)), N'OBJECT', N'UNMASK', c.name, N'COLUMN'), 0) = 0 THEN 1 ELSE 0 END) AS masked,
   CONVERT(bit, CASE WHEN c.encryption_type IS NULL THEN 0 ELSE 1 END) AS encrypted,
   CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id)), N'OBJECT', N'SELECT', c.name, N'COLUMN'), 0)) AS readable
-FROM OPENJSON(@tables) WITH (id int N'$') AS wanted
+FROM OPENJSON(@tables) WITH (id int '$') AS wanted
   JOIN sys.columns AS c ON c.object_id = wanted.id
   JOIN sys.types AS u ON u.user_type_id = c.user_type_id
   LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
@@ -81,14 +81,14 @@ ORDER BY c.object_id, c.column_id`;
 export interface IndexColumn {
   readonly table: string;
   readonly index: number;
-  readonly primary: boolean;
+  readonly isPrimary: boolean;
   readonly column: string;
 }
 
 /** Usable unique indexes (enabled, not filtered, rowstore) of some tables, the primary key first, then the shortest; INCLUDE columns left out. */
 export const LIST_UNIQUE_INDEXES = `
-SELECT CONVERT(nvarchar(20), i.object_id) AS [table], CONVERT(int, i.index_id) AS [index], i.is_primary_key AS [primary], c.name AS [column]
-FROM OPENJSON(@tables) WITH (id int N'$') AS wanted
+SELECT CONVERT(nvarchar(20), i.object_id) AS [table], CONVERT(int, i.index_id) AS [index], i.is_primary_key AS isPrimary, c.name AS [column]
+FROM OPENJSON(@tables) WITH (id int '$') AS wanted
   JOIN sys.indexes AS i ON i.object_id = wanted.id
   JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.key_ordinal > 0
   JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -98,7 +98,7 @@ ORDER BY i.object_id, i.is_primary_key DESC, COUNT(*) OVER (PARTITION BY i.objec
 /** Names of the security policies that hide rows, by table. */
 export const LIST_ROW_FILTERS = `
 SELECT CONVERT(nvarchar(20), p.target_object_id) AS [table], MIN(OBJECT_SCHEMA_NAME(y.object_id) + N'.' + y.name) AS policy
-FROM OPENJSON(@tables) WITH (id int N'$') AS wanted
+FROM OPENJSON(@tables) WITH (id int '$') AS wanted
   JOIN sys.security_predicates AS p ON p.target_object_id = wanted.id AND p.predicate_type = 0
   JOIN sys.security_policies AS y ON y.object_id = p.object_id AND y.is_enabled = 1
 GROUP BY p.target_object_id`;
@@ -118,13 +118,3 @@ export const READ_LOGIN = `
 SELECT SUSER_SNAME() AS login, USER_NAME() AS [user], CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'UNMASK'), 0)) AS unmask,
   CONVERT(bit, CASE WHEN IS_SRVROLEMEMBER(N'sysadmin') = 1 OR IS_ROLEMEMBER(N'db_owner') = 1 THEN 1 ELSE 0 END) AS owner,
   CONVERT(bit, CASE WHEN OBJECT_ID(N'sys.security_predicates') IS NULL THEN 0 ELSE 1 END) AS policies`;
-
-/** Period columns of a system-versioned table; `@schema`, `@name`. */
-export const READ_PERIOD = `
-SELECT OBJECT_SCHEMA_NAME(t.history_table_id) AS historySchema, OBJECT_NAME(t.history_table_id) AS historyName, f.name AS [from], e.name AS [to]
-FROM sys.tables AS t
-  JOIN sys.schemas AS s ON s.schema_id = t.schema_id
-  JOIN sys.periods AS p ON p.object_id = t.object_id
-  JOIN sys.columns AS f ON f.object_id = t.object_id AND f.column_id = p.start_column_id
-  JOIN sys.columns AS e ON e.object_id = t.object_id AND e.column_id = p.end_column_id
-WHERE s.name = @schema AND t.name = @name AND t.temporal_type = 2`;

@@ -6,7 +6,7 @@ SELECT CONVERT(nvarchar(20), c.object_id) AS [table], c.name AS name, COALESCE(b
   CONVERT(bit, CASE WHEN c.is_masked = 1 AND COALESCE(HAS_PERMS_BY_NAME(QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id)), N'OBJECT', N'UNMASK', c.name, N'COLUMN'), 0) = 0 THEN 1 ELSE 0 END) AS masked,
   CONVERT(bit, CASE WHEN c.encryption_type IS NULL THEN 0 ELSE 1 END) AS encrypted,
   CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id)), N'OBJECT', N'SELECT', c.name, N'COLUMN'), 0)) AS readable
-FROM OPENJSON(@tables) WITH (id int N'$') AS wanted
+FROM OPENJSON(@tables) WITH (id int '$') AS wanted
   JOIN sys.columns AS c ON c.object_id = wanted.id
   JOIN sys.types AS u ON u.user_type_id = c.user_type_id
   LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id

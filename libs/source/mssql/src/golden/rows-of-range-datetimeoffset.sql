@@ -1,4 +1,4 @@
 SET NOCOUNT ON;
 SET TRANSACTION ISOLATION LEVEL SNAPSHOT;
-SELECT CONVERT(varchar(27), CONVERT(datetime2(7), SWITCHOFFSET(t.[k], '+00:00')), 121) + RIGHT(CONVERT(varchar(34), t.[k], 121), 6) AS c0 FROM [dbo].[t] AS t WHERE t.[k] >= SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(@from0, LEN(@from0) - 10) + N' +00:00', 121), RIGHT(@from0, 6));
+SELECT CONVERT(varchar(27), CONVERT(datetime2(7), SWITCHOFFSET(t.[k], '+00:00')), 121) + RIGHT(CONVERT(varchar(34), t.[k], 121), 6) AS c0 FROM [dbo].[t] AS t WHERE t.[k] >= SWITCHOFFSET(CONVERT(datetimeoffset(7), LEFT(@from0, LEN(@from0) - 10) + N' +00:00', 121), 60 * CONVERT(int, LEFT(RIGHT(@from0, 6), 3)) + CONVERT(int, LEFT(RIGHT(@from0, 6), 1) + RIGHT(RIGHT(@from0, 6), 2)));
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
