@@ -89,11 +89,11 @@ export interface Share {
 
 /** Of a share: its column in the JSON, its variable's type, its value, and which table needs it. */
 const SHARE: readonly (readonly [variable: string, type: string, column: string, value: string, needs: (table: TablePlan, trial: boolean) => boolean])[] = [
-  ['mapping', 'varchar(64)', 'mapping varchar(64)', 'j.mapping', (_, trial) => !trial],
-  ['expected', 'nvarchar(max)', 'token nvarchar(max)', 'j.token', ({ history }) => history.stands !== null],
-  ['truncate', 'nvarchar(128)', '[truncate] nvarchar(128)', 'j.[truncate]', ({ truncate }) => truncate],
-  ['events', 'bigint', '[events] bigint', 'j.[events]', () => true],
-  ['readUntil', 'nvarchar(128)', 'readUntil nvarchar(128)', 'j.readUntil', () => true],
+  ['mapping', 'varchar(64)', `mapping varchar(64) '$.mapping'`, 'j.mapping', (_, trial) => !trial],
+  ['expected', 'nvarchar(max)', `token nvarchar(max) '$.token'`, 'j.token', ({ history }) => history.stands !== null],
+  ['truncate', 'nvarchar(128)', `[truncate] nvarchar(128) '$.truncate'`, 'j.[truncate]', ({ truncate }) => truncate],
+  ['events', 'bigint', `[events] bigint '$.events'`, 'j.[events]', () => true],
+  ['readUntil', 'nvarchar(128)', `read_until nvarchar(128) '$.readUntil'`, 'j.read_until', () => true],
 ];
 
 const writes = ({ staged, refused }: TablePlan): boolean => staged !== null && !refused;
@@ -128,7 +128,7 @@ function shareVariables(table: TablePlan, n: number, trial: boolean): string {
     stateVariables(n, stateNames(table)),
     `DECLARE ${needed.map(([variable, type]) => `@${variable}${i} ${type}`).join(', ')}${trial ? '' : `, @stored${i} nvarchar(max)`};`,
     `SELECT ${needed.map(([variable, , , value]) => `@${variable}${i} = ${value}`).join(', ')}
-  FROM OPENJSON(@shares) WITH (n int, ${needed.map(([, , column]) => column).join(', ')}) AS j WHERE j.n = ${i};`,
+  FROM OPENJSON(@shares) WITH (n int '$.n', ${needed.map(([, , column]) => column).join(', ')}) AS j WHERE j.n = ${i};`,
   ].join('\n');
 }
 

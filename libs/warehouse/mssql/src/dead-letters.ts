@@ -61,14 +61,14 @@ SELECT @pipeline, p.table_id, p.origin, p.op, p.key_json, p.old_key_json, p.row_
  WHERE s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') ORDER BY p.ord;
 SET @parked = @@ROWCOUNT;`;
 
-/** The versions that parked events of copied history leave due. `@parked_due`: JSON of `[ord, table, key as JSON]`. */
+/** The versions that parked events of copied history leave due. `@parked_due`: JSON of `[ord, table, key]`. */
 export const noteDueOfParked = `INSERT INTO elstream.history_due (pipeline, table_id, [key])
 SELECT @pipeline, j.table_id, j.key_json
-  FROM OPENJSON(@parked_due) WITH (ord int '$[0]', table_id nvarchar(300) '$[1]', key_json nvarchar(max) '$[2]') AS j JOIN elstream.table_state AS s ON s.pipeline = @pipeline AND s.table_id = j.table_id ${TEXT}
+  FROM OPENJSON(@parked_due) WITH (ord int '$[0]', table_id nvarchar(300) '$[1]', key_json nvarchar(max) '$[2]' AS JSON) AS j JOIN elstream.table_state AS s ON s.pipeline = @pipeline AND s.table_id = j.table_id ${TEXT}
  WHERE s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') ORDER BY j.ord;`;
 
 export function parkedDue(parked: readonly ParkedEvent[]): MssqlParam {
-  const due = parked.flatMap(({ table, dueHistory }) => (dueHistory ?? []).flatMap((key) => keyJson(key) ?? []).map((key) => [table, key]));
+  const due = parked.flatMap(({ table, dueHistory }) => (dueHistory ?? []).filter((key) => keyJson(key) !== null).map((key) => [table, key]));
   return t.json(due.map((line, ord) => [ord, ...line]));
 }
 

@@ -4,8 +4,8 @@ DECLARE @written bigint = 0, @deleted bigint = 0;
 DECLARE @parked bigint = 0;
 DECLARE @epoch0 int, @active0 bit;
 DECLARE @mapping0 varchar(64), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
-SELECT @mapping0 = j.mapping, @events0 = j.[events], @readUntil0 = j.readUntil
-  FROM OPENJSON(@shares) WITH (n int, mapping varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
+SELECT @mapping0 = j.mapping, @events0 = j.[events], @readUntil0 = j.read_until
+  FROM OPENJSON(@shares) WITH (n int '$.n', mapping varchar(64) '$.mapping', [events] bigint '$.events', read_until nvarchar(128) '$.readUntil') AS j WHERE j.n = 0;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:54f26d7e2cf23991e73f6763a1cb1e8a:3', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
@@ -55,7 +55,7 @@ SELECT @pipeline, p.table_id, p.origin, p.op, p.key_json, p.old_key_json, p.row_
 SET @parked = @@ROWCOUNT;
 INSERT INTO elstream.history_due (pipeline, table_id, [key])
 SELECT @pipeline, j.table_id, j.key_json
-  FROM OPENJSON(@parked_due) WITH (ord int '$[0]', table_id nvarchar(300) '$[1]', key_json nvarchar(max) '$[2]') AS j JOIN elstream.table_state AS s ON s.pipeline = @pipeline AND s.table_id = j.table_id COLLATE Latin1_General_100_BIN2
+  FROM OPENJSON(@parked_due) WITH (ord int '$[0]', table_id nvarchar(300) '$[1]', key_json nvarchar(max) '$[2]' AS JSON) AS j JOIN elstream.table_state AS s ON s.pipeline = @pipeline AND s.table_id = j.table_id COLLATE Latin1_General_100_BIN2
  WHERE s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') ORDER BY j.ord;
 UPDATE s SET phase = N'stopped', updated_at = @now,
        error = CONCAT(most.parked, N' events or rows are parked for ', most.code, N', more than the limit of ', @limit, N'; the last: ', newest.reason, N'. Override the column''s type in the pipeline file or mend the rows at the source, then start a run for the table: it loads it again and discards what is parked')

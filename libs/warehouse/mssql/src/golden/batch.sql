@@ -5,8 +5,8 @@ DECLARE @written bigint = 0, @deleted bigint = 0;
 DECLARE @again TABLE (n int NOT NULL, ord int NOT NULL);
 DECLARE @epoch0 int, @active0 bit, @phase0 nvarchar(64), @uses0 bit, @truncated0 nvarchar(128), @until0 nvarchar(128);
 DECLARE @mapping0 varchar(64), @events0 bigint, @readUntil0 nvarchar(128), @stored0 nvarchar(max);
-SELECT @mapping0 = j.mapping, @events0 = j.[events], @readUntil0 = j.readUntil
-  FROM OPENJSON(@shares) WITH (n int, mapping varchar(64), [events] bigint, readUntil nvarchar(128)) AS j WHERE j.n = 0;
+SELECT @mapping0 = j.mapping, @events0 = j.[events], @readUntil0 = j.read_until
+  FROM OPENJSON(@shares) WITH (n int '$.n', mapping varchar(64) '$.mapping', [events] bigint '$.events', read_until nvarchar(128) '$.readUntil') AS j WHERE j.n = 0;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:c8082f3db458b9a4a9fd31a7d1c24ad6:3', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 10000;
