@@ -13,7 +13,7 @@ describe('describing the tables of a SQL Server source', () => {
     expect(table.schema.key).toEqual([names[3], names[1]]);
   });
 
-  itWith('bracket-names', 'reads names with closing brackets', async () => {
+  itWith('bracket-escapes', 'reads names with closing brackets', async () => {
     await using context = await openSource('CREATE TABLE [a ]] b] ([c]]d] int PRIMARY KEY, [e [f]]] int); INSERT INTO [a ]] b] VALUES (1, 2)');
     const mapping = mappingOf(await describeOne(context.source, `dbo.${JSON.stringify('a ] b')}`));
     expect(mapping.columns.map((c) => c.source)).toEqual(['c]d', 'e [f]']);

@@ -4,21 +4,26 @@ import { HARNESS, openSource } from './source-fixture.fixture';
 
 readsContract(HARNESS);
 
-const withSql = (type: MssqlTypeRow) => type.values.filter((value) => value.sql !== null);
+async function readsEvery(type: MssqlTypeRow): Promise<void> {
+  const values = type.values.filter((value) => value.sql !== null);
+  await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, v ${type.native}); ${values.map(({ sql }, i) => `INSERT INTO t VALUES (${String(i)}, ${sql ?? ''});`).join(' ')}`);
+  const table = await describeOne(context.source, 'dbo.t');
+  expect(table.problems).toEqual([]);
+  expect(table.schema.columns[1]?.type).toEqual(type.type);
+  const mapping = mappingOf(table);
+  const expected = values.map(({ cell }, i): Cell[] => [String(i), cell]);
+  const sorted = (rows: readonly Cell[][]): Cell[][] => [...rows].sort((a, b) => Number(a[0]) - Number(b[0]));
+  expect(sorted(await readCells(context.source, mapping))).toEqual(expected);
+  expect(sorted([...(await context.source.readByKeys(mapping, expected.map(([id]) => [id ?? ''])))])).toEqual(expected);
+}
 
 describe('reading values of a SQL Server source', () => {
-  it.each(MSSQL_TYPES.map((type) => [type.native, type] as const))('gives every %s as the change stream does, in chunks and by key', async (native, type) => {
-    const values = withSql(type);
-    await using context = await openSource(`CREATE TABLE t (id int PRIMARY KEY, v ${native}); ${values.map(({ sql }, i) => `INSERT INTO t VALUES (${String(i)}, ${sql ?? ''});`).join(' ')}`);
-    const table = await describeOne(context.source, 'dbo.t');
-    expect(table.problems).toEqual([]);
-    expect(table.schema.columns[1]?.type).toEqual(type.type);
-    const mapping = mappingOf(table);
-    const expected = values.map(({ cell }, i): Cell[] => [String(i), cell]);
-    const sorted = (rows: readonly Cell[][]): Cell[][] => [...rows].sort((a, b) => Number(a[0]) - Number(b[0]));
-    expect(sorted(await readCells(context.source, mapping))).toEqual(expected);
-    expect(sorted([...(await context.source.readByKeys(mapping, expected.map(([id]) => [id ?? ''])))])).toEqual(expected);
-  });
+  for (const type of MSSQL_TYPES) {
+    const name = `gives every ${type.native} as the change stream does, in chunks and by key`;
+    // of these the least digit is a tenth of a microsecond
+    if (type.native.endsWith('(7)')) itWith('hundred-nanoseconds', name, () => readsEvery(type));
+    else it(name, () => readsEvery(type));
+  }
 
   itWith('rowversion', 'gives a rowversion as its eight bytes', async () => {
     await using context = await openSource('CREATE TABLE t (id int PRIMARY KEY, v rowversion); INSERT INTO t (id) VALUES (1)');
