@@ -21,6 +21,10 @@ export function deadLettersContract(product: WarehouseProduct): void {
     ...more,
   });
 
+  /** A character that no text of PostgreSQL holds. */
+  const holdsNul = product.product === 'mssql';
+  const nulAs = holdsNul ? '\0' : '\ufffd';
+
   describe('dead letters (R7)', () => {
     let fx: WarehouseFixture;
     let runId: string;
@@ -63,7 +67,7 @@ export function deadLettersContract(product: WarehouseProduct): void {
       expect(await fx.apply(items, [], new Map(), { parked: [poison, nul] })).toMatchObject({ outcome: 'applied' });
       expect(await fx.deadLetters()).toMatchObject([
         { op: 'poison', key: null, row: null },
-        { key: null, old_key: ['c'], row: ['a\ufffdb', '\ufffd', null], reason: 'key a\ufffdb' },
+        { key: holdsNul ? ['a\0b'] : null, old_key: ['c'], row: [`a${nulAs}b`, '\ufffd', null], reason: `key a${nulAs}b` },
       ]);
     });
 
@@ -75,7 +79,7 @@ export function deadLettersContract(product: WarehouseProduct): void {
 
     it('note versions of their keys that the source has all the same, where history is copied', async () => {
       await fx.apply(items, [], new Map(), { parked: [letter('2', { dueHistory: [['2'], ['a\0b'], ['3']] })] });
-      expect((await fx.warehouse.dueHistory(PIPELINE, 10)).map((due) => [due.table, due.key])).toEqual([[items.id, ['2']], [items.id, ['3']]]);
+      expect((await fx.warehouse.dueHistory(PIPELINE, 10)).map((due) => [due.table, due.key])).toEqual([[items.id, ['2']], ...(holdsNul ? [[items.id, ['a\0b']]] : []), [items.id, ['3']]]);
     });
 
     it('keep delete markers while they are parked', async () => {

@@ -42,7 +42,7 @@ export async function applyBatch(db: Mssql, write: BatchWrite, targetOf: (tableI
       const reread = write.reread.get(mapping.id);
       const rows = fillReread(target, fold.rows, reread);
       const begins = target.keepsBegin ? stagedBegins(mapping, fold.changes) : new Map<string, bigint>();
-      work.push({ target, reread, fold, rows, staged: rows.length === 0 ? null : await stageBatch(session, { n: work.length, target, rows, begins }) });
+      work.push({ target, reread, fold, rows, staged: rows.length === 0 ? null : await stageBatch(session, { n: work.length, target, rows, begins, trial: write.trial }) });
     }
     if (write.parked.length > 0) {
       await session.batch(createParked);

@@ -37,7 +37,7 @@ export const mssql = {
   type: (name) => TYPES[name] ?? name,
   bytes: (value) => `0x${Buffer.from(value).toString('hex')}`,
   until: (condition) => eventually(condition),
-  codes: { tooLong: 'VALUE_UNFIT', outOfRange: 'VALUE_UNFIT', notOfType: 'VALUE_UNFIT', check: 'DB_547', noTable: 'DB_208', keyTooLong: 'ROW_NOT_WRITABLE' },
+  codes: { tooLong: 'VALUE_UNFIT', outOfRange: 'VALUE_UNFIT', notOfType: 'VALUE_UNFIT', check: 'DB_547', noTable: 'DB_208', keyTooLong: 'VALUE_UNFIT' },
 } as const satisfies WarehouseProduct;
 
 /** Few enough for a small server; half of them are sessions. */

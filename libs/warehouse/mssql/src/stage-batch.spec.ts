@@ -7,7 +7,7 @@ const { plain } = targets;
 const position = LogPosition.fromBigInt(30n, 10);
 const cells = (id: string, more: { price?: string | null; ratio?: string | null; picture?: string | null | undefined; note?: string | null } = {}): (string | null | undefined)[] => ['eu', id, more.price ?? '1.5', more.ratio ?? '0.1', 'picture' in more ? more.picture : '\\x00ff', '2018-07-13 01:23:45.456+00 +11:00', more.note ?? 'a'];
 const upsert = (id: string, more: Parameters<typeof cells>[1] = {}, carryFrom: readonly string[] | null = null): FoldedRow => ({ op: 'upsert', key: ['eu', id], position, cells: cells(id, more), carryFrom, fresh: false });
-const stage = (session: FakeSession, rows: readonly FoldedRow[]) => stageBatch(session, { n: 0, target: plain, rows, begins: new Map() });
+const stage = (session: FakeSession, rows: readonly FoldedRow[], trial = false) => stageBatch(session, { n: 0, target: plain, rows, begins: new Map(), trial });
 
 describe('staging a batch', () => {
   it('loads texts as they are, bytes as bytes, floats as numbers, and the unknown as NULL with its group', async () => {
@@ -39,6 +39,10 @@ describe('staging a batch', () => {
     const { refused } = await stage(session, [upsert('1'), upsert('7', bad)]);
     expect(refused).toMatchObject({ code: 'ROW_NOT_WRITABLE', recovery: 'park', place: { table: plain.mapping.id, key: 'region=eu, id=7', position: position.toString() } });
     expect(session.loaded).toEqual([]);
+  });
+
+  it('of a trial gives the reason alone, which is counted', async () => {
+    expect((await stage(new FakeSession(() => []), [upsert('7', { ratio: 'NaN' })], true)).refused).toMatchObject({ code: 'VALUE_UNFIT', recovery: 'park' });
   });
 
   it('finds by halves the row whose value the server refuses', async () => {

@@ -17,6 +17,8 @@ export interface ToStage {
   readonly target: Target;
   readonly rows: readonly FoldedRow[];
   readonly begins: ReadonlyMap<string, bigint | null>;
+  /** A trial (R7) looks for the row itself, and wants the reason alone. */
+  readonly trial: boolean;
 }
 
 /** Stages the rows of one table. A value the warehouse cannot hold is refused with the row it is in. */
@@ -34,22 +36,22 @@ export async function stageBatch(session: TSqlSession, table: ToStage): Promise<
 }
 
 /** Lines are made as the driver takes them: the batch is not held a second time. */
-function* encoded(lines: BatchLines, { target, rows }: ToStage): Generator<unknown[]> {
+function* encoded(lines: BatchLines, { target, rows, trial }: ToStage): Generator<unknown[]> {
   for (const [ord, row] of rows.entries()) {
     try {
       yield lines.line(row, ord);
     } catch (error) {
-      throw naming(error, target, row);
+      throw trial ? error : naming(error, target, row);
     }
   }
 }
 
-async function convert(session: TSqlSession, { n, target, rows }: ToStage): Promise<void> {
+async function convert(session: TSqlSession, { n, target, rows, trial }: ToStage): Promise<void> {
   const misfits = batchMisfits(target, n);
   if (misfits !== null) {
     const [found] = await session.rows<{ ord: number }>(misfits);
     const row = found === undefined ? undefined : rows[found.ord];
-    if (row !== undefined) throw naming(misfit(target), target, row);
+    if (row !== undefined) throw trial ? misfit(target) : naming(misfit(target), target, row);
   }
   const attempt = async (from: number, to: number): Promise<void> => {
     await session.execute(convertBatch(target, n), { from: t.int(from), to: t.int(to) });
@@ -57,7 +59,7 @@ async function convert(session: TSqlSession, { n, target, rows }: ToStage): Prom
   try {
     await attempt(0, rows.length);
   } catch (error) {
-    if (recoveryOf(error) !== 'park') throw error;
+    if (trial || recoveryOf(error) !== 'park') throw error;
     const culprit = await locateCulprit([...rows.keys()], async (some) => {
       await session.execute(`TRUNCATE TABLE ${batchName(n)};`);
       await attempt(some[0] ?? 0, (some.at(-1) ?? -1) + 1);
