@@ -17,6 +17,7 @@ describe('the check of a SQL Server source', () => {
     ['the database must be captured', { captureEnabled: false }, ['EXEC sys.sp_cdc_enable_db']],
     ['capture enables it itself where it may', { captureEnabled: false, sysadmin: true }, []],
     ['Express has no capture', { engine: 4, edition: 'Express Edition', captureEnabled: false }, ['Express Edition, which has no change data capture']],
+    ['the connector needs snapshot isolation', { snapshotState: 0, versionedReads: true }, ['SET ALLOW_SNAPSHOT_ISOLATION ON']],
     ['the agent must run', {}, ['the SQL Server Agent does not run'], false],
     ['an agent that cannot be seen is no problem', {}, [], null],
     ['everything is said at once', { compatibility: 100, serverState: false, databaseState: false, captureEnabled: false }, ['COMPATIBILITY', 'SERVER STATE', 'DATABASE STATE', 'sp_cdc_enable_db', 'Agent'], false],

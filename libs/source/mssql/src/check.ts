@@ -92,6 +92,8 @@ function captureProblems(facts: ServerFacts, agent: boolean | null): string[] {
   if (facts.engine === EXPRESS) return [`the source is ${facts.edition}, which has no change data capture; move the database to Standard, Enterprise or Developer edition`];
   const problems: string[] = [];
   if (!facts.captureEnabled && !facts.sysadmin) problems.push(`changes of database ${facts.database} are not captured; run USE ${bracket(facts.database)}; EXEC sys.sp_cdc_enable_db (as a member of sysadmin)`);
+  // The connector is registered with snapshot.isolation.mode=snapshot, which takes no locks that the application feels.
+  if (facts.snapshotState !== 1) problems.push(`database ${facts.database} does not allow snapshot isolation, under which the connector reads the tables' definitions; run ALTER DATABASE ${bracket(facts.database)} SET ALLOW_SNAPSHOT_ISOLATION ON`);
   if (agent === false) problems.push('the SQL Server Agent does not run, so nothing is captured; start it (Windows: its service; Linux: /opt/mssql/bin/mssql-conf set sqlagent.enabled true, then restart the server; container: MSSQL_AGENT_ENABLED=true)');
   return problems;
 }

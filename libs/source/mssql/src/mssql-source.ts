@@ -71,7 +71,8 @@ class MssqlSource implements SourceDatabase {
 
   async check(): Promise<readonly string[]> {
     const facts = await readServerFacts(this.sql);
-    const advice = snapshotAdvice(facts);
+    // Where capture needs it, it is among the problems.
+    const advice = this.settings.capture ? null : snapshotAdvice(facts);
     if (advice !== null) this.settings.logger.warn({}, advice);
     const problems = serverProblems(facts, this.settings.capture ? await agentRuns(this.sql, facts) : null, this.settings);
     return this.replica === null ? problems : [...problems, ...replicaProblems(await replicaFacts(this.reads), await replicaFacts(this.sql))];

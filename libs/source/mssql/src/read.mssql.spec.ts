@@ -1,4 +1,5 @@
 import { type Cell } from '@elstream/core';
+import { nString } from '@elstream/database';
 import { describeOne, describeWith, EVERYTHING, eventually, itWith, mappingOf, MSSQL_TYPES, readCells, readsContract, running, type MssqlTypeRow } from '@elstream/testing';
 import { HARNESS, openSource } from './source-fixture.fixture';
 
@@ -30,6 +31,14 @@ describe('reading values of a SQL Server source', () => {
     const table = await describeOne(context.source, 'dbo.t');
     expect(table.schema.columns[1]).toMatchObject({ native: 'rowversion', portable: 'binary(8)', type: { kind: 'binary' } });
     expect((await readCells(context.source, mappingOf(table)))[0]?.[1]).toMatch(/^\\x[0-9a-f]{16}$/);
+  });
+
+  itWith('openjson-escapes', 'finds keys of all that JSON escapes', async () => {
+    const texts = ["q'\\", '"', 'tab\tnl\ncr\r', '\u0001\u001f', '😀', '/', ''];
+    await using context = await openSource(`CREATE TABLE t (k nvarchar(20) COLLATE Latin1_General_100_BIN2 PRIMARY KEY); ${texts.map((text) => `INSERT INTO t VALUES (${nString(text)});`).join(' ')}`);
+    const mapping = mappingOf(await describeOne(context.source, 'dbo.t'));
+    const found = await context.source.readByKeys(mapping, texts.map((text) => [text]));
+    expect(found.map(([text]) => text).sort()).toEqual([...texts].sort());
   });
 
   it('finds keys by the equality of their own collation, and gives them as the row has them', async () => {

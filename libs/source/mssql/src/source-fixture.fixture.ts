@@ -33,6 +33,8 @@ export const HARNESS: SourceHarness = {
   schema: 'dbo',
   numbers,
   quote: bracket,
+  // what JSON escapes is tried where the server reads it (read.mssql.spec.ts)
+  awkward: "q''",
   instant: { type: 'datetime2(7)', at: (hours) => `DATEADD(hour, ${hours}, CONVERT(datetime2(7), '2024-01-01'))`, cell: (day) => `${day} 00:00:00` },
   retype: (table, column, type) => `ALTER TABLE ${table} ALTER COLUMN ${column} ${type}`,
 };

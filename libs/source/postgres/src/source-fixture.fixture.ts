@@ -37,6 +37,7 @@ export const HARNESS: SourceHarness = {
   schema: 'public',
   numbers: (n) => `generate_series(1, ${n}) AS g (i)`,
   quote: quoteName,
+  awkward: "q''\\",
   instant: { type: 'timestamptz', at: (hours) => `'2024-01-01'::timestamptz + (${hours}) * interval '1 hour'`, cell: (day) => `${day} 00:00:00+00` },
   retype: (table, column, type) => `ALTER TABLE ${table} ALTER ${column} TYPE ${type}`,
 };

@@ -10,7 +10,7 @@ export function readsContract(harness: SourceHarness): void {
       const name = 'we.ird "t"';
       await using context = await harness.open(`
         CREATE TABLE ${quote(name)} (${quote('Select')} varchar(20), ${quote('a b')} decimal(10,1), v varchar(20), PRIMARY KEY (${quote('Select')}, ${quote('a b')}));
-        INSERT INTO ${quote(name)} SELECT CONCAT('q''\\', i), i / 10.0, CONCAT('v', i) FROM ${numbers(4500)};`);
+        INSERT INTO ${quote(name)} SELECT CONCAT('${harness.awkward}', i), i / 10.0, CONCAT('v', i) FROM ${numbers(4500)};`);
       const mapping = mappingOf(await describeOne(context.source, `${schema}.${JSON.stringify(name)}`));
       const rows = await readCells(context.source, mapping);
       expect(rows).toHaveLength(4500);

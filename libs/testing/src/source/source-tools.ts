@@ -16,6 +16,8 @@ export interface SourceHarness {
   /** FROM item with a column `i` of 1 to `n`. */
   readonly numbers: (n: number) => string;
   readonly quote: (name: string) => string;
+  /** A text that statements could stumble over, as the inside of an SQL literal. */
+  readonly awkward: string;
   /** Points in time. */
   readonly instant: {
     readonly type: string;
