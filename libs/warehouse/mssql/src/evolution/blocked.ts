@@ -32,18 +32,19 @@ export function isMisfit(error: unknown): boolean {
 
 /**
  * What hangs on columns (`@columns`, JSON of names) of a table (`@id`) and keeps their type from being changed. Its primary
- * key and indexes of ours (`@own`, JSON of names) are made again.
+ * key is made again. Statistics that somebody made the server names itself.
  */
 export const BLOCKERS_SQL = `WITH named AS (SELECT c.object_id, c.column_id, c.[name] FROM sys.columns AS c JOIN OPENJSON(@columns) AS j ON j.[value] COLLATE DATABASE_DEFAULT = c.[name] COLLATE DATABASE_DEFAULT WHERE c.object_id = @id)
 SELECT DISTINCT CONCAT(N'index ', i.[name], N' on ', n.[name]) AS what FROM named AS n JOIN sys.index_columns AS x ON x.object_id = n.object_id AND x.column_id = n.column_id JOIN sys.indexes AS i ON i.object_id = x.object_id AND i.index_id = x.index_id
- WHERE i.is_primary_key = 0 AND i.[name] COLLATE DATABASE_DEFAULT NOT IN (SELECT o.[value] COLLATE DATABASE_DEFAULT FROM OPENJSON(@own) AS o)
-UNION SELECT CONCAT(N'statistics ', s.[name], N' on ', n.[name]) FROM named AS n JOIN sys.stats_columns AS x ON x.object_id = n.object_id AND x.column_id = n.column_id JOIN sys.stats AS s ON s.object_id = x.object_id AND s.stats_id = x.stats_id WHERE s.user_created = 1
+ WHERE i.is_primary_key = 0
 UNION SELECT CONCAT(N'default ', d.[name], N' of ', n.[name]) FROM named AS n JOIN sys.default_constraints AS d ON d.parent_object_id = n.object_id AND d.parent_column_id = n.column_id
 UNION SELECT CONCAT(N'object ', OBJECT_SCHEMA_NAME(d.referencing_id), N'.', OBJECT_NAME(d.referencing_id), N', which is bound to ', n.[name]) FROM named AS n JOIN sys.sql_expression_dependencies AS d ON d.referenced_id = n.object_id AND d.referenced_minor_id = n.column_id WHERE d.is_schema_bound_reference = 1;`;
 
+/** `own`: how names of indexes begin that are ours, and are made again. */
 export async function readBlockers(sql: TSql, id: number, columns: readonly string[], own: readonly string[]): Promise<string[]> {
   if (columns.length === 0) return [];
-  return (await sql.rows<{ what: string }>(BLOCKERS_SQL, { id: t.int(id), columns: t.json(columns), own: t.json(own) })).map(({ what }) => what);
+  const found = await sql.rows<{ what: string }>(BLOCKERS_SQL, { id: t.int(id), columns: t.json(columns) });
+  return found.flatMap(({ what }) => (own.some((name) => what.startsWith(`index ${name}`)) ? [] : [what]));
 }
 
 /** Views and functions that use a table (`@name`, quoted), and views of these, in an order in which they can be refreshed. */

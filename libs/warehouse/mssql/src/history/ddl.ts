@@ -69,7 +69,7 @@ END;`,
 }
 
 function ensureIndex(table: string, name: string, on: string): string {
-  return `IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(${nString(table)}, N'U') AND [name] = ${nString(name)}) ${dynamic(`CREATE INDEX ${bracket(name)} ON ${table} ${on}`)}`;
+  return `IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(${nString(table)}, N'U') AND LEFT([name], ${String(name.length)}) = ${nString(name)}) ${dynamic(`CREATE INDEX ${bracket(name)} ON ${table} ${on}`)}`;
 }
 
 /** The begin comes and goes with the setting: one that was not kept for a while would be wrong later. */
