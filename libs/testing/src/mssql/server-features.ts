@@ -42,6 +42,7 @@ const PROBES = {
     `BEGIN TRANSACTION; DECLARE @id int; SELECT @id = id FROM dbo.probe_lock WITH (UPDLOCK, ROWLOCK) WHERE id = 1;
      SELECT CASE WHEN EXISTS (SELECT 1 FROM sys.dm_tran_locks WHERE request_session_id = @@SPID AND resource_type = N'KEY' AND request_mode = N'U') THEN 1 ELSE 0 END AS ok; ROLLBACK`,
   ],
+  'binary-styles': ["SELECT CASE WHEN CONVERT(varbinary(20), N'00ff0a', 2) = 0x00FF0A THEN 1 ELSE 0 END AS ok"],
   'openjson-escapes': [String.raw`SELECT COUNT(*) AS ok FROM OPENJSON(N'[["a\\b\"\u0041"]]') WITH (k0 nvarchar(20) '$[0]') AS j WHERE j.k0 = N'a\b"A'`],
   'hundred-nanoseconds': ["SELECT CASE WHEN CONVERT(varchar(27), CONVERT(datetime2(7), N'2018-07-13 11:23:45.3400001'), 121) = '2018-07-13 11:23:45.3400001' THEN 1 ELSE 0 END AS ok"],
   'alias-types': ['CREATE TYPE dbo.probe_alias FROM nvarchar(20) NOT NULL', "SELECT COUNT(*) AS ok FROM sys.types WHERE name = N'probe_alias' AND is_user_defined = 1 AND user_type_id <> system_type_id"],

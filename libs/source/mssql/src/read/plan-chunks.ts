@@ -1,4 +1,4 @@
-import { type KeyRange, type TableMapping } from '@elstream/core';
+import { describeKey, ElstreamError, type KeyRange, type TableMapping } from '@elstream/core';
 import { type Mssql } from '@elstream/database';
 import { requireChunkRows } from '@elstream/source';
 import { selectNextBound } from './read-sql';
@@ -17,6 +17,8 @@ export async function* planChunks(sql: Mssql, mapping: TableMapping, signal: Abo
   do {
     signal.throwIfAborted();
     const to: readonly string[] | null = await nextBound(sql, mapping, from, signal);
+    // Strictly above the one before it, or a text did not become the value it was made of: that would never end.
+    if (from !== null && to?.every((cell, i) => cell === from?.[i]) === true) throw new ElstreamError('CHUNK_BOUND', 'stop', `the server finds key ${describeKey(mapping, to)} of table ${mapping.id} again behind itself, as it reads its text otherwise than it wrote it; choose another key`, { place: { table: mapping.id } });
     yield { from, to };
     from = to;
   } while (from !== null);

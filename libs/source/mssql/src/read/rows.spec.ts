@@ -43,6 +43,11 @@ describe('planning chunks', () => {
     expect(await collect(planHistory(scriptedGate(skipping(12, false)), MAPPING, running()))).toEqual([{ from: null, to: ['4'] }, { from: ['4'], to: ['8'] }, { from: ['8'], to: null }]);
   });
 
+  it('ends with an error where a bound does not move, and not never', async () => {
+    const stuck = scriptedGate(({ sql }) => (sql === READ_TARGET ? CATALOG : [[7]]));
+    await expect(collect(planChunks(stuck, MAPPING, running()))).rejects.toMatchObject({ code: 'CHUNK_BOUND', recovery: 'stop' });
+  });
+
   it('ends when told to', async () => {
     await expect(collect(planChunks(scriptedGate(skipping(25)), MAPPING, AbortSignal.abort(new Error('told to stop'))))).rejects.toThrow('told to stop');
   });
