@@ -7,8 +7,8 @@ import type { MssqlParams } from './parameters';
 export interface TSql {
   /** Rows of the first result set. */
   rows<R extends object = Record<string, unknown>>(statement: string, params?: MssqlParams): Promise<R[]>;
-  /** All result sets, in order; those of statements that return none are not among them. */
-  sets(statement: string, params?: MssqlParams): Promise<Record<string, unknown>[][]>;
+  /** All result sets, in order; those of statements that return none are not among them. `timeoutMs`: in place of the connection's, 0 for none. */
+  sets(statement: string, params?: MssqlParams, limits?: { readonly timeoutMs?: number }): Promise<Record<string, unknown>[][]>;
   /** Rows affected, summed over the statements that tell (SET NOCOUNT OFF). */
   execute(statement: string, params?: MssqlParams): Promise<number>;
   /** Rows as arrays, one result set, streamed with back-pressure; leaving the loop or aborting cancels the statement. */
@@ -36,6 +36,9 @@ export interface TSqlSession extends TSql {
   bulk(table: BulkTable, rows: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>): Promise<number>;
 }
 
+/** The types of the driver do not know of its second argument. */
+const TimedRequest = mssql.Request as unknown as new (pool: ConnectionPool, overrides: { readonly requestTimeout: number }) => Request;
+
 /** Rows handed to the driver at once: it keeps them all in memory. */
 const BULK_ROWS = 2_000;
 /** Rows the driver may be ahead of the reader. */
@@ -50,8 +53,8 @@ export class PoolGate implements TSqlSession {
     return (recordset as unknown as R[] | undefined) ?? [];
   }
 
-  async sets(statement: string, params: MssqlParams = {}): Promise<Record<string, unknown>[][]> {
-    const { recordsets } = await this.ask(statement, params);
+  async sets(statement: string, params: MssqlParams = {}, { timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<Record<string, unknown>[][]> {
+    const { recordsets } = await this.ask(statement, params, timeoutMs);
     return recordsets as unknown as Record<string, unknown>[][];
   }
 
@@ -122,16 +125,16 @@ export class PoolGate implements TSqlSession {
     }
   }
 
-  private async ask(statement: string, params: MssqlParams): Promise<mssql.IResult<unknown>> {
+  private async ask(statement: string, params: MssqlParams, timeoutMs?: number): Promise<mssql.IResult<unknown>> {
     try {
-      return await this.request(params).query(statement);
+      return await this.request(params, timeoutMs).query(statement);
     } catch (error) {
       throw classifyMssqlError(error);
     }
   }
 
-  private request(params: MssqlParams): Request {
-    const request = this.pool.request();
+  private request(params: MssqlParams, timeoutMs?: number): Request {
+    const request = timeoutMs === undefined ? this.pool.request() : new TimedRequest(this.pool, { requestTimeout: timeoutMs });
     for (const [name, { type, value }] of Object.entries(params)) request.input(name, type, value);
     return request;
   }

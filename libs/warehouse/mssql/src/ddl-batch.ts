@@ -15,6 +15,9 @@ export function dynamic(statement: string): string {
   return `EXEC sys.sp_executesql ${nString(statement)};`;
 }
 
+/** Columns of a large table are rewritten for as long as it takes: broken off, it would begin anew for ever. Locks are waited for shortly. */
+export const UNLIMITED = { timeoutMs: 0 } as const;
+
 const LONGEST_WAIT_MS = 3_000;
 
 /**

@@ -1,7 +1,7 @@
 import type { TableMapping } from '@elstream/core';
 import { bracket, bracketTable, knownMssqlType, nString, t, type Mssql } from '@elstream/database';
 import { changedSince, readRelation, wantedColumn, type Relation } from './catalog';
-import { ddlLock, dynamic } from './ddl-batch';
+import { ddlLock, dynamic, UNLIMITED } from './ddl-batch';
 import { createArchive, createAsOf } from './history/ddl';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, POSITION_TYPE, type EntityColumn, type Target } from './target';
@@ -62,7 +62,7 @@ export async function createTarget(db: Mssql, pipeline: string, target: Target):
     const table = await readRelation(db, target.table);
     const archive = target.archive === null ? null : await readRelation(db, target.archive.table);
     const statement = createTargetSql(pipeline, target, { table, markers, archive, lockMs: db.lockMs });
-    const { outcome } = await runTransaction(db, statement, { pipeline: t.nvarchar(pipeline, 100), table: t.nvarchar(target.mapping.id, 300) });
+    const { outcome } = await runTransaction(db, statement, { pipeline: t.nvarchar(pipeline, 100), table: t.nvarchar(target.mapping.id, 300) }, UNLIMITED);
     if (outcome === 'created' || plan === PLANS) return;
   }
 }

@@ -68,8 +68,8 @@ export interface ServerOutcome {
  *
  * @throws ElstreamError `DB_LOCK_TIMEOUT` (retry) where the exclusion was not had in time; classified errors of the server
  */
-export async function runTransaction(sql: TSql, statement: string, params: MssqlParams = {}): Promise<ServerOutcome> {
-  const sets = await sql.sets(statement, params);
+export async function runTransaction(sql: TSql, statement: string, params: MssqlParams = {}, limits: { readonly timeoutMs?: number } = {}): Promise<ServerOutcome> {
+  const sets = await sql.sets(statement, params, limits);
   const at = sets.findIndex((set) => set[0] !== undefined && 'outcome' in set[0]);
   const row = sets[at]?.[0];
   if (row === undefined) throw new ElstreamError('DB_NO_OUTCOME', 'retry', 'a transaction came to no outcome: the connection was cut off');

@@ -1,7 +1,7 @@
 import { ElstreamError, type SchemaChange, type TableMapping } from '@elstream/core';
 import { bracket, bracketTable, t, type Mssql, type MssqlParams } from '@elstream/database';
 import { changedSince, readRelation, wantedColumn, type Relation, type WantedColumn } from '../catalog';
-import { ddlLock, dynamic, waitShortly } from '../ddl-batch';
+import { ddlLock, dynamic, UNLIMITED, waitShortly } from '../ddl-batch';
 import { primaryKey } from '../ddl';
 import { APPROXIMATE_COLUMN, BEGIN_COLUMN, CHANGE_COLUMN } from '../history/archive';
 import { historyColumns, makeAsOf } from '../history/ddl';
@@ -37,7 +37,7 @@ export async function evolveTable(parts: WarehouseParts, pipeline: string, to: T
     const planned = await planEvolution(db, target, change);
     await refuseBlocked(db, target, planned, what);
     const statement = evolveStatement(pipeline, target, { planned, change, lockMs: db.lockMs });
-    const { outcome } = await orBlocked('EVOLUTION_BLOCKED', what, async () => runTransaction(db, statement, params(pipeline, to, change)));
+    const { outcome } = await orBlocked('EVOLUTION_BLOCKED', what, async () => runTransaction(db, statement, params(pipeline, to, change), UNLIMITED));
     if (outcome === 'evolved') break;
     if (plan === PLANS) throw race(to);
   }

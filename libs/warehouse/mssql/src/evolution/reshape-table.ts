@@ -2,7 +2,7 @@ import { ElstreamError, type TableMapping } from '@elstream/core';
 import { bracket, nString, t, type Mssql } from '@elstream/database';
 import { changedSince, readRelation, wantedColumn, type Relation } from '../catalog';
 import { createMarkersSql, primaryKey } from '../ddl';
-import { ddlLock, dynamic, waitShortly } from '../ddl-batch';
+import { ddlLock, dynamic, UNLIMITED, waitShortly } from '../ddl-batch';
 import { BEGIN_COLUMN, NOW, suffixed } from '../history/archive';
 import { archiveRows, UNKNOWN_POSITION } from '../history/archive-rows';
 import { createArchive, createAsOf, ownColumns } from '../history/ddl';
@@ -46,7 +46,7 @@ class Misfit extends Error {}
 async function shape(db: Mssql, pipeline: string, target: Target, shaping: Shaping): ReturnType<typeof runTransaction> {
   const statement = reshapeStatement(pipeline, target, { ...shaping, lockMs: db.lockMs });
   try {
-    return await runTransaction(db, statement, { pipeline: t.nvarchar(pipeline, 100), table: t.nvarchar(target.mapping.id, 300), tables: t.json([target.mapping.id]), note: t.nvarchar('the table was emptied and given another shape') });
+    return await runTransaction(db, statement, { pipeline: t.nvarchar(pipeline, 100), table: t.nvarchar(target.mapping.id, 300), tables: t.json([target.mapping.id]), note: t.nvarchar('the table was emptied and given another shape') }, UNLIMITED);
   } catch (error) {
     const converts = shaping.history === 'converted' && shaping.planned.some((p) => p.relation.sql === target.archive?.sql && p.retyped.length > 0);
     if (converts && isMisfit(error)) throw new Misfit();
