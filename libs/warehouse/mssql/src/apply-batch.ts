@@ -1,6 +1,6 @@
-import { ElstreamError, failpoint, ruleHolds, type Cell, type FoldedRow, type FoldedTable } from '@elstream/core';
+import { ElstreamError, failpoint, ruleHolds, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { t, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
-import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
+import { type BatchResult, type BatchWrite, fillReread, type RereadRows } from '@elstream/warehouse';
 import { NO_HISTORY, type BatchHistory } from './batch-history';
 import { batchStatement, type BatchPlan, type Share } from './batch-statement';
 import { readStandings, type TableStanding } from './control-state';
@@ -40,7 +40,7 @@ export async function applyBatch(db: Mssql, write: BatchWrite, targetOf: (tableI
     for (const { mapping, fold } of [...write.tables].sort((a, b) => (a.mapping.id < b.mapping.id ? -1 : 1))) {
       const target = targetOf(mapping.id);
       const reread = write.reread.get(mapping.id);
-      const rows = fillReread(target, fold.rows, reread);
+      const rows = fillReread(target.mapping, fold.rows, reread);
       const begins = target.keepsBegin ? stagedBegins(mapping, fold.changes) : new Map<string, bigint>();
       work.push({ target, reread, fold, rows, staged: rows.length === 0 ? null : await stageBatch(session, { n: work.length, target, rows, begins, trial: write.trial }) });
     }
@@ -180,19 +180,4 @@ function sabotaged(pipeline: string, work: readonly TableWork[], states: Readonl
       }),
     ),
   );
-}
-
-/** Puts cells read again by key in the place of unknown ones; a key that was not found writes nothing (R6). */
-function fillReread(target: Target, rows: readonly FoldedRow[], reread: RereadRows | undefined): readonly FoldedRow[] {
-  if (reread === undefined) return rows;
-  const id = (key: readonly (Cell | undefined)[]): string => JSON.stringify(key);
-  const found = new Map(reread.rows.map((row) => [id(target.mapping.key.map((i) => row[i])), row]));
-  const absent = new Set(reread.absent.map(id));
-  return rows.flatMap((row) => {
-    if (row.op === 'delete' || !row.cells.includes(undefined)) return [row];
-    if (absent.has(id(row.key))) return [];
-    const now = found.get(id(row.key));
-    if (now === undefined) return [row];
-    return [{ ...row, carryFrom: null, cells: row.cells.map((cell, i) => (cell === undefined ? (now[i] ?? null) : cell)) }];
-  });
 }

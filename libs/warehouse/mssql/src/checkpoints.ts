@@ -1,7 +1,6 @@
 import { ElstreamError, type Checkpoint, type StreamOffset } from '@elstream/core';
 import { t, type Mssql } from '@elstream/database';
-import { GAP_PREFIX, type GapDeclaration } from '@elstream/warehouse';
-import { checkpointOf, type CheckpointLine } from './control-state';
+import { checkpointOf, GAP_PREFIX, type CheckpointLine, type GapDeclaration } from '@elstream/warehouse';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
 
 /** Checkpoints as they come, go and are moved other than by a batch. */

@@ -1,6 +1,6 @@
-import { LogPosition, ruleHolds, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
+import { ruleHolds, type Checkpoint } from '@elstream/core';
 import { t, type TSql } from '@elstream/database';
-import type { TableState } from '@elstream/warehouse';
+import { checkpointOf, lockedStateOf, tableStateOf, type CheckpointLine, type LockedState, type StateRow, type TableState } from '@elstream/warehouse';
 
 /** What a server-side transaction knows of a table's state, in variables with the table's number at their end (`@epoch0`). */
 const STATE = {
@@ -44,44 +44,15 @@ const OPEN_USES = (): string => `CASE WHEN ${ruleHolds('R9-markers') ? 'EXISTS (
 /** All that decisions about events are made from; two equal ones lead to equal decisions. */
 const TOKEN = `CONCAT(s.epoch, N' ', s.phase, N' ', s.truncate_epoch, N' ', s.truncate_position, N' ', s.reread_until, N' ', s.mixed_epoch)`;
 
-/** A table's state as read. */
-export interface LockedState {
-  readonly table: string;
-  readonly epoch: number;
-  readonly phase: TableState['phase'];
-  readonly runId: string | null;
-  readonly openUses: number;
-  readonly truncated: TruncateMemory;
-  readonly rereadUntil: LogPosition | null;
-  /** `DerivedHistory.mixed` was told of a batch of this epoch. */
-  readonly mixed: boolean;
-}
-
 /** A state read *before* a transaction: what was concluded from it holds in one that finds the same token (`@token0`). */
 export interface TableStanding extends LockedState {
   readonly token: string;
 }
 
-interface StateRow {
-  table_id: string;
-  epoch: number;
-  phase: TableState['phase'];
-  run_id: string | null;
-  truncate_epoch: number | null;
-  truncate_position: string | null;
-  live_at: string | null;
-  reread_until: string | null;
-  mixed_epoch: number | null;
-  rows_preloaded: string;
-  events_applied: string;
-  open_uses: number;
-  stale: string | null;
-  error: string | null;
-  token: string;
-}
+type StandingRow = StateRow & Pick<TableStanding, 'token'>;
 
-async function readStateRows(sql: TSql, pipeline: string, tables: readonly string[] | null): Promise<StateRow[]> {
-  return sql.rows<StateRow>(statesSql(), { pipeline: t.nvarchar(pipeline, 100), tables: t.nvarchar(tables === null ? null : JSON.stringify(tables)) });
+async function readStateRows(sql: TSql, pipeline: string, tables: readonly string[] | null): Promise<StandingRow[]> {
+  return sql.rows<StandingRow>(statesSql(), { pipeline: t.nvarchar(pipeline, 100), tables: t.nvarchar(tables === null ? null : JSON.stringify(tables)) });
 }
 
 /** `@tables`: ids as JSON, NULL for all. */
@@ -93,36 +64,11 @@ export const statesSql = (): string => `SELECT s.table_id, s.epoch, s.phase, LOW
 
 export async function readStandings(sql: TSql, pipeline: string, tables: readonly string[]): Promise<Map<string, TableStanding>> {
   const rows = await readStateRows(sql, pipeline, tables);
-  return new Map(
-    rows.map((row) => [
-      row.table_id,
-      {
-        table: row.table_id,
-        epoch: row.epoch,
-        phase: row.phase,
-        runId: row.run_id,
-        openUses: row.open_uses,
-        truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
-        rereadUntil: row.reread_until === null ? null : LogPosition.parse(row.reread_until),
-        mixed: row.mixed_epoch === row.epoch,
-        token: row.token,
-      },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.table_id, { ...lockedStateOf(row), token: row.token }]));
 }
 
 export async function readTableStates(sql: TSql, pipeline: string): Promise<TableState[]> {
-  return (await readStateRows(sql, pipeline, null)).map((row) => ({
-    table: row.table_id,
-    epoch: row.epoch,
-    phase: row.phase,
-    runId: row.run_id,
-    liveAt: row.live_at === null ? null : LogPosition.parse(row.live_at),
-    rowsPreloaded: Number(row.rows_preloaded),
-    eventsApplied: Number(row.events_applied),
-    error: row.error,
-    stale: row.stale,
-  }));
+  return (await readStateRows(sql, pipeline, null)).map(tableStateOf);
 }
 
 export async function readCheckpoint(sql: TSql, pipeline: string, partition: string): Promise<Checkpoint | null> {
@@ -141,23 +87,4 @@ export const checkpointsSql = `SELECT c.[partition], c.generation, c.next_offset
 async function readCheckpointRows(sql: TSql, pipeline: string, partition: string | null): Promise<Checkpoint[]> {
   const rows = await sql.rows<CheckpointLine>(checkpointsSql, { pipeline: t.nvarchar(pipeline, 100), partition: t.nvarchar(partition, 262) });
   return rows.map((row) => checkpointOf(pipeline, row));
-}
-
-export interface CheckpointLine {
-  readonly partition: string;
-  readonly generation: number;
-  readonly next_offset: string;
-  readonly highest: string | null;
-  readonly counter: string | null;
-}
-
-export function checkpointOf(pipeline: string, row: CheckpointLine): Checkpoint {
-  return {
-    pipeline,
-    partition: row.partition,
-    generation: row.generation,
-    next: StreamOffset.parse(row.next_offset),
-    highest: row.highest === null ? null : LogPosition.parse(row.highest),
-    counter: row.counter === null ? null : BigInt(row.counter),
-  };
 }

@@ -1,6 +1,6 @@
 import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
 import { mssqlOf, type EntityDataSource, type Mssql } from '@elstream/database';
-import type { EvolvingWarehouse, HistoryWarehouse, RepairableWarehouse, Warehouse } from '@elstream/warehouse';
+import { ComposedWarehouse, type EvolvingWarehouse, type HistoryWarehouse, type RepairableWarehouse, type Warehouse } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
 import { serverProblems } from './checks';
 import * as checkpoints from './checkpoints';
@@ -29,16 +29,17 @@ export async function createMssqlWarehouse(options: MssqlWarehouseOptions): Prom
   return warehouse;
 }
 
-class MssqlWarehouse implements Warehouse {
+class MssqlWarehouse extends ComposedWarehouse implements Warehouse {
   private readonly targets = new Map<string, Target>();
   private readonly dataSource: EntityDataSource;
   private readonly db: Mssql;
   private readonly pipeline: string;
-  private readonly repairs: RepairableWarehouse;
-  private readonly history: HistoryWarehouse;
-  private readonly evolution: EvolvingWarehouse;
+  protected readonly repairs: RepairableWarehouse;
+  protected readonly history: HistoryWarehouse;
+  protected readonly evolution: EvolvingWarehouse;
 
   constructor(options: MssqlWarehouseOptions) {
+    super();
     this.dataSource = options.dataSource;
     this.db = mssqlOf(options.dataSource);
     this.pipeline = options.pipeline;
@@ -140,66 +141,6 @@ class MssqlWarehouse implements Warehouse {
 
   async digests(...[mapping, range, buckets, signal]: Parameters<Warehouse['digests']>): ReturnType<Warehouse['digests']> {
     return reads.digests(this.db, await this.targetOf(mapping), range, { buckets, signal });
-  }
-
-  async openUse(...of: Parameters<Warehouse['openUse']>): ReturnType<Warehouse['openUse']> {
-    return this.repairs.openUse(...of);
-  }
-
-  async closeUse(...of: Parameters<Warehouse['closeUse']>): ReturnType<Warehouse['closeUse']> {
-    return this.repairs.closeUse(...of);
-  }
-
-  async staleUses(...of: Parameters<Warehouse['staleUses']>): ReturnType<Warehouse['staleUses']> {
-    return this.repairs.staleUses(...of);
-  }
-
-  async readStanding(...of: Parameters<Warehouse['readStanding']>): ReturnType<Warehouse['readStanding']> {
-    return this.repairs.readStanding(...of);
-  }
-
-  async repairRows(...of: Parameters<Warehouse['repairRows']>): ReturnType<Warehouse['repairRows']> {
-    return this.repairs.repairRows(...of);
-  }
-
-  async changedKeys(...of: Parameters<Warehouse['changedKeys']>): ReturnType<Warehouse['changedKeys']> {
-    return this.repairs.changedKeys(...of);
-  }
-
-  async dueHistory(...of: Parameters<Warehouse['dueHistory']>): ReturnType<Warehouse['dueHistory']> {
-    return this.history.dueHistory(...of);
-  }
-
-  async noteDueHistory(...of: Parameters<Warehouse['noteDueHistory']>): ReturnType<Warehouse['noteDueHistory']> {
-    return this.history.noteDueHistory(...of);
-  }
-
-  async mergeHistory(...of: Parameters<Warehouse['mergeHistory']>): ReturnType<Warehouse['mergeHistory']> {
-    return this.history.mergeHistory(...of);
-  }
-
-  async checkHistory(...of: Parameters<Warehouse['checkHistory']>): ReturnType<Warehouse['checkHistory']> {
-    return this.history.checkHistory(...of);
-  }
-
-  async evolveTable(...of: Parameters<Warehouse['evolveTable']>): ReturnType<Warehouse['evolveTable']> {
-    return this.evolution.evolveTable(...of);
-  }
-
-  async stopTable(...of: Parameters<Warehouse['stopTable']>): ReturnType<Warehouse['stopTable']> {
-    return this.evolution.stopTable(...of);
-  }
-
-  async forgetTables(...of: Parameters<Warehouse['forgetTables']>): ReturnType<Warehouse['forgetTables']> {
-    return this.evolution.forgetTables(...of);
-  }
-
-  async resetTables(...of: Parameters<Warehouse['resetTables']>): ReturnType<Warehouse['resetTables']> {
-    return this.evolution.resetTables(...of);
-  }
-
-  async reshapeTable(...of: Parameters<Warehouse['reshapeTable']>): ReturnType<Warehouse['reshapeTable']> {
-    return this.evolution.reshapeTable(...of);
   }
 
   async countRows(mapping: TableMapping): Promise<number> {

@@ -1,8 +1,8 @@
-import { describeKey, ElstreamError, failpoint, recoveryOf, ruleHolds, type Cell, type FoldedRow, type FoldedTable } from '@elstream/core';
+import { describeKey, ElstreamError, failpoint, recoveryOf, ruleHolds, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
-import { locateCulprit, type BatchResult, type BatchWrite, type RereadRows } from '@elstream/warehouse';
+import { type BatchResult, type BatchWrite, fillReread, locateCulprit, type LockedState, type RereadRows } from '@elstream/warehouse';
 import { applyStaged, truncateTarget, type WriteCounts } from './bulk-writes';
-import { lockTables, moveCheckpoint, readLockedStates, requireState, type LockedState } from './control-state';
+import { lockTables, moveCheckpoint, readLockedStates, requireState } from './control-state';
 import { isActive, park } from './dead-letters';
 import { outdatedTables } from './evolution/outdated';
 import { markToReload } from './evolution/stale';
@@ -47,7 +47,7 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
     for (const { mapping, fold } of write.tables) {
       const target = targetOf(mapping.id);
       const reread = write.reread.get(mapping.id);
-      const rows = fillReread(target, fold.rows, reread);
+      const rows = fillReread(target.mapping, fold.rows, reread);
       const stage = (): Promise<StagedBatch> => (write.trial ? stageBatch : staged)(runner, target, rows, target.keepsBegin ? stagedBegins(mapping, fold.changes) : undefined);
       work.push({ target, reread, fold, rows, ...(isSmall(target, rows) ? { staged: null, refused: null } : await unlessRefused(stage)) });
     }
@@ -207,21 +207,6 @@ function sabotagedEpoch(pipeline: string, state: LockedState): LockedState {
   const epoch = staleEpochs.get(id) ?? state.epoch;
   staleEpochs.set(id, epoch);
   return { ...state, epoch };
-}
-
-/** Puts cells read again by key in the place of unknown ones; a key that was not found writes nothing (R6). */
-function fillReread(target: Target, rows: readonly FoldedRow[], reread: RereadRows | undefined): readonly FoldedRow[] {
-  if (reread === undefined) return rows;
-  const id = (key: readonly (Cell | undefined)[]): string => JSON.stringify(key);
-  const found = new Map(reread.rows.map((row) => [id(target.mapping.key.map((i) => row[i])), row]));
-  const absent = new Set(reread.absent.map(id));
-  return rows.flatMap((row) => {
-    if (row.op === 'delete' || !row.cells.includes(undefined)) return [row];
-    if (absent.has(id(row.key))) return [];
-    const now = found.get(id(row.key));
-    if (now === undefined) return [row];
-    return [{ ...row, carryFrom: null, cells: row.cells.map((cell, i) => (cell === undefined ? (now[i] ?? null) : cell)) }];
-  });
 }
 
 /** A value the warehouse cannot hold: which row it is in, where that can be found. */

@@ -1,6 +1,6 @@
 import { leavesMarker, ruleHolds, type LogPosition } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import type { LockedState } from './control-state';
+import type { LockedState } from '@elstream/warehouse';
 import { BEGIN_COLUMN } from './history/archive';
 import { setBegins, type DerivedState } from './history/derive';
 import { archiveOverfilled, fillBegin } from './history/overfilled';

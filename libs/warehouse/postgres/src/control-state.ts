@@ -1,20 +1,7 @@
 import { createHash } from 'node:crypto';
-import { ElstreamError, LogPosition, partitionLane, ruleHolds, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
+import { ElstreamError, partitionLane, ruleHolds, type Checkpoint, type LogPosition, type StreamOffset } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import type { TableState } from '@elstream/warehouse';
-
-/** A table's state as a writing transaction reads it. */
-export interface LockedState {
-  readonly table: string;
-  readonly epoch: number;
-  readonly phase: TableState['phase'];
-  readonly runId: string | null;
-  readonly openUses: number;
-  readonly truncated: TruncateMemory;
-  readonly rereadUntil: LogPosition | null;
-  /** `DerivedHistory.mixed` was told of a batch of this epoch. */
-  readonly mixed: boolean;
-}
+import { checkpointOf, lockedStateOf, tableStateOf, type CheckpointLine, type LockedState, type StateRow, type TableState } from '@elstream/warehouse';
 
 /**
  * Lanes of a table's lock. A fixed number, whatever partitions there are: whoever takes all lanes excludes the batches of
@@ -61,23 +48,6 @@ export async function hasCheckpoint(sql: Sql, pipeline: string): Promise<boolean
   return (await sql.query('SELECT FROM elstream.checkpoint WHERE pipeline = $1 LIMIT 1', [pipeline])).length > 0;
 }
 
-interface StateRow {
-  table_id: string;
-  epoch: number;
-  phase: TableState['phase'];
-  run_id: string | null;
-  truncate_epoch: number | null;
-  truncate_position: string | null;
-  live_at: string | null;
-  reread_until: string | null;
-  mixed_epoch: number | null;
-  rows_preloaded: string;
-  events_applied: string;
-  open_uses: boolean;
-  stale: string | null;
-  error: string | null;
-}
-
 /** Of `elstream.table_state AS s`. A use (R5) is an open validation or repair, or a dead letter that is parked. */
 const stateColumns = (): string => `table_id, epoch, phase, run_id::text AS run_id, truncate_epoch, truncate_position, live_at, reread_until, mixed_epoch, rows_preloaded::text AS rows_preloaded, events_applied::text AS events_applied, stale, error,
   (${ruleHolds('R9-markers') ? 'EXISTS (SELECT FROM elstream.open_use u WHERE u.pipeline = s.pipeline AND u.table_id = s.table_id)' : 'false'}
@@ -93,35 +63,11 @@ async function readStateRows(sql: Sql, pipeline: string, tables: readonly string
 /** Reads states in the writing transaction, after the locks: never from a cache (R5). */
 export async function readLockedStates(sql: Sql, pipeline: string, tables: readonly string[]): Promise<Map<string, LockedState>> {
   const rows = await readStateRows(sql, pipeline, tables);
-  return new Map(
-    rows.map((row) => [
-      row.table_id,
-      {
-        table: row.table_id,
-        epoch: row.epoch,
-        phase: row.phase,
-        runId: row.run_id,
-        openUses: row.open_uses ? 1 : 0,
-        truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
-        rereadUntil: row.reread_until === null ? null : LogPosition.parse(row.reread_until),
-        mixed: row.mixed_epoch === row.epoch,
-      },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.table_id, lockedStateOf(row)]));
 }
 
 export async function readTableStates(sql: Sql, pipeline: string): Promise<TableState[]> {
-  return (await readStateRows(sql, pipeline, null)).map((row) => ({
-    table: row.table_id,
-    epoch: row.epoch,
-    phase: row.phase,
-    runId: row.run_id,
-    liveAt: row.live_at === null ? null : LogPosition.parse(row.live_at),
-    rowsPreloaded: Number(row.rows_preloaded),
-    eventsApplied: Number(row.events_applied),
-    error: row.error,
-    stale: row.stale,
-  }));
+  return (await readStateRows(sql, pipeline, null)).map(tableStateOf);
 }
 
 export async function readCheckpoint(sql: Sql, pipeline: string, partition: string): Promise<Checkpoint | null> {
@@ -134,19 +80,12 @@ export async function readCheckpoints(sql: Sql, pipeline: string): Promise<Check
 }
 
 async function readCheckpointRows(sql: Sql, pipeline: string, partition: string | null): Promise<Checkpoint[]> {
-  const rows = await sql.query<{ partition: string; generation: number; next_offset: string; highest: string | null; counter: string | null }>(
+  const rows = await sql.query<CheckpointLine>(
     `SELECT "partition", generation, next_offset, highest, counter::text AS counter FROM elstream.checkpoint
       WHERE pipeline = $1 AND ($2::text IS NULL OR "partition" = $2) ORDER BY length("partition"), "partition"`,
     [pipeline, partition],
   );
-  return rows.map((row) => ({
-    pipeline,
-    partition: row.partition,
-    generation: row.generation,
-    next: StreamOffset.parse(row.next_offset),
-    highest: row.highest === null ? null : LogPosition.parse(row.highest),
-    counter: row.counter === null ? null : BigInt(row.counter),
-  }));
+  return rows.map((row) => checkpointOf(pipeline, row));
 }
 
 /** What a batch adds to its checkpoint. */

@@ -1,7 +1,6 @@
 import { encodeDeadLetterRow, takesEvents, type EventCell, type ParkedEvent } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import type { RepairOutcome } from '@elstream/warehouse';
-import type { LockedState } from './control-state';
+import type { LockedState, RepairOutcome } from '@elstream/warehouse';
 import { noteDue } from './history/due';
 
 /** Rows of one INSERT. */

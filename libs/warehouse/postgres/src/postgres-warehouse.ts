@@ -1,6 +1,6 @@
 import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
 import { onPostgres, readChecksums, readDigests, type EntityDataSource } from '@elstream/database';
-import type { EvolvingWarehouse, HistoryWarehouse, RepairableWarehouse, Warehouse } from '@elstream/warehouse';
+import { ComposedWarehouse, type EvolvingWarehouse, type HistoryWarehouse, type RepairableWarehouse, type Warehouse } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
 import * as checkpoints from './checkpoints';
 import { readCheckpoint, readCheckpoints, readTableStates } from './control-state';
@@ -30,15 +30,16 @@ export async function createPostgresWarehouse(options: PostgresWarehouseOptions)
   return warehouse;
 }
 
-class PostgresWarehouse implements Warehouse {
+class PostgresWarehouse extends ComposedWarehouse implements Warehouse {
   private readonly targets = new Map<string, Target>();
   private readonly dataSource: EntityDataSource;
   private readonly pipeline: string;
-  private readonly repairs: RepairableWarehouse;
-  private readonly history: HistoryWarehouse;
-  private readonly evolution: EvolvingWarehouse;
+  protected readonly repairs: RepairableWarehouse;
+  protected readonly history: HistoryWarehouse;
+  protected readonly evolution: EvolvingWarehouse;
 
   constructor(options: PostgresWarehouseOptions) {
+    super();
     this.dataSource = options.dataSource;
     this.pipeline = options.pipeline;
     const parts: WarehouseParts = { dataSource: this.dataSource, pipeline: this.pipeline, targetOf: (mapping) => this.targetOf(mapping) };
@@ -153,66 +154,6 @@ class PostgresWarehouse implements Warehouse {
 
   async digests(...[mapping, range, buckets, signal]: Parameters<Warehouse['digests']>): ReturnType<Warehouse['digests']> {
     return readDigests(this.dataSource, reads.digestRows(await this.targetOf(mapping), range), buckets, signal);
-  }
-
-  async openUse(...of: Parameters<Warehouse['openUse']>): ReturnType<Warehouse['openUse']> {
-    return this.repairs.openUse(...of);
-  }
-
-  async closeUse(...of: Parameters<Warehouse['closeUse']>): ReturnType<Warehouse['closeUse']> {
-    return this.repairs.closeUse(...of);
-  }
-
-  async staleUses(...of: Parameters<Warehouse['staleUses']>): ReturnType<Warehouse['staleUses']> {
-    return this.repairs.staleUses(...of);
-  }
-
-  async readStanding(...of: Parameters<Warehouse['readStanding']>): ReturnType<Warehouse['readStanding']> {
-    return this.repairs.readStanding(...of);
-  }
-
-  async repairRows(...of: Parameters<Warehouse['repairRows']>): ReturnType<Warehouse['repairRows']> {
-    return this.repairs.repairRows(...of);
-  }
-
-  async changedKeys(...of: Parameters<Warehouse['changedKeys']>): ReturnType<Warehouse['changedKeys']> {
-    return this.repairs.changedKeys(...of);
-  }
-
-  async dueHistory(...of: Parameters<Warehouse['dueHistory']>): ReturnType<Warehouse['dueHistory']> {
-    return this.history.dueHistory(...of);
-  }
-
-  async noteDueHistory(...of: Parameters<Warehouse['noteDueHistory']>): ReturnType<Warehouse['noteDueHistory']> {
-    return this.history.noteDueHistory(...of);
-  }
-
-  async mergeHistory(...of: Parameters<Warehouse['mergeHistory']>): ReturnType<Warehouse['mergeHistory']> {
-    return this.history.mergeHistory(...of);
-  }
-
-  async checkHistory(...of: Parameters<Warehouse['checkHistory']>): ReturnType<Warehouse['checkHistory']> {
-    return this.history.checkHistory(...of);
-  }
-
-  async evolveTable(...of: Parameters<Warehouse['evolveTable']>): ReturnType<Warehouse['evolveTable']> {
-    return this.evolution.evolveTable(...of);
-  }
-
-  async stopTable(...of: Parameters<Warehouse['stopTable']>): ReturnType<Warehouse['stopTable']> {
-    return this.evolution.stopTable(...of);
-  }
-
-  async forgetTables(...of: Parameters<Warehouse['forgetTables']>): ReturnType<Warehouse['forgetTables']> {
-    return this.evolution.forgetTables(...of);
-  }
-
-  async resetTables(...of: Parameters<Warehouse['resetTables']>): ReturnType<Warehouse['resetTables']> {
-    return this.evolution.resetTables(...of);
-  }
-
-  async reshapeTable(...of: Parameters<Warehouse['reshapeTable']>): ReturnType<Warehouse['reshapeTable']> {
-    return this.evolution.reshapeTable(...of);
   }
 
   async countRows(mapping: TableMapping): Promise<number> {

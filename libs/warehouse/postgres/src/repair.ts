@@ -1,7 +1,7 @@
 import { ElstreamError, keyIdentity, repairPosition, ruleHolds, sameStanding, type Cell, type FoldedRow, type LogPosition } from '@elstream/core';
 import { inTransaction, onPostgres, type Sql } from '@elstream/database';
-import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
-import { lockTables, readLockedStates, requireState, type LockedState } from './control-state';
+import type { LockedState, RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
+import { lockTables, readLockedStates, requireState } from './control-state';
 import { readReplayed, settle } from './dead-letters';
 import { requireCurrent } from './evolution/outdated';
 import { beginMissing, beginReplayed, recordReplay, type ReplayedRow } from './history/replay';

@@ -9,7 +9,7 @@ import { archiveRows, beginOf, type SetEnd } from './archive-rows';
 import { dueOfBatch, dueParam, noteDueSql } from './due';
 import { insertEnded, stageEnded } from './ended';
 import { imagesStand, readImages, touchedOf } from './images';
-import { knownChanges } from './known';
+import { knownToArchive } from './known';
 
 /** Since when the rows are valid that a batch leaves, by `keyIdentity`; null: unknown. */
 export type Begins = ReadonlyMap<string, bigint | null>;
@@ -25,7 +25,7 @@ export async function prepareHistory(session: TSqlSession, request: HistoryReque
   if (archive?.kind !== 'derived' || fold.changes.length === 0 || request.state === null || !takesEvents(request.state)) return NO_HISTORY;
   const keys = touchedKeys(target.mapping, fold.changes);
   const standing = await readImages(session, target, n, keys);
-  const known = await knownChanges(session, target, archive, fold.changes);
+  const known = await knownToArchive(session, target, archive, fold.changes);
   const { state } = request;
   const derived = deriveHistory({
     mapping: target.mapping,

@@ -1,13 +1,12 @@
 import { changeIdentity, deriveHistory, encodeRow, keyIdentity, keyOfRow, timestampText, touchedKeys, type EndedVersion, type FoldedTable, type LogPosition, type Row, type RowEvent, type TableMapping } from '@elstream/core';
 import { copyIn, type Sql } from '@elstream/database';
-import type { RereadRows } from '@elstream/warehouse';
-import type { LockedState } from '../control-state';
+import type { LockedState, RereadRows } from '@elstream/warehouse';
 import { textOf } from '../standing';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
 import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
 import { keysAsArrays } from '../keys-as-arrays';
 import { readImages } from './images';
-import { knownChanges } from './known';
+import { knownToArchive } from './known';
 
 /** Since when the rows are valid that a batch leaves, by `keyIdentity`; null: unknown. */
 export type Begins = ReadonlyMap<string, bigint | null>;
@@ -38,7 +37,7 @@ export async function deriveBatch(sql: Sql, target: Target, batch: DerivedBatch)
   if (archive?.kind !== 'derived' || changes.length === 0) return null;
   const keys = touchedKeys(mapping, changes);
   const standing = await readImages(sql, target, keys);
-  const known = await knownChanges(sql, target, archive, changes);
+  const known = await knownToArchive(sql, target, archive, changes);
   if (truncate !== null) await archiveTruncated(sql, target, { ...batch, truncate, known });
   const { epoch, phase, mixed, rereadUntil, truncated } = batch.state;
   const { ended, begins, ...told } = deriveHistory({ mapping, changes, epoch, live: phase === 'live', mixed, rereadUntil, truncated, standing, known, reread: rereadByIdentity(mapping, batch.reread) });

@@ -1,0 +1,85 @@
+import { LogPosition, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
+import type { TableState } from './warehouse';
+
+/** A row of `elstream.table_state`, numbers that may be large as text. */
+export interface StateRow {
+  readonly table_id: string;
+  readonly epoch: number;
+  readonly phase: TableState['phase'];
+  readonly run_id: string | null;
+  readonly truncate_epoch: number | null;
+  readonly truncate_position: string | null;
+  readonly live_at: string | null;
+  readonly reread_until: string | null;
+  readonly mixed_epoch: number | null;
+  readonly rows_preloaded: string;
+  readonly events_applied: string;
+  /** Of a use (R5): an open validation or repair, or a dead letter that is parked. */
+  readonly open_uses: boolean | number;
+  readonly stale: string | null;
+  readonly error: string | null;
+}
+
+/** A table's state as decisions about events see it. */
+export interface LockedState {
+  readonly table: string;
+  readonly epoch: number;
+  readonly phase: TableState['phase'];
+  readonly runId: string | null;
+  readonly openUses: number;
+  readonly truncated: TruncateMemory;
+  readonly rereadUntil: LogPosition | null;
+  /** `DerivedHistory.mixed` was told of a batch of this epoch. */
+  readonly mixed: boolean;
+}
+
+export function lockedStateOf(row: StateRow): LockedState {
+  return {
+    table: row.table_id,
+    epoch: row.epoch,
+    phase: row.phase,
+    runId: row.run_id,
+    openUses: Number(row.open_uses),
+    truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
+    rereadUntil: positionOf(row.reread_until),
+    mixed: row.mixed_epoch === row.epoch,
+  };
+}
+
+export function tableStateOf(row: StateRow): TableState {
+  return {
+    table: row.table_id,
+    epoch: row.epoch,
+    phase: row.phase,
+    runId: row.run_id,
+    liveAt: positionOf(row.live_at),
+    rowsPreloaded: Number(row.rows_preloaded),
+    eventsApplied: Number(row.events_applied),
+    error: row.error,
+    stale: row.stale,
+  };
+}
+
+/** A row of `elstream.checkpoint`. */
+export interface CheckpointLine {
+  readonly partition: string;
+  readonly generation: number;
+  readonly next_offset: string;
+  readonly highest: string | null;
+  readonly counter: string | null;
+}
+
+export function checkpointOf(pipeline: string, row: CheckpointLine): Checkpoint {
+  return {
+    pipeline,
+    partition: row.partition,
+    generation: row.generation,
+    next: StreamOffset.parse(row.next_offset),
+    highest: positionOf(row.highest),
+    counter: row.counter === null ? null : BigInt(row.counter),
+  };
+}
+
+function positionOf(hex: string | null): LogPosition | null {
+  return hex === null ? null : LogPosition.parse(hex);
+}
