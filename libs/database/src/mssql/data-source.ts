@@ -1,8 +1,9 @@
 import 'reflect-metadata';
-import * as mssql from 'mssql';
+import type { config as MssqlConfig, ConnectionPool } from 'mssql';
 import type { DataSource, DataSourceOptions, EntitySchema } from 'typeorm';
 import { EntityDataSource } from '../entity-data-source';
 import { parseMssqlUrl, type MssqlConnection } from './connection';
+import { driver } from './driver';
 import { classifyMssqlError } from './errors';
 import { PoolGate, type TSql, type TSqlSession } from './gate';
 import { Sessions } from './sessions';
@@ -18,7 +19,7 @@ export interface Mssql extends TSql {
 
 class DataSourceGate extends PoolGate implements Mssql {
   constructor(
-    pool: mssql.ConnectionPool,
+    pool: ConnectionPool,
     readonly sessions: Sessions,
     readonly lockMs: number,
   ) {
@@ -55,7 +56,7 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
   const options = {
     type: 'mssql',
     // TypeORM would ask for it by a computed name, which is not found in a bundle.
-    driver: mssql,
+    driver: driver(),
     ...rest,
     host: server,
     username: user,
@@ -76,7 +77,7 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
     throw classifyMssqlError(error);
   }
   const sessions = new Sessions(config, share(connection.maxConnections), warn);
-  const { master } = dataSource.driver as unknown as { readonly master: mssql.ConnectionPool };
+  const { master } = dataSource.driver as unknown as { readonly master: ConnectionPool };
   gates.set(dataSource, new DataSourceGate(master, sessions, connection.timeouts.lockMs));
   const destroy = dataSource.destroy.bind(dataSource);
   dataSource.destroy = async () => {
@@ -88,7 +89,7 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
 }
 
 /** node-mssql's configuration of a connection. */
-export function mssqlConfig(connection: MssqlConnection): mssql.config {
+export function mssqlConfig(connection: MssqlConnection): MssqlConfig {
   const { host, port, instance, user, password, database, encrypt, trustServerCertificate } = parseMssqlUrl(connection.url);
   return {
     server: host,

@@ -1,5 +1,5 @@
-import * as mssql from 'mssql';
-import type { ConnectionPool, ISqlType, Request } from 'mssql';
+import type { ConnectionPool, IResult, ISqlType, Request } from 'mssql';
+import { driver } from './driver';
 import { classifyMssqlError } from './errors';
 import type { MssqlParams } from './parameters';
 
@@ -37,7 +37,7 @@ export interface TSqlSession extends TSql {
 }
 
 /** The types of the driver do not know of its second argument. */
-const TimedRequest = mssql.Request as unknown as new (pool: ConnectionPool, overrides: { readonly requestTimeout: number }) => Request;
+type TimedRequest = new (pool: ConnectionPool, overrides: { readonly requestTimeout: number }) => Request;
 
 /** Rows handed to the driver at once: it keeps them all in memory. */
 const BULK_ROWS = 2_000;
@@ -113,7 +113,7 @@ export class PoolGate implements TSqlSession {
   }
 
   private async load({ name, columns }: BulkTable, rows: readonly (readonly unknown[])[]): Promise<number> {
-    const table = new mssql.Table(name);
+    const table = new (driver().Table)(name);
     table.create = false;
     for (const column of columns) table.columns.add(column.name, column.type, { nullable: column.nullable });
     for (const row of rows) table.rows.push([...row] as never);
@@ -125,7 +125,7 @@ export class PoolGate implements TSqlSession {
     }
   }
 
-  private async ask(statement: string, params: MssqlParams, timeoutMs?: number): Promise<mssql.IResult<unknown>> {
+  private async ask(statement: string, params: MssqlParams, timeoutMs?: number): Promise<IResult<unknown>> {
     try {
       return await this.request(params, timeoutMs).query(statement);
     } catch (error) {
@@ -134,7 +134,7 @@ export class PoolGate implements TSqlSession {
   }
 
   private request(params: MssqlParams, timeoutMs?: number): Request {
-    const request = timeoutMs === undefined ? this.pool.request() : new TimedRequest(this.pool, { requestTimeout: timeoutMs });
+    const request = timeoutMs === undefined ? this.pool.request() : new (driver().Request as unknown as TimedRequest)(this.pool, { requestTimeout: timeoutMs });
     for (const [name, { type, value }] of Object.entries(params)) request.input(name, type, value);
     return request;
   }

@@ -1,5 +1,6 @@
-import { ConnectionPool, type config as MssqlConfig } from 'mssql';
+import type { config as MssqlConfig, ConnectionPool } from 'mssql';
 import { Pool } from 'tarn';
+import { driver } from './driver';
 import { classifyMssqlError } from './errors';
 import { PoolGate, type TSqlSession } from './gate';
 
@@ -19,7 +20,7 @@ export class Sessions {
     this.pool = new Pool<ConnectionPool>({
       create: async () => {
         // Its one connection is never taken down while it idles: temporary tables would go between two statements.
-        const one = new ConnectionPool({ ...config, pool: { min: 0, max: 1, idleTimeoutMillis: 2 ** 31 - 1 } });
+        const one = new (driver().ConnectionPool)({ ...config, pool: { min: 0, max: 1, idleTimeoutMillis: 2 ** 31 - 1 } });
         one.on('error', onError);
         return one.connect();
       },

@@ -1,6 +1,6 @@
-import * as mssql from 'mssql';
 import type { ISqlType } from 'mssql';
 import { ElstreamError, type Cell } from '@elstream/core';
+import { driver } from './driver';
 import { encoderOf } from './encode-cell';
 import type { MssqlColumn } from './select-cell';
 import { mssqlType, type MssqlType } from './type-name';
@@ -33,17 +33,17 @@ const BYTEWISE = 'Latin1_General_100_BIN2';
 export function stagedColumn(targetType: string): StagedColumn {
   const target = writable(targetType);
   const encode = encoderOf(target);
-  if (target.of === 'float') return { sqlType: target.name, bulkType: target.bits === 32 ? mssql.Real() : mssql.Float(), encode, misfit: null };
+  if (target.of === 'float') return { sqlType: target.name, bulkType: target.bits === 32 ? driver().Real() : driver().Float(), encode, misfit: null };
   if (target.of === 'binary') {
     const { length } = target;
     return length === null
-      ? { sqlType: 'varbinary(max)', bulkType: mssql.VarBinary(mssql.MAX), encode, misfit: null }
-      : { sqlType: `varbinary(${String(length)})`, bulkType: mssql.VarBinary(length), encode, misfit: null };
+      ? { sqlType: 'varbinary(max)', bulkType: driver().VarBinary(driver().MAX), encode, misfit: null }
+      : { sqlType: `varbinary(${String(length)})`, bulkType: driver().VarBinary(length), encode, misfit: null };
   }
   const length = stagedLength(target);
   return {
     sqlType: `nvarchar(${length === null ? 'max' : String(length)}) COLLATE ${BYTEWISE}`,
-    bulkType: mssql.NVarChar(length ?? mssql.MAX),
+    bulkType: driver().NVarChar(length ?? driver().MAX),
     encode,
     misfit: target.of === 'text' && !target.unicode ? (ref) => misfit(target, ref) : null,
   };
