@@ -1,7 +1,7 @@
 import { DIRECT_PARTITION, encodeRow, foldBatch, silentLogger, StreamOffset, type Cell, type TableMapping } from '@elstream/core';
 import type { ControlStore } from '@elstream/control';
 import { controlDataSourceOptions, controlEntities, createControlStore } from '@elstream/control-typeorm';
-import { connectPostgres, DEFAULT_TIMEOUTS, onPostgres, type EntityDataSource } from '@elstream/database';
+import { connectPostgres, DEFAULT_TIMEOUTS, onDatabase, type EntityDataSource } from '@elstream/database';
 import { createTestDatabase, type TestDatabase } from '@elstream/testing';
 import type { Warehouse } from '@elstream/warehouse';
 import { createPostgresWarehouse } from '@elstream/warehouse-postgres';
@@ -68,7 +68,7 @@ export class Stage {
 
   /** Back to before the first preload. */
   async reset(): Promise<void> {
-    await onPostgres(this.dataSource, async (sql) => {
+    await onDatabase(this.dataSource, async (sql) => {
       const markers = await sql.query<{ t: string }>(`SELECT format('elstream.%I', tablename) AS t FROM pg_tables WHERE schemaname = 'elstream' AND tablename LIKE 'marker%'`);
       await sql.query(`DELETE FROM public.items; DELETE FROM elstream.task; DELETE FROM elstream.run_event; DELETE FROM elstream.run; DELETE FROM elstream.checkpoint;
         UPDATE elstream.table_state SET epoch = 0, phase = 'new', run_id = NULL, truncate_epoch = NULL, truncate_position = NULL, live_at = NULL, reread_until = NULL; ${markers.map((m) => `DELETE FROM ${m.t}`).join(';')}`);
@@ -77,7 +77,7 @@ export class Stage {
   }
 
   async eventsApplied(): Promise<number> {
-    const [row] = await onPostgres(this.dataSource, (sql) => sql.query<{ n: string }>('SELECT sum(events_applied)::text AS n FROM elstream.checkpoint'));
+    const [row] = await onDatabase(this.dataSource, (sql) => sql.query<{ n: string }>('SELECT sum(events_applied)::text AS n FROM elstream.checkpoint'));
     return Number(row?.n);
   }
 

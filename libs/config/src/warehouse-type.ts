@@ -29,7 +29,7 @@ const MSSQL_FRACTION = 7;
  */
 export function warehouseTypeOf(column: ColumnSchema, from: Product, to: Product, use: { readonly key: boolean }): WarehouseType {
   if (from === to) return holdsAll(column.portable);
-  return to === 'mssql' ? onMssql(column, use.key) : onPostgres(column);
+  return to === 'mssql' ? onMssql(column, use.key) : onDatabase(column);
 }
 
 /**
@@ -107,7 +107,7 @@ const INTEGERS = {
 /** Types are spelled as the catalog of a PostgreSQL source spells them: meaning the same under every search_path. */
 const TEXT = 'pg_catalog.text';
 
-function onPostgres(column: ColumnSchema): WarehouseType {
+function onDatabase(column: ColumnSchema): WarehouseType {
   const { type } = column;
   switch (type.kind) {
     case 'boolean':

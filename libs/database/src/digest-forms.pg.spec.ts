@@ -15,7 +15,7 @@ const running = (): AbortSignal => new AbortController().signal;
 const byBucket = (a: { bucket: number }, b: { bucket: number }): number => a.bucket - b.bucket;
 
 /** What holds a type of SQL Server in PostgreSQL. */
-function onPostgres(native: string): string {
+function onDatabase(native: string): string {
   const digits = /\((\d+)\)/.exec(native)?.[1] ?? '';
   if (native === 'bit') return 'bool';
   if (/^(?:tinyint|smallint)$/.test(native)) return 'int2';
@@ -77,7 +77,7 @@ describe('digests of PostgreSQL whose other side is SQL Server', () => {
     expect((await readChecksums(dataSource, of, BUCKETS, running())).sort(byBucket)).toEqual(checksumsOf(mapping, rows, BUCKETS).sort(byBucket));
   }
 
-  it.each(MSSQL_TYPES.map((row) => [row.native, onPostgres(row.native), row] as const))('%s kept as %s', async (native, targetType, { type, values }) => {
+  it.each(MSSQL_TYPES.map((row) => [row.native, onDatabase(row.native), row] as const))('%s kept as %s', async (native, targetType, { type, values }) => {
     await database.query(`DROP TABLE IF EXISTS kept; CREATE TABLE kept (id int PRIMARY KEY, v ${targetType})`);
     for (const [i, { cell }] of values.entries()) await database.query(`INSERT INTO kept VALUES (${String(i)}, $1)`, [cell]);
     const cells = (await database.query<{ v: Cell }>('SELECT v::text AS v FROM kept ORDER BY id')).map(({ v }) => v);

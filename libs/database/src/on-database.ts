@@ -56,6 +56,3 @@ export async function onDatabase<T>(dataSource: DataSource, fn: (sql: Sql) => Pr
     throw error instanceof ElstreamError ? error : classifyDatabaseError(productOf(dataSource), error);
   }
 }
-
-/** The same, where the product is known to be PostgreSQL. */
-export const onPostgres = onDatabase;

@@ -1,5 +1,5 @@
 import { tableId } from '@elstream/core';
-import { onPostgres } from '@elstream/database';
+import { onDatabase } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { type PartitionCatalog } from './relation-router';
 
@@ -7,7 +7,7 @@ import { type PartitionCatalog } from './relation-router';
 export function partitionCatalog(dataSource: DataSource): PartitionCatalog {
   return {
     rootOf: (oid) =>
-      onPostgres(dataSource, async (sql) => {
+      onDatabase(dataSource, async (sql) => {
         const rows = await sql.query<{ schema: string; name: string }>(
           `SELECT n.nspname AS schema, r.relname AS name
              FROM pg_class c JOIN pg_class r ON r.oid = pg_partition_root(c.oid) JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -17,7 +17,7 @@ export function partitionCatalog(dataSource: DataSource): PartitionCatalog {
         return rows[0] === undefined ? null : tableId(rows[0]);
       }),
     columnsOf: (oid) =>
-      onPostgres(dataSource, (sql) =>
+      onDatabase(dataSource, (sql) =>
         sql.query<{ name: string; typeOid: number; typmod: number; identity: boolean }>(
           `SELECT attname AS name, atttypid::int8::float8 AS "typeOid", atttypmod AS typmod, false AS identity
              FROM pg_attribute WHERE attrelid = $1::int8::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
@@ -25,7 +25,7 @@ export function partitionCatalog(dataSource: DataSource): PartitionCatalog {
         ),
       ),
     leavesOf: (root) =>
-      onPostgres(dataSource, async (sql) => {
+      onDatabase(dataSource, async (sql) => {
         // By id, not by name: ids are what the router knows, and few tables are partitioned.
         const roots = await sql.query<{ schema: string; name: string; leaves: string[] }>(
           `SELECT n.nspname AS schema, r.relname AS name,

@@ -1,6 +1,6 @@
 import { DIRECT_PARTITION, ElstreamError, StreamOffset, systemClock, type Checkpoint, type Clock, type EventBatch, type Logger, type LogPosition, type TableMapping } from '@elstream/core';
 import { consumeDirect, directMark, directMoment, type CaptureStatus, type ChangeStream, type ConsumeOptions, type DirectSource, type ReadOptions, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
-import { connectPostgres, onPostgres, readSourceIdentity, type PostgresConnection } from '@elstream/database';
+import { connectPostgres, onDatabase, readSourceIdentity, type PostgresConnection } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { readBatches, type BatchLimits } from './batch-reader';
 import { catalogConnection } from './catalog-connection';
@@ -148,7 +148,7 @@ export class PostgresStream implements ChangeStream, DirectSource {
 
   async raiseCounter(next: () => Promise<bigint>): Promise<void> {
     const value = await next();
-    await onPostgres(this.dataSource, (sql) => sql.query('SELECT pg_logical_emit_message(true, $1, $2::text)', [this.options.counterPrefix, value.toString()]));
+    await onDatabase(this.dataSource, (sql) => sql.query('SELECT pg_logical_emit_message(true, $1, $2::text)', [this.options.counterPrefix, value.toString()]));
   }
 
   async status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus> {

@@ -1,5 +1,5 @@
 import { ElstreamError, tableId, type TableMapping, type TableName } from '@elstream/core';
-import { inTransaction, onPostgres, quoteName, quoteTable, type Sql } from '@elstream/database';
+import { inTransaction, onDatabase, quoteName, quoteTable, type Sql } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { requireIdentity } from './replica-identity';
 
@@ -67,7 +67,7 @@ export async function alignPublication(dataSource: DataSource, name: string, tab
 }
 
 export async function hasPublication(dataSource: DataSource, name: string): Promise<boolean> {
-  const rows = await onPostgres(dataSource, (sql) => sql.query('SELECT FROM pg_publication WHERE pubname = $1', [name]));
+  const rows = await onDatabase(dataSource, (sql) => sql.query('SELECT FROM pg_publication WHERE pubname = $1', [name]));
   return rows.length > 0;
 }
 
@@ -77,7 +77,7 @@ export function publicationForeign(name: string): ElstreamError {
 
 /** The publication as it is now; null: there is none. */
 export async function readPublicationState(dataSource: DataSource, name: string, shape: PublicationShape = BY_OWN_NAME): Promise<PublicationState | null> {
-  return onPostgres(dataSource, async (sql) => {
+  return onDatabase(dataSource, async (sql) => {
     const version = await serverVersion(sql);
     const found = await readPublication(sql, name, { version, shape });
     if (found === null) return null;
@@ -93,7 +93,7 @@ export async function publishedTables(dataSource: DataSource, name: string): Pro
 
 /** What somebody with the right to do it runs so that `alignPublication` has nothing left to do. */
 export async function publicationStatements(dataSource: DataSource, name: string, { tables, shape }: { readonly tables: readonly TableName[]; readonly shape: PublicationShape }): Promise<string[]> {
-  return onPostgres(dataSource, async (sql) => {
+  return onDatabase(dataSource, async (sql) => {
     const version = await serverVersion(sql);
     const found = await readPublication(sql, name, { version, shape });
     const list = tables.map(only).join(', ');

@@ -1,5 +1,5 @@
 import { ElstreamError, sleep, type LogPosition } from '@elstream/core';
-import { onPostgres, parseLsn, type Sql } from '@elstream/database';
+import { onDatabase, parseLsn, type Sql } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { slotBusy } from './slot-errors';
 
@@ -12,7 +12,7 @@ export interface SlotState {
 }
 
 export async function readSlot(dataSource: DataSource, slotName: string): Promise<SlotState | null> {
-  return onPostgres(dataSource, async (sql) => {
+  return onDatabase(dataSource, async (sql) => {
     const rows = await sql.query<{ ours: boolean; lost: boolean; confirmed: string | null; retained: string | null }>(
       `SELECT coalesce(slot_type = 'logical' AND plugin = 'pgoutput' AND database = current_database() AND NOT temporary, false) AS ours,
               coalesce(wal_status = 'lost', false) OR restart_lsn IS NULL AS lost, confirmed_flush_lsn::text AS confirmed,
@@ -37,7 +37,7 @@ export async function readSlot(dataSource: DataSource, slotName: string): Promis
  * @throws ElstreamError STREAM_SLOT_TIMEOUT (retry) naming the sessions that hold it up
  */
 export async function createSlot(dataSource: DataSource, slotName: string, timeoutMs: number): Promise<LogPosition> {
-  return onPostgres(dataSource, async (sql) => {
+  return onDatabase(dataSource, async (sql) => {
     const [level] = await sql.query<{ level: string }>(`SELECT current_setting('wal_level') AS level`);
     if (level?.level !== 'logical') {
       throw new ElstreamError('SOURCE_WAL_LEVEL', 'stop', `wal_level of the source is ${level?.level ?? 'unknown'}; set wal_level = logical and restart the server`, { place: { setting: 'wal_level' } });
@@ -84,7 +84,7 @@ const DROP_WAIT_MS = 10_000;
  */
 export async function dropSlot(dataSource: DataSource, slotName: string, reader: 'own' | 'any' = 'own'): Promise<void> {
   for (const deadline = Date.now() + DROP_WAIT_MS; ; await sleep(50)) {
-    const outcome = await onPostgres(dataSource, (sql) => tryDrop(sql, slotName, reader));
+    const outcome = await onDatabase(dataSource, (sql) => tryDrop(sql, slotName, reader));
     if (outcome === 'gone') return;
     if (outcome === 'foreign' || Date.now() > deadline) throw slotBusy(slotName, undefined);
   }

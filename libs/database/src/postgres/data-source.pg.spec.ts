@@ -1,7 +1,7 @@
 import { silentLogger } from '@elstream/core';
 import { createTestDatabase } from '@elstream/testing';
 import type { Pool } from 'pg';
-import { inTransaction, onPostgres } from '../on-database';
+import { inTransaction, onDatabase } from '../on-database';
 import { CANONICAL_SETTINGS, connectPostgres, DEFAULT_TIMEOUTS, type PostgresConnection } from './data-source';
 
 const connection = (url: string): PostgresConnection => ({ url, applicationName: 'test', maxConnections: 2, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger });
@@ -11,7 +11,7 @@ describe('a data source on PostgreSQL', () => {
     await using db = await createTestDatabase();
     const dataSource = await connectPostgres(connection(db.url));
     try {
-      const rows = await onPostgres(dataSource, (sql) => sql.query<{ name: string; setting: string }>('SELECT name, setting FROM pg_settings WHERE name = ANY ($1)', [Object.keys(CANONICAL_SETTINGS)]));
+      const rows = await onDatabase(dataSource, (sql) => sql.query<{ name: string; setting: string }>('SELECT name, setting FROM pg_settings WHERE name = ANY ($1)', [Object.keys(CANONICAL_SETTINGS)]));
       expect(Object.fromEntries(rows.map((r) => [r.name, r.setting]))).toEqual(CANONICAL_SETTINGS);
     } finally {
       await dataSource.destroy();
@@ -26,7 +26,7 @@ describe('a data source on PostgreSQL', () => {
       const client = await pool.connect();
       expect(() => client.emit('error', new Error('terminating connection'))).not.toThrow();
       client.release(true);
-      expect(await onPostgres(dataSource, (sql) => sql.query('SELECT 1 AS one'))).toEqual([{ one: 1 }]);
+      expect(await onDatabase(dataSource, (sql) => sql.query('SELECT 1 AS one'))).toEqual([{ one: 1 }]);
     } finally {
       await dataSource.destroy();
     }

@@ -1,7 +1,7 @@
 import { Client, type ClientConfig } from 'pg';
 import { type DataSource } from 'typeorm';
 import { ElstreamError, type SourceIdentity } from '@elstream/core';
-import { onPostgres } from '../on-database';
+import { onDatabase } from '../on-database';
 import { clientOptions, type PostgresConnection } from './data-source';
 import { classifyPostgresError } from './errors';
 
@@ -11,7 +11,7 @@ import { classifyPostgresError } from './errors';
  */
 export async function readSourceIdentity(dataSource: DataSource, connection: PostgresConnection): Promise<SourceIdentity> {
   try {
-    const [row] = await onPostgres(dataSource, (sql) =>
+    const [row] = await onDatabase(dataSource, (sql) =>
       sql.query<{ system: string; segment: string }>('SELECT system_identifier::text AS system, pg_walfile_name(pg_current_wal_insert_lsn()) AS segment FROM pg_control_system()'),
     );
     if (row !== undefined) return { system: row.system, fork: String(Number.parseInt(row.segment.slice(0, 8), 16)) };

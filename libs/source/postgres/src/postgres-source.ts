@@ -1,6 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { applyMask, decodeRows, encodeRows, hasHashMask, silentLogger, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange, type Logger, type LogPosition, type SourceIdentity, type TableMapping } from '@elstream/core';
-import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, type DigestRows, onPostgres, parseLsn, type PostgresConnection, readChecksums, readDigests, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
+import { connectPostgres, copyOut, DEFAULT_TIMEOUTS, type DigestRows, onDatabase, parseLsn, type PostgresConnection, readChecksums, readDigests, readSourceIdentity, type TransactionTimeouts } from '@elstream/database';
 import { type ChunkRead, type HistoryRows, type SourceDatabase, type SourceTable, type TableSelection, type TransactionInProgress } from '@elstream/source';
 import { checkHistory } from './catalog/check-history';
 import { describeTables } from './catalog/describe';
@@ -69,7 +69,7 @@ class PostgresSource implements SourceDatabase {
   }
 
   async check(): Promise<readonly string[]> {
-    const problems = serverProblems(await onPostgres(this.dataSource, (sql) => readServerFacts(sql, this.options.slotName ?? null)));
+    const problems = serverProblems(await onDatabase(this.dataSource, (sql) => readServerFacts(sql, this.options.slotName ?? null)));
     // a role that may not replicate cannot ask for the system identifier either
     return this.replica === null || problems.length > 0 ? problems : replicaProblems(this.replica, this.primary);
   }
@@ -79,7 +79,7 @@ class PostgresSource implements SourceDatabase {
   }
 
   async describe(selection: TableSelection): Promise<readonly SourceTable[]> {
-    return onPostgres(this.dataSource, (sql) => describeTables(sql, selection));
+    return onDatabase(this.dataSource, (sql) => describeTables(sql, selection));
   }
 
   planChunks(mapping: TableMapping, signal: AbortSignal): AsyncIterable<KeyRange> {
@@ -112,7 +112,7 @@ class PostgresSource implements SourceDatabase {
   }
 
   async checkHistory(mappings: readonly TableMapping[]): Promise<readonly string[]> {
-    return onPostgres(this.dataSource, (sql) => checkHistory(sql, mappings));
+    return onDatabase(this.dataSource, (sql) => checkHistory(sql, mappings));
   }
 
   async readHistory(mapping: TableMapping, of: HistoryRows, signal: AbortSignal): Promise<ChunkRead> {
@@ -130,17 +130,17 @@ class PostgresSource implements SourceDatabase {
   }
 
   async endOfLog(): Promise<LogPosition> {
-    const rows = await onPostgres(this.dataSource, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn'));
+    const rows = await onDatabase(this.dataSource, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn'));
     return parseLsn(rows[0]?.lsn ?? '');
   }
 
   async transactionsInProgress(): Promise<readonly TransactionInProgress[]> {
-    return onPostgres(this.dataSource, listTransactions);
+    return onDatabase(this.dataSource, listTransactions);
   }
 
   async stillInProgress(listed: readonly TransactionInProgress[]): Promise<readonly TransactionInProgress[]> {
     const ids = listed.map((transaction) => transaction.id);
-    return onPostgres(this.dataSource, (sql) => filterInProgress(sql, ids));
+    return onDatabase(this.dataSource, (sql) => filterInProgress(sql, ids));
   }
 
   async close(): Promise<void> {
@@ -153,7 +153,7 @@ class PostgresSource implements SourceDatabase {
   }
 
   private async target(mapping: TableMapping): Promise<ReadTarget> {
-    return onPostgres(this.reads, (sql) => lookUpTarget(sql, mapping));
+    return onDatabase(this.reads, (sql) => lookUpTarget(sql, mapping));
   }
 }
 

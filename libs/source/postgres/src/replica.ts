@@ -1,6 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { ElstreamError, sleep, type LogPosition } from '@elstream/core';
-import { identifySystem, onPostgres, parseLsn, type PostgresConnection } from '@elstream/database';
+import { identifySystem, onDatabase, parseLsn, type PostgresConnection } from '@elstream/database';
 
 /** A standby that tables are read from, so that the primary's users do not feel it. */
 export interface Replica {
@@ -23,7 +23,7 @@ export async function replicaHasApplied(replica: DataSource, primary: DataSource
     wait.signal.throwIfAborted();
     if (!(await replayed(replica)).isBelow(position)) return true;
     if (first && (await flushed(primary)).isBelow(position)) {
-      await onPostgres(primary, (sql) => sql.query(`SELECT pg_logical_emit_message(true, $1, '')`, [wait.flushPrefix]));
+      await onDatabase(primary, (sql) => sql.query(`SELECT pg_logical_emit_message(true, $1, '')`, [wait.flushPrefix]));
     }
     const leftMs = deadline - Date.now();
     if (leftMs <= 0) return false;
@@ -33,20 +33,20 @@ export async function replicaHasApplied(replica: DataSource, primary: DataSource
 
 /** Of a replica that was promoted there is no replay any more: reading it would compare with another history. */
 async function replayed(replica: DataSource): Promise<LogPosition> {
-  const [row] = await onPostgres(replica, (sql) => sql.query<{ standby: boolean; lsn: string | null }>('SELECT pg_is_in_recovery() AS standby, pg_last_wal_replay_lsn()::text AS lsn'));
+  const [row] = await onDatabase(replica, (sql) => sql.query<{ standby: boolean; lsn: string | null }>('SELECT pg_is_in_recovery() AS standby, pg_last_wal_replay_lsn()::text AS lsn'));
   if (row?.standby !== true) throw new ElstreamError('REPLICA_PROMOTED', 'stop', 'the server of source.readUrl is no standby any more; point it at a standby of the primary, or leave it out');
   return parseLsn(row.lsn ?? '0/0');
 }
 
 async function flushed(primary: DataSource): Promise<LogPosition> {
-  const [row] = await onPostgres(primary, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn'));
+  const [row] = await onDatabase(primary, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn'));
   return parseLsn(row?.lsn ?? '0/0');
 }
 
 /** What keeps the server of `source.readUrl` from being read in place of the primary, each with its remedy. */
 export async function replicaProblems(replica: Replica, primary: { readonly dataSource: DataSource; readonly connection: PostgresConnection }): Promise<string[]> {
   const facts = async (of: DataSource) => {
-    const [row] = await onPostgres(of, (sql) =>
+    const [row] = await onDatabase(of, (sql) =>
       sql.query<{ standby: boolean; version: number; versionText: string; database: string }>(
         `SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int AS version, current_setting('server_version') AS "versionText", current_database()::text AS database`,
       ),

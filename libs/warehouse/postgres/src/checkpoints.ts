@@ -1,5 +1,5 @@
 import { ElstreamError, type Checkpoint, type StreamOffset } from '@elstream/core';
-import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@elstream/database';
+import { inTransaction, onDatabase, type EntityDataSource, type Sql } from '@elstream/database';
 import { GAP_PREFIX, type CheckpointMove, type GapDeclaration } from '@elstream/warehouse';
 import { lockTables, readCheckpoint } from './control-state';
 
@@ -16,7 +16,7 @@ export async function createCheckpoint(dataSource: EntityDataSource, pipeline: s
 
 export async function dropCheckpoints(dataSource: EntityDataSource, pipeline: string, partitions: readonly string[]): Promise<void> {
   if (partitions.length === 0) return;
-  await onPostgres(dataSource, async (sql) => {
+  await onDatabase(dataSource, async (sql) => {
     await sql.execute('DELETE FROM elstream.checkpoint WHERE pipeline = $1 AND "partition" = ANY ($2::text[])', [pipeline, [...partitions]]);
   });
 }

@@ -1,4 +1,4 @@
-import { onPostgres } from '@elstream/database';
+import { onDatabase } from '@elstream/database';
 import type { HistoryWarehouse } from '@elstream/warehouse';
 import { checkDerived } from './history/check';
 import { noteDue, readDue } from './history/due';
@@ -9,12 +9,12 @@ import type { WarehouseParts } from './warehouse-parts';
 export function createHistory(parts: WarehouseParts): HistoryWarehouse {
   const { dataSource, targetOf } = parts;
   return {
-    dueHistory: (pipeline, limit) => onPostgres(dataSource, (sql) => readDue(sql, pipeline, limit)),
-    noteDueHistory: (pipeline, table, keys) => onPostgres(dataSource, (sql) => noteDue(sql, pipeline, table, keys)),
+    dueHistory: (pipeline, limit) => onDatabase(dataSource, (sql) => readDue(sql, pipeline, limit)),
+    noteDueHistory: (pipeline, table, keys) => onDatabase(dataSource, (sql) => noteDue(sql, pipeline, table, keys)),
     mergeHistory: async (write) => mergeVersions(dataSource, write, await targetOf(write.mapping)),
     checkHistory: async (mapping) => {
       const target = await targetOf(mapping);
-      return onPostgres(dataSource, (sql) => checkDerived(sql, target));
+      return onDatabase(dataSource, (sql) => checkDerived(sql, target));
     },
   };
 }

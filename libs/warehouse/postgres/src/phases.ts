@@ -1,5 +1,5 @@
 import { ElstreamError, LogPosition, ruleHolds, type TaskClaim } from '@elstream/core';
-import { inTransaction, onPostgres, type EntityDataSource, type Sql } from '@elstream/database';
+import { inTransaction, onDatabase, type EntityDataSource, type Sql } from '@elstream/database';
 import { hasCheckpoint, lockTables, readLockedStates, requireState } from './control-state';
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
@@ -68,7 +68,7 @@ async function holdsClaim(sql: Sql, claim: TaskClaim): Promise<boolean> {
 }
 
 export async function setLiveAt(dataSource: EntityDataSource, at: { pipeline: string; table: string; epoch: number; position: LogPosition }): Promise<void> {
-  await onPostgres(dataSource, async (sql) => {
+  await onDatabase(dataSource, async (sql) => {
     await sql.execute(
       `UPDATE elstream.table_state SET live_at = $4, updated_at = now() WHERE pipeline = $1 AND table_id = $2 AND epoch = $3 AND phase = 'catching-up' AND live_at IS NULL`,
       [at.pipeline, at.table, at.epoch, at.position.hex],
@@ -78,7 +78,7 @@ export async function setLiveAt(dataSource: EntityDataSource, at: { pipeline: st
 
 /** `catching-up → live`, conditional on the very H that was judged. */
 export async function promoteLive(dataSource: EntityDataSource, pipeline: string, passed: (liveAt: LogPosition) => boolean): Promise<string[]> {
-  return onPostgres(dataSource, async (sql) => {
+  return onDatabase(dataSource, async (sql) => {
     const waiting = await sql.query<{ table_id: string; live_at: string; epoch: number }>(
       `SELECT table_id, live_at, epoch FROM elstream.table_state WHERE pipeline = $1 AND phase = 'catching-up' AND live_at IS NOT NULL ORDER BY table_id`,
       [pipeline],

@@ -1,5 +1,5 @@
 import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
-import { onPostgres, readChecksums, readDigests, type EntityDataSource } from '@elstream/database';
+import { onDatabase, readChecksums, readDigests, type EntityDataSource } from '@elstream/database';
 import { ComposedWarehouse, type EvolvingWarehouse, type HistoryWarehouse, type RepairableWarehouse, type Warehouse } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
 import * as checkpoints from './checkpoints';
@@ -49,11 +49,11 @@ class PostgresWarehouse extends ComposedWarehouse implements Warehouse {
   }
 
   async assertReachable(): Promise<void> {
-    await onPostgres(this.dataSource, async (sql) => sql.query('SELECT 1'));
+    await onDatabase(this.dataSource, async (sql) => sql.query('SELECT 1'));
   }
 
   async check(): Promise<readonly string[]> {
-    return onPostgres(this.dataSource, async (sql) => {
+    return onDatabase(this.dataSource, async (sql) => {
       const [server] = await sql.query<{ version: number; standby: boolean; temp: boolean; encoding: string }>(
         `SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
                 has_database_privilege(current_database(), 'TEMPORARY') AS temp, current_setting('server_encoding') AS encoding`,
@@ -69,7 +69,7 @@ class PostgresWarehouse extends ComposedWarehouse implements Warehouse {
   }
 
   async checkTables(mappings: readonly TableMapping[]): Promise<readonly string[]> {
-    return onPostgres(this.dataSource, async (sql) => {
+    return onDatabase(this.dataSource, async (sql) => {
       const problems: string[] = [];
       for (const mapping of mappings) problems.push(...(await targetProblems(sql, buildTarget(this.pipeline, mapping))));
       return problems;
@@ -83,11 +83,11 @@ class PostgresWarehouse extends ComposedWarehouse implements Warehouse {
   }
 
   async readCheckpoint(pipeline: string, partition: string): ReturnType<Warehouse['readCheckpoint']> {
-    return onPostgres(this.dataSource, async (sql) => readCheckpoint(sql, pipeline, partition));
+    return onDatabase(this.dataSource, async (sql) => readCheckpoint(sql, pipeline, partition));
   }
 
   async readCheckpoints(pipeline: string): ReturnType<Warehouse['readCheckpoints']> {
-    return onPostgres(this.dataSource, async (sql) => readCheckpoints(sql, pipeline));
+    return onDatabase(this.dataSource, async (sql) => readCheckpoints(sql, pipeline));
   }
 
   async dropCheckpoints(...[pipeline, partitions]: Parameters<Warehouse['dropCheckpoints']>): Promise<void> {
@@ -113,7 +113,7 @@ class PostgresWarehouse extends ComposedWarehouse implements Warehouse {
   }
 
   async readTableStates(pipeline: string): ReturnType<Warehouse['readTableStates']> {
-    return onPostgres(this.dataSource, async (sql) => readTableStates(sql, pipeline));
+    return onDatabase(this.dataSource, async (sql) => readTableStates(sql, pipeline));
   }
 
   async beginPreload(...[pipeline, mapping, runId]: Parameters<Warehouse['beginPreload']>): Promise<number> {

@@ -1,5 +1,5 @@
 import { decodeRows, LogPosition, type Cell, type KeyRange } from '@elstream/core';
-import { copyOut, onPostgres, quoteLiteral, rowOf, type DigestRows, type EntityDataSource } from '@elstream/database';
+import { copyOut, onDatabase, quoteLiteral, rowOf, type DigestRows, type EntityDataSource } from '@elstream/database';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from './target';
 
 const keyList = (target: Target, alias: string): string => target.key.map((c) => `${alias}.${c.quoted}`).join(', ');
@@ -67,6 +67,6 @@ export async function readByKeys(dataSource: EntityDataSource, target: Target, k
 }
 
 export async function countRows(dataSource: EntityDataSource, target: Target): Promise<number> {
-  const [row] = await onPostgres(dataSource, async (sql) => sql.query<{ n: string }>(`SELECT count(*)::text AS n FROM ${target.sql}`));
+  const [row] = await onDatabase(dataSource, async (sql) => sql.query<{ n: string }>(`SELECT count(*)::text AS n FROM ${target.sql}`));
   return Number(row?.n ?? '0');
 }

@@ -1,5 +1,5 @@
 import { ElstreamError, keyIdentity, repairPosition, ruleHolds, sameStanding, type Cell, type FoldedRow, type LogPosition } from '@elstream/core';
-import { inTransaction, onPostgres, type Sql } from '@elstream/database';
+import { inTransaction, onDatabase, type Sql } from '@elstream/database';
 import type { LockedState, RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
 import { lockTables, readLockedStates, requireState } from './control-state';
 import { readReplayed, settle } from './dead-letters';
@@ -23,7 +23,7 @@ export function createRepairs(parts: WarehouseParts): RepairableWarehouse {
       await inTransaction(dataSource, async (sql) => closeUse(sql, use, target));
     },
     staleUses: async (pipeline) =>
-      onPostgres(dataSource, async (sql) => {
+      onDatabase(dataSource, async (sql) => {
         const rows = await sql.query<{ table_id: string; run_id: string }>(
           `SELECT u.table_id, u.run_id::text AS run_id FROM elstream.open_use AS u LEFT JOIN elstream.run AS r ON r.id = u.run_id
             WHERE u.pipeline = $1 AND (r.id IS NULL OR r.state NOT IN ('pending', 'running')) ORDER BY 1, 2`,
@@ -33,7 +33,7 @@ export function createRepairs(parts: WarehouseParts): RepairableWarehouse {
       }),
     readStanding: async (mapping, keys) => {
       const target = await parts.targetOf(mapping);
-      return onPostgres(dataSource, async (sql) => readStandingRows(sql, parts.pipeline, target, keys));
+      return onDatabase(dataSource, async (sql) => readStandingRows(sql, parts.pipeline, target, keys));
     },
     repairRows: async (write) => {
       const target = await parts.targetOf(write.mapping);
@@ -41,7 +41,7 @@ export function createRepairs(parts: WarehouseParts): RepairableWarehouse {
     },
     changedKeys: async (mapping, since, limit) => {
       const target = await parts.targetOf(mapping);
-      return onPostgres(dataSource, async (sql) => readChangedKeys(sql, { pipeline: parts.pipeline, target, since, limit }));
+      return onDatabase(dataSource, async (sql) => readChangedKeys(sql, { pipeline: parts.pipeline, target, since, limit }));
     },
   };
 }

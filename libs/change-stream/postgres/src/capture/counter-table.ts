@@ -1,5 +1,5 @@
 import { ElstreamError, tableId, type TableMapping, type TableName } from '@elstream/core';
-import { inTransaction, onPostgres, quoteName, quoteTable, type Sql } from '@elstream/database';
+import { inTransaction, onDatabase, quoteName, quoteTable, type Sql } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { missingRights, withRights } from './source-rights';
 
@@ -74,7 +74,7 @@ export async function raiseCounter(dataSource: DataSource, { table, pipeline }: 
 /** What the pipeline's row holds; null: there is none to be seen. */
 export async function readCounter(dataSource: DataSource, { table, pipeline }: Counter): Promise<bigint | null> {
   try {
-    const [row] = await onPostgres(dataSource, (sql) => sql.query<{ value: string }>(`SELECT value::text AS value FROM ${quoteTable(table)} WHERE pipeline = $1`, [pipeline]));
+    const [row] = await onDatabase(dataSource, (sql) => sql.query<{ value: string }>(`SELECT value::text AS value FROM ${quoteTable(table)} WHERE pipeline = $1`, [pipeline]));
     return row === undefined ? null : BigInt(row.value);
   } catch (error) {
     if (error instanceof ElstreamError && MISSING.includes(error.code)) return null;

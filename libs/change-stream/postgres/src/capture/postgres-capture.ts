@@ -1,6 +1,6 @@
 import { type CaptureEndpoint, type CaptureSource, type CaptureSourceStatus } from '@elstream/change-stream';
 import { ElstreamError, tableId, type Logger, type LogPosition, type SourceIdentity, type TableMapping, type TableName } from '@elstream/core';
-import { connectPostgres, onPostgres, parseLsn, quoteName, readSourceIdentity, type PostgresConnection } from '@elstream/database';
+import { connectPostgres, onDatabase, parseLsn, quoteName, readSourceIdentity, type PostgresConnection } from '@elstream/database';
 import { type DataSource } from 'typeorm';
 import { catalogConnection } from '../catalog-connection';
 import { alignPublication, dropPublication, publicationForeign, publicationStatements, readPublicationState, type PublicationState } from '../publication';
@@ -48,7 +48,7 @@ export async function createPostgresCapture(options: PostgresCaptureOptions): Pr
   const connection = catalogConnection(options, 3);
   const dataSource = await connectPostgres(connection);
   try {
-    const [session] = await onPostgres(dataSource, (sql) => sql.query<{ user: string; database: string }>('SELECT session_user::text AS user, current_database()::text AS database'));
+    const [session] = await onDatabase(dataSource, (sql) => sql.query<{ user: string; database: string }>('SELECT session_user::text AS user, current_database()::text AS database'));
     if (session === undefined) throw new ElstreamError('DB_UNKNOWN', 'retry', 'the source does not say who we are');
     return new PostgresCapture(options, connection, { dataSource, session });
   } catch (error) {
@@ -200,7 +200,7 @@ class PostgresCapture implements CaptureSource {
   }
 
   private async endOfLog(): Promise<LogPosition> {
-    const [row] = await onPostgres(this.dataSource, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn'));
+    const [row] = await onDatabase(this.dataSource, (sql) => sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn'));
     return parseLsn(row?.lsn ?? '');
   }
 }

@@ -1,6 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { decodeRows, historyTable, type KeyRange, type TableMapping } from '@elstream/core';
-import { copyOut, onPostgres, type CopyOut } from '@elstream/database';
+import { copyOut, onDatabase, type CopyOut } from '@elstream/database';
 import { copiedHistory, requireChunkRows, type HistoryRows } from '@elstream/source';
 import { copyHistory, everyBound } from './history-sql';
 import { planChunks } from './plan-chunks';
@@ -19,7 +19,7 @@ const NOTHING: CopyOut = {
 export async function readHistory(dataSource: DataSource, mapping: TableMapping, of: HistoryRows, signal: AbortSignal): Promise<CopyOut> {
   copiedHistory(mapping);
   if ('keys' in of && of.keys.length === 0) return NOTHING;
-  const targets = await onPostgres(dataSource, async (sql) => ({ versions: await lookUpTarget(sql, historyTable(mapping)), rows: await lookUpTarget(sql, mapping) }));
+  const targets = await onDatabase(dataSource, async (sql) => ({ versions: await lookUpTarget(sql, historyTable(mapping)), rows: await lookUpTarget(sql, mapping) }));
   return copyOut(dataSource, copyHistory(mapping, targets, of), signal);
 }
 
@@ -32,8 +32,8 @@ export async function* planHistory(dataSource: DataSource, mapping: TableMapping
   copiedHistory(mapping);
   const table = historyTable(mapping);
   requireChunkRows(table);
-  const target = await onPostgres(dataSource, (sql) => lookUpTarget(sql, table));
-  if (await onPostgres(dataSource, (sql) => hasKeyIndex(sql, table))) {
+  const target = await onDatabase(dataSource, (sql) => lookUpTarget(sql, table));
+  if (await onDatabase(dataSource, (sql) => hasKeyIndex(sql, table))) {
     yield* planChunks(dataSource, table, signal);
     return;
   }
