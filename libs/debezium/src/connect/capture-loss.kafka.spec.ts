@@ -1,4 +1,5 @@
-import { createTestDatabase, type TestDatabase, type TestKafka, testKafka } from '@elstream/testing';
+import { LogPosition } from '@elstream/core';
+import { connectTo, createTestDatabase, type TestDatabase, type TestKafka, testKafka } from '@elstream/testing';
 import { explainFailure } from './explain-failure';
 import { Registered } from './registered.fixture';
 import { slotOffset } from './slot-offset';
@@ -67,9 +68,30 @@ describe('a slot that is lost under Debezium', () => {
     await using capture = await capturing();
     await capture.stopped();
     await capture.insert(3);
-    await capture.advanceSlot();
+    await capture.advanceRestart();
     await capture.client.resume(capture.name);
     await expectGap(capture);
+  });
+
+  // So elstream compares the slot with the connector's offset itself (`KafkaStream.status`).
+  it('loses changes without a failed task where it was moved while a transaction of anybody was open: Debezium asks where the log restarts', async () => {
+    await using capture = await capturing();
+    await capture.stopped();
+    const open = await connectTo(db.url);
+    try {
+      await open.query('BEGIN');
+      await open.query(`INSERT INTO ${capture.name} VALUES (9, 'open')`);
+      await capture.insert(3);
+      const { position } = (await capture.committed()) ?? { position: LogPosition.ZERO };
+      await capture.advanceSlot();
+      const [slot] = await db.query<{ confirmed: string }>("SELECT (confirmed_flush_lsn - '0/0')::text AS confirmed FROM pg_replication_slots WHERE slot_name = $1", [capture.name]);
+      expect(BigInt(slot?.confirmed ?? '')).toBeGreaterThan(position.toBigInt());
+      await capture.resumed();
+      await capture.insert(4);
+      expect(await capture.ids(4)).toEqual([1, 2, 4]);
+    } finally {
+      await open.end();
+    }
   });
 });
 

@@ -188,6 +188,22 @@ export class Registered {
     await this.db.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [this.name]);
   }
 
+  /**
+   * Until Debezium, which looks at `restart_lsn` alone, can tell: that follows `confirmed_flush_lsn` one record of the
+   * running transactions later, and stays where an open transaction began.
+   */
+  async advanceRestart(): Promise<void> {
+    const { position } = (await this.committed()) ?? { position: LogPosition.ZERO };
+    await eventually(
+      async () => {
+        await this.advanceSlot();
+        const [slot] = await this.db.query<{ restart: string }>("SELECT (restart_lsn - '0/0')::text AS restart FROM pg_replication_slots WHERE slot_name = $1", [this.name]);
+        return position.isBelow(LogPosition.fromBigInt(BigInt(slot?.restart ?? '0'), 8));
+      },
+      { describe: 'the slot restarts beyond what was delivered', intervalMs: 500, timeoutMs: PATIENCE_MS },
+    );
+  }
+
   /** As an operator would, under a connector that runs. */
   async dropSlot(): Promise<void> {
     const other = await connectTo(this.db.url);
