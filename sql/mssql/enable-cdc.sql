@@ -11,6 +11,13 @@
 SET QUOTED_IDENTIFIER ON;
 SET NOCOUNT ON;
 GO
+-- SSMS goes on behind an error; so nothing is executed then, up to the last line.
+IF DB_ID() <= 4
+BEGIN
+  RAISERROR (N'this is a database of the server itself; go to the source database (sqlcmd -d, USE)', 11, 1);
+  SET NOEXEC ON;
+END;
+GO
 IF (SELECT is_cdc_enabled FROM sys.databases WHERE database_id = DB_ID()) = 0 EXEC sys.sp_cdc_enable_db;
 GO
 -- Who may read the captured changes; the login of elstream and of its connector becomes a member (grants.sql).
@@ -52,4 +59,6 @@ END;
 GO
 -- Changes are kept for three days unless told otherwise. It has to be longer than Kafka Connect may ever be away: docs/sql-server.md, Retention.
 -- EXEC sys.sp_cdc_change_job @job_type = N'cleanup', @retention = 10080;  -- minutes: seven days
+GO
+SET NOEXEC OFF;
 GO

@@ -1,34 +1,64 @@
 -- The least that elstream needs, in the source and in the warehouse. One login per side: Debezium's connector signs in with
 -- the login of source.url, as the preloader, the streamer, the validator and the gateway do.
 --
--- Edit the two names below; their logins have to be there (CREATE LOGIN elstream_source WITH PASSWORD = '…'). Run it in the
--- source database, after enable-cdc.sql, and in the warehouse database: it looks where it is. As a member of sysadmin, since
--- one of the rights is the server's. May be run again at any time.
+-- Edit the names below; the logins have to be there (CREATE LOGIN elstream_source WITH PASSWORD = '…'). Run it in the source
+-- database, after enable-cdc.sql, and in the warehouse database: it looks where it is, and does nothing anywhere else. As a
+-- member of sysadmin, since some of the rights are the server's. May be run again at any time.
 --   sqlcmd -S host -d database -U sa -C -b -i grants.sql      or in SSMS as it is
 
 SET NOCOUNT ON;
 GO
-DECLARE @source    sysname = N'elstream_source';    -- in source.url
-DECLARE @warehouse sysname = N'elstream_warehouse'; -- in warehouse.url
-DECLARE @schema    sysname = N'dbo';                -- of the targets, where it stands already: elstream owns those it makes
+DECLARE @source_database    sysname = N'testDB';             -- of source.url
+DECLARE @source             sysname = N'elstream_source';    -- its login
+DECLARE @warehouse_database sysname = N'testDBWH';           -- of warehouse.url
+DECLARE @warehouse          sysname = N'elstream_warehouse'; -- its login
+-- Schemas of the warehouse that stand already: of targets, and elstream's own if another login made it. Those that the login
+-- makes by itself it owns.
+DECLARE @schemas TABLE (name sysname NOT NULL);
+INSERT INTO @schemas (name) VALUES (N'elstream'), (N'dbo');
 
-DECLARE @is_source bit = (SELECT is_cdc_enabled FROM sys.databases WHERE database_id = DB_ID());
+DECLARE @here sysname = DB_NAME();
+IF DB_ID() NOT IN (ISNULL(DB_ID(@source_database), 0), ISNULL(DB_ID(@warehouse_database), 0))
+BEGIN
+  RAISERROR (N'%s is neither the source nor the warehouse that this script names; edit the names, or go to the database', 11, 1, @here);
+  RETURN;
+END;
+DECLARE @is_source bit = CASE WHEN DB_ID() = DB_ID(@source_database) THEN 1 ELSE 0 END;
 DECLARE @login sysname = CASE @is_source WHEN 1 THEN @source ELSE @warehouse END;
-DECLARE @user nvarchar(260) = QUOTENAME(@login), @sql nvarchar(max);
-
 IF SUSER_ID(@login) IS NULL
 BEGIN
   RAISERROR (N'there is no login %s; create it, or correct the name', 11, 1, @login);
   RETURN;
 END;
-IF DATABASE_PRINCIPAL_ID(@login) IS NULL
+IF @is_source = 1 AND (SELECT is_cdc_enabled FROM sys.databases WHERE database_id = DB_ID()) = 0
 BEGIN
-  SET @sql = N'CREATE USER ' + @user + N' FOR LOGIN ' + @user;
-  EXEC (@sql);
+  RAISERROR (N'changes of %s are not captured yet; run enable-cdc.sql first', 11, 1, @here);
+  RETURN;
 END;
+
+DECLARE @name sysname = (SELECT p.name FROM sys.database_principals AS p WHERE p.sid = SUSER_SID(@login)), @sql nvarchar(max);
+IF @name = N'dbo'
+BEGIN
+  RAISERROR (N'login %s owns this database, so nothing can be granted to it here; name another one', 11, 1, @login);
+  RETURN;
+END;
+IF @name IS NULL AND DATABASE_PRINCIPAL_ID(@login) IS NOT NULL
+BEGIN
+  -- As in a database that came from another server.
+  RAISERROR (N'user %s belongs to another login; run ALTER USER … WITH LOGIN = …, or drop the user', 11, 1, @login);
+  RETURN;
+END;
+IF @name IS NULL
+BEGIN
+  SET @sql = N'CREATE USER ' + QUOTENAME(@login) + N' FOR LOGIN ' + QUOTENAME(@login);
+  EXEC (@sql);
+  SET @name = @login;
+END;
+DECLARE @user nvarchar(260) = QUOTENAME(@name);
 
 IF @is_source = 1
 BEGIN
+  IF DATABASE_PRINCIPAL_ID(N'elstream_cdc') IS NULL CREATE ROLE elstream_cdc;
   -- Captured changes are shown to members of the role that gates them who may also SELECT from the source table.
   SET @sql = N'ALTER ROLE [elstream_cdc] ADD MEMBER ' + @user + N';'
     + N' GRANT SELECT ON SCHEMA::[cdc] TO ' + @user + N';'
@@ -50,11 +80,11 @@ BEGIN
     EXEC (@sql);
   END;
   -- Transactions in progress of all sessions, which a preload waits for; how far a replica is; whether the Agent runs. SQL Server
-  -- 2022 and later: VIEW SERVER PERFORMANCE STATE and VIEW SERVER SECURITY STATE suffice. On a readable secondary that
-  -- source.readUrl names run this one there, in master.
-  SET @sql = N'GRANT VIEW SERVER STATE TO ' + @user + N';'
+  -- 2022 and later: VIEW SERVER PERFORMANCE STATE and VIEW SERVER SECURITY STATE suffice. Rights of a server stay on that server:
+  -- the two are wanted on each replica that source.url, source.readUrl or the connector may lead to.
+  SET @sql = N'GRANT VIEW SERVER STATE TO ' + QUOTENAME(@login) + N';'
   -- Everybody has it unless somebody took it away: which database this is, and of which fork of its log.
-    + N' GRANT VIEW ANY DATABASE TO ' + @user + N';';
+    + N' GRANT VIEW ANY DATABASE TO ' + QUOTENAME(@login) + N';';
   EXEC master.sys.sp_executesql @sql;
 END
 ELSE
@@ -65,7 +95,10 @@ BEGIN
     + N' GRANT CREATE VIEW TO ' + @user + N';'
   -- What hangs on the targets (views, policies) and would keep them from being altered.
     + N' GRANT VIEW DEFINITION TO ' + @user + N'; GRANT SELECT ON [sys].[sql_expression_dependencies] TO ' + @user + N';';
-  IF SCHEMA_ID(@schema) IS NOT NULL SET @sql = @sql + N' GRANT CONTROL ON SCHEMA::' + QUOTENAME(@schema) + N' TO ' + @user + N';';
+  -- Nothing can be granted on a schema to the one who owns it.
+  SELECT @sql = @sql + N' GRANT CONTROL ON SCHEMA::' + QUOTENAME(s.name) + N' TO ' + @user + N';'
+    FROM @schemas AS w JOIN sys.schemas AS s ON s.name = w.name COLLATE DATABASE_DEFAULT
+   WHERE s.principal_id <> DATABASE_PRINCIPAL_ID(@name);
   EXEC (@sql);
 END;
 GO

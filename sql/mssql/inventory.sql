@@ -18,6 +18,9 @@ IF (SELECT snapshot_isolation_state FROM sys.databases WHERE name = N'testDB') =
 GO
 USE testDB;
 GO
+-- SSMS goes on behind an error; so nothing is executed then, up to the last line.
+IF DB_NAME() <> N'testDB' SET NOEXEC ON;
+GO
 IF (SELECT is_cdc_enabled FROM sys.databases WHERE database_id = DB_ID()) = 0 EXEC sys.sp_cdc_enable_db;
 GO
 -- Who may read the captured changes; Debezium's user becomes a member (grants.sql).
@@ -146,4 +149,6 @@ BEGIN
   SET IDENTITY_INSERT dbo.orders OFF;
 END;
 COMMIT;
+GO
+SET NOEXEC OFF;
 GO

@@ -1,6 +1,7 @@
 -- Rows and size of every table of the current database, by the statistics of its partitions: nothing is read or locked.
 -- For the two sides to be compared by eye, in the source and in the warehouse. For proof use a validation: it compares
--- every row. The same is told by the gateway: GET /api/v1/pipelines/{name}/tables. Needs VIEW DATABASE STATE.
+-- every row. The same is told by the gateway: GET /api/v1/pipelines/{name}/tables. Needs VIEW DATABASE STATE and
+-- VIEW DEFINITION.
 --   sqlcmd -S host -d database -U user -C -i table-counts.sql -W
 
 SET NOCOUNT ON;
