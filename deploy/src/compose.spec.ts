@@ -179,6 +179,14 @@ describe('with SQL Server', () => {
     expect(JSON.stringify(withMssql[name]!.volumes)).toContain('/sql/mssql');
   });
 
+  it('makes the server the first process, so that it is told to stop', () => {
+    for (const name of databases) {
+      expect(withMssql[name]!.entrypoint).toEqual(['/bin/bash', '-c']);
+      expect(withMssql[name]!.command).toHaveLength(1);
+      expect(withMssql[name]!.command![0]!.trim().split('\n').at(-1)).toBe('exec /opt/mssql/bin/sqlservr');
+    }
+  });
+
   it('runs the Agent at the source, which captures changes', () => {
     expect(textsOf(withMssql['source']!)['MSSQL_AGENT_ENABLED']).toBe('true');
   });
@@ -196,7 +204,7 @@ describe('with SQL Server', () => {
 
   it('publishes no port of theirs, and takes from them the rights they do not need', () => {
     for (const name of databases) {
-      expect(withMssql[name]).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], user: '10001:0' });
+      expect(withMssql[name]).toMatchObject({ cap_drop: ['ALL'], cap_add: ['NET_BIND_SERVICE'], security_opt: ['no-new-privileges:true'], user: '10001:0' });
       expect(publishedPorts(withMssql[name]!)).toEqual([]);
     }
   });

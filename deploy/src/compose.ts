@@ -11,6 +11,7 @@ const root = path.join(__dirname, '..', '..');
 export interface ComposeService {
   readonly image?: string;
   readonly build?: { readonly context: string; readonly dockerfile: string; readonly args?: Readonly<Record<string, string>> };
+  readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string | number>>;
   readonly ports?: readonly (string | { readonly host_ip?: string; readonly published?: string | number; readonly target: number })[];
@@ -20,6 +21,7 @@ export interface ComposeService {
   readonly tmpfs?: string | readonly string[];
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
+  readonly cap_add?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly stop_grace_period?: string;
   readonly user?: string;

@@ -12,13 +12,15 @@ import { fieldProblems, schemaProblems } from './schemas';
 const root = path.join(__dirname, '..', '..');
 const overlaysFolder = path.join(root, 'deploy', 'k8s', 'overlays');
 const pipelines = path.join(root, 'pipelines');
-/** An overlay has the pipelines of one folder. */
-const pipelinesOf = (overlay: string): string => (overlay.endsWith('-kafka') ? path.join(pipelines, 'kafka') : pipelines);
+/** An overlay has the pipelines of one folder, `dev-x` those of `x`. */
+const pipelinesOf = (overlay: string): string => path.join(pipelines, overlay.replace(/^dev-?/, ''));
+const isMssql = (objects: readonly KubernetesObject[]): boolean => objects.some(({ metadata }) => metadata.namespace === 'elstream-mssql');
 /** The Secrets docs/deployment.md makes, with stand-ins of the right form. */
 const SECRETS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   elstream: { API_TOKEN: 'token', REDIS_URL: 'redis://:password@redis:6379/0', SOURCE_URL: 'postgresql://elstream:password@source:5432/source', WAREHOUSE_URL: 'postgresql://elstream:password@warehouse:5432/warehouse' },
   'elstream-servers': { REDIS_PASSWORD: 'password', SOURCE_PASSWORD: 'password', WAREHOUSE_PASSWORD: 'password' },
 };
+const MSSQL_URLS: Readonly<Record<string, string>> = { SOURCE_URL: 'mssql://sa:Aa1-password@source:1433/testDB?trustServerCertificate=true', WAREHOUSE_URL: 'mssql://sa:Aa1-password@warehouse:1433/testDBWH?trustServerCertificate=true' };
 const secretKeys = Object.fromEntries(Object.entries(SECRETS).map(([name, keys]) => [name, Object.keys(keys)]));
 
 const GATEWAY = 'Deployment elstream-gateway';
@@ -27,7 +29,8 @@ const MIGRATE = 'Job elstream-migrate';
 
 function variablesOf(objects: readonly KubernetesObject[], workload: Workload): Record<string, string> {
   const { values, secrets } = environmentOfContainer(objects, workload.pod.containers[0]!);
-  return { ...values, ...Object.fromEntries(Object.entries(secrets).map(([name, { secret, key }]) => [name, SECRETS[secret]?.[key] ?? ''])) };
+  const urls = isMssql(objects) ? MSSQL_URLS : {};
+  return { ...values, ...Object.fromEntries(Object.entries(secrets).map(([name, { secret, key }]) => [name, urls[key] ?? SECRETS[secret]?.[key] ?? ''])) };
 }
 
 function variableProblems(objects: readonly KubernetesObject[], folder: string): string[] {
@@ -98,6 +101,7 @@ describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
   it.each<[string, Slip]>([
     ['a writable root file system', [GATEWAY, `${CONTAINER} securityContext readOnlyRootFilesystem`, false]],
     ['a capability', [GATEWAY, `${CONTAINER} securityContext capabilities add`, ['NET_ADMIN']]],
+    ['a capability that the profile allows', [GATEWAY, `${CONTAINER} securityContext capabilities add`, ['NET_BIND_SERVICE']]],
     ['root', ['Deployment redis', 'spec template spec securityContext runAsUser', 0]],
     ['a folder of the host', ['StatefulSet source', 'spec template spec volumes +', { name: 'x', hostPath: { path: '/' } }]],
     ['no limit of memory', [GATEWAY, `${CONTAINER} resources limits`, undefined]],
@@ -155,9 +159,11 @@ describe.each(readdirSync(overlaysFolder))('overlay %s', (overlay) => {
     expect(data).toEqual(Object.fromEntries(files.map((file) => [file, readFileSync(path.join(folder, file), 'utf8')])));
   });
 
-  it('has the sample source of sql/postgres', () => {
-    const samples = objects.filter(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith('source-sample')).map((object) => object['data']);
-    for (const data of samples) expect(data).toEqual({ 'inventory.sql': readFileSync(path.join(root, 'sql', 'postgres', 'inventory.sql'), 'utf8') });
+  it('has the samples of sql', () => {
+    const folder = path.join(root, 'sql', isMssql(objects) ? 'mssql' : 'postgres');
+    const samples = objects.filter(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.includes('-sample')).map((object) => object['data'] as Record<string, string>);
+    expect(samples.flatMap((data) => Object.keys(data)).sort()).toEqual(isMssql(objects) ? ['inventory.sql', 'warehouse.sql'] : ['inventory.sql']);
+    for (const data of samples) for (const [file, text] of Object.entries(data)) expect(text).toBe(readFileSync(path.join(folder, file), 'utf8'));
   });
 });
 
@@ -201,7 +207,51 @@ describe('overlay dev-kafka', () => {
   });
 });
 
+describe('overlay dev-mssql', () => {
+  const databases = ['source', 'warehouse'];
+  let objects: KubernetesObject[];
+  const server = (name: string): Workload => workloadsOf(objects).find(({ object }) => object.kind === 'StatefulSet' && object.metadata.name === name)!;
+  const plain = (name: string): string => name.replace(/-[a-z0-9]{10}$/, '');
+
+  beforeAll(async () => {
+    objects = await renderOverlay('dev-mssql');
+  }, 300_000);
+
+  it('has all that overlay dev-kafka has, in a namespace of its own', async () => {
+    const names = (all: readonly KubernetesObject[]): string[] => all.filter(({ kind }) => kind !== 'Namespace').map(({ kind, metadata }) => `${kind} ${plain(metadata.name)}`);
+    expect(names(objects)).toEqual(expect.arrayContaining(names(await renderOverlay('dev-kafka'))));
+    expect(objects.find(({ kind }) => kind === 'Namespace')?.metadata).toMatchObject({ name: 'elstream-mssql', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } });
+    expect(new Set(objects.filter(({ kind }) => kind !== 'Namespace').map(({ metadata }) => metadata.namespace))).toEqual(new Set(['elstream-mssql']));
+  });
+
+  it('starts and asks both servers as Compose does', async () => {
+    const { services } = await composeConfig({ SOURCE_PASSWORD: 'one', WAREHOUSE_PASSWORD: 'two', REDIS_PASSWORD: 'three', API_TOKEN: 'four' }, ['docker-compose.yml', 'docker-compose.kafka.yml', 'docker-compose.mssql.yml']);
+    for (const name of databases) {
+      const { image, entrypoint = [], command = [], environment = {}, healthcheck } = services![name]!;
+      const [container] = server(name).pod.containers;
+      // Compose writes each dollar twice
+      const unescaped = (text: string): string => text.replaceAll('$$', '$').trim();
+      expect(container?.image).toBe(image);
+      expect(container?.command?.map((text) => text.trim())).toEqual([...entrypoint, ...command].map(unescaped));
+      const { values, secrets } = environmentOfContainer(objects, container!);
+      expect(values).toEqual(Object.fromEntries(Object.entries(environment).filter(([key]) => !/^POSTGRES_|PASSWORD/.test(key)).map(([key, value]) => [key, String(value)])));
+      expect(secrets).toEqual({ MSSQL_SA_PASSWORD: { secret: 'elstream-servers', key: `${name.toUpperCase()}_PASSWORD` } });
+      for (const probe of ['startupProbe', 'readinessProbe'] as const) expect((container?.[probe] as { exec: { command: string[] } }).exec.command.at(-1)).toBe(unescaped(healthcheck!.test!.at(-1)!));
+    }
+  });
+
+  it('leads our programs to both by the port and the database that they have', () => {
+    for (const name of databases) {
+      const url = new URL(MSSQL_URLS[`${name.toUpperCase()}_URL`]!);
+      const spec = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === url.hostname)?.['spec'];
+      expect(spec).toMatchObject({ ports: [{ port: Number(url.port), targetPort: 'mssql' }] });
+      expect(JSON.stringify(server(name).pod.containers[0]?.startupProbe)).toContain(`-d ${url.pathname.slice(1)} `);
+      expect(readFileSync(path.join(root, 'docs', 'deployment.md'), 'utf8')).toContain(`${url.host}${url.pathname}${url.search}`);
+    }
+  });
+});
+
 it('reads references of pipeline files, comments left out', () => {
   expect(pipelineReferences(pipelines).sort()).toEqual(['SOURCE_URL', 'WAREHOUSE_URL']);
-  expect(pipelineReferences(path.join(pipelines, 'kafka')).sort()).toEqual(['CONNECT_URL', 'KAFKA_BROKERS', 'SOURCE_URL', 'WAREHOUSE_URL']);
+  for (const folder of ['kafka', 'mssql']) expect(pipelineReferences(path.join(pipelines, folder)).sort()).toEqual(['CONNECT_URL', 'KAFKA_BROKERS', 'SOURCE_URL', 'WAREHOUSE_URL']);
 });

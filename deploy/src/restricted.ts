@@ -30,13 +30,18 @@ export function restrictedProblems({ object, pod }: Workload): string[] {
   return [...broken, ...[...(pod.initContainers ?? []), ...pod.containers].flatMap((container) => containerProblems(at, container))];
 }
 
+/** The profile allows this one, and its program cannot be started without; it writes beside its volume. */
+const MSSQL = /^mcr\.microsoft\.com\/mssql\/server:/;
+
 function containerProblems(at: string, container: ManifestContainer): string[] {
   const context = (container.securityContext ?? {}) as Context;
+  const mssql = MSSQL.test(container.image);
+  const added = (context.capabilities?.add ?? []).filter((capability) => !(mssql && capability === 'NET_BIND_SERVICE'));
   const rules: [boolean, string][] = [
     [context.allowPrivilegeEscalation === false, 'allowPrivilegeEscalation is not false'],
     [context.privileged !== true, 'is privileged'],
-    [context.capabilities?.drop?.includes('ALL') === true && (context.capabilities.add ?? []).length === 0, 'does not drop all capabilities'],
-    [context.readOnlyRootFilesystem === true, 'its root file system is writable'],
+    [context.capabilities?.drop?.includes('ALL') === true && added.length === 0, 'does not drop all capabilities'],
+    [mssql || context.readOnlyRootFilesystem === true, 'its root file system is writable'],
     [context.runAsNonRoot !== false && context.runAsUser !== 0, 'runs as root after all'],
     [(container.ports ?? []).every((port) => !('hostPort' in port)), 'takes a port of the host'],
     [container.resources?.requests?.['cpu'] !== undefined && container.resources.requests['memory'] !== undefined, 'requests no CPU or memory'],

@@ -36,7 +36,7 @@ BEGIN
   RETURN;
 END;
 
-DECLARE @name sysname = (SELECT p.name FROM sys.database_principals AS p WHERE p.sid = SUSER_SID(@login)), @sql nvarchar(max);
+DECLARE @name sysname = (SELECT p.name FROM sys.server_principals AS l JOIN sys.database_principals AS p ON p.sid = l.sid WHERE l.name = @login), @sql nvarchar(max);
 IF @name = N'dbo'
 BEGIN
   RAISERROR (N'login %s owns this database, so nothing can be granted to it here; name another one', 11, 1, @login);
