@@ -1,6 +1,7 @@
 import { silentLogger } from '@elstream/core';
 import { parseMssqlUrl } from './connection';
 import { mssqlConfig } from './data-source';
+import { keepLoginNumber } from './login-error';
 
 describe('parseMssqlUrl', () => {
   it('reads user, password, host, port and database, percent signs decoded', () => {
@@ -41,5 +42,5 @@ describe('parseMssqlUrl', () => {
 it('sessions and pool together keep to the limit of connections, and every connection aborts what fails', () => {
   const timeouts = { statementMs: 7_000, lockMs: 1, idleMs: 1 };
   const config = mssqlConfig({ url: 'mssql://sa:x@h/db', applicationName: 'elstream x', maxConnections: 8, timeouts, connectTimeoutMs: 5_000, logger: silentLogger, readOnlyIntent: true });
-  expect(config).toMatchObject({ pool: { max: 4 }, requestTimeout: 7_000, connectionTimeout: 5_000, options: { abortTransactionOnError: true, readOnlyIntent: true, appName: 'elstream x' } });
+  expect(config).toMatchObject({ pool: { max: 4 }, requestTimeout: 7_000, connectionTimeout: 5_000, beforeConnect: keepLoginNumber, options: { abortTransactionOnError: true, readOnlyIntent: true, appName: 'elstream x' } });
 });

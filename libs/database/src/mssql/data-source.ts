@@ -6,6 +6,7 @@ import { parseMssqlUrl, type MssqlConnection } from './connection';
 import { driver } from './driver';
 import { classifyMssqlError } from './errors';
 import { PoolGate, type TSql, type TSqlSession } from './gate';
+import { keepLoginNumber } from './login-error';
 import { Sessions } from './sessions';
 import { bracket } from './sql';
 
@@ -45,7 +46,8 @@ const share = (connections: number): number => Math.max(1, Math.ceil(connections
 
 /**
  * A TypeORM DataSource over SQL Server, initialised; `destroy` closes its sessions too. Every connection has XACT_ABORT
- * ON, so that any error ends the transaction, and a lock timeout. Throws a classified `ElstreamError`.
+ * ON, so that any error ends the transaction; what waits for a lock does so until the statement's timeout, unless the
+ * statement sets LOCK_TIMEOUT (`Mssql.lockMs`). Throws a classified `ElstreamError`.
  */
 export async function connectMssql(connection: MssqlConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<EntityDataSource> {
   const config = mssqlConfig(connection);
@@ -67,7 +69,7 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
     // For TypeORM; the driver, which knows no such setting, gets the pool's from extra.
     pool: { ...config.pool, errorHandler: warn },
     // TypeORM sets useUTC to false unless told otherwise in the options it hands on.
-    extra: { options: config.options, pool: config.pool },
+    extra: { options: config.options, pool: config.pool, beforeConnect: config.beforeConnect },
     ...extra,
   };
   const dataSource = new EntityDataSource(options as unknown as DataSourceOptions, bracket);
@@ -99,6 +101,7 @@ export function mssqlConfig(connection: MssqlConnection): MssqlConfig {
     ...(port === undefined ? {} : { port }),
     connectionTimeout: connection.connectTimeoutMs,
     requestTimeout: connection.timeouts.statementMs,
+    beforeConnect: keepLoginNumber,
     pool: { min: 0, max: share(connection.maxConnections) },
     options: {
       encrypt,

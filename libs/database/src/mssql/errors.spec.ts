@@ -18,6 +18,10 @@ describe('classifyMssqlError', () => {
     [229, 'DB_PRIVILEGE', 'stop'],
     [18456, 'DB_PASSWORD', 'stop'],
     [3952, 'DB_SNAPSHOT', 'stop'],
+    [3957, 'DB_SERIALIZATION', 'retry'],
+    [3966, 'DB_DISK_FULL', 'retry'],
+    [4060, 'DB_DATABASE', 'retry'],
+    [983, 'DB_SECONDARY', 'retry'],
     [102, 'DB_102', 'stop'],
   ])('error %i is %s (%s) and says what the server said', (number, code, recovery) => {
     const found = classifyMssqlError(serverError(number, 'said by the server'));

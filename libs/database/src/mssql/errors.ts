@@ -3,18 +3,22 @@ import { ElstreamError, type Recovery } from '@elstream/core';
 /** Error number → our code, recovery and the remedy. Source: «Database Engine events and errors» of Microsoft's documentation. */
 const KNOWN: Readonly<Record<number, readonly [code: string, recovery: Recovery, remedy: string]>> = {
   ...many([18456, 18452, 18470, 18486, 18487, 18488], 'DB_PASSWORD', 'stop', 'check the user and password in the connection URL'),
-  ...many([4060, 4063, 911], 'DB_DATABASE', 'stop', 'check the database name in the connection URL, and that the login may use it'),
+  ...many([4063, 911], 'DB_DATABASE', 'stop', 'check the database name in the connection URL, and that the login may use it'),
+  // also said of one that is offline, or recovered after a crash or a failover
+  ...many([4060], 'DB_DATABASE', 'retry', 'see that the database is online; check its name in the connection URL, and that the login may use it'),
   ...many([229, 230, 262, 297, 300, 371, 916, 3701, 15151, 15247], 'DB_PRIVILEGE', 'stop', 'grant the missing privilege to the connecting login'),
   ...many([1205], 'DB_DEADLOCK', 'retry', 'deadlock'),
   ...many([1222], 'DB_LOCK_TIMEOUT', 'retry', 'another session holds a lock for too long'),
   ...many([3960, 3961], 'DB_SERIALIZATION', 'retry', 'concurrent change'),
+  ...many([3948, 3949, 3950, 3953, 3954, 3956, 3957], 'DB_SERIALIZATION', 'retry', 'a snapshot cannot be had just now'),
+  ...many([3958, 3966, 3967], 'DB_DISK_FULL', 'retry', 'row versions have no room in tempdb; let it grow, or look for long transactions'),
   ...many([3951, 3952], 'DB_SNAPSHOT', 'stop', 'run ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON'),
   ...many([1204, 701, 802, 8623, 8645, 8651, 8628], 'DB_OUT_OF_MEMORY', 'retry', 'the database server is short of memory or locks'),
   ...many([1101, 1105, 5149], 'DB_DISK_FULL', 'retry', 'free disk space on the database server; the work goes on by itself'),
   ...many([9002], 'DB_DISK_FULL', 'retry', 'the transaction log is full; back it up or let it grow; the work goes on by itself'),
   ...many([3906, 3908], 'DB_READ_ONLY', 'retry', 'the database is read-only, perhaps a secondary; point the connection URL at the primary'),
-  ...many([976, 978, 979, 983, 5901], 'DB_SECONDARY', 'retry', 'the replica cannot be read now; check the availability group'),
-  ...many([921, 922, 924, 942, 945, 952, 6005, 17142, 17187, 17197, 40197, 40501, 40540, 40613, 49918, 49919, 49920], 'DB_SHUTDOWN', 'retry', 'the database or its server is stopping, starting or busy'),
+  ...many([976, 978, 979, 982, 983, 988, 4221, 5901], 'DB_SECONDARY', 'retry', 'the replica cannot be read now; check the availability group'),
+  ...many([845, 913, 921, 922, 923, 924, 927, 929, 941, 942, 945, 952, 955, 956, 6005, 17142, 17187, 17197, 18401, 18451, 18461, 40197, 40501, 40540, 40613, 49918, 49919, 49920], 'DB_SHUTDOWN', 'retry', 'the database or its server is stopping, starting or busy'),
   ...many([10928, 10929, 17809, 17810], 'DB_CONNECTIONS', 'retry', 'the server takes no more connections; lower the connection limit in the pipeline'),
   ...many([-2, 3617, 596, 233, 64, 10053, 10054, 10060, 10061, 121, 258, 3980, 3989], 'DB_CONNECTION', 'retry', 'the connection to the database broke'),
 };

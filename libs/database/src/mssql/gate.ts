@@ -39,6 +39,8 @@ export interface TSqlSession extends TSql {
 /** The types of the driver do not know of its second argument. */
 type TimedRequest = new (pool: ConnectionPool, overrides: { readonly requestTimeout: number }) => Request;
 
+/** tedious's names: node-mssql, whose types say `tableLock`, hands them on as they are, and what tedious does not know is passed over. */
+const BULK_OPTIONS: { readonly keepNulls: boolean; readonly lockTable: boolean } = { keepNulls: true, lockTable: true };
 /** Rows handed to the driver at once: it keeps them all in memory. */
 const BULK_ROWS = 2_000;
 /** Rows the driver may be ahead of the reader. */
@@ -115,10 +117,11 @@ export class PoolGate implements TSqlSession {
   private async load({ name, columns }: BulkTable, rows: readonly (readonly unknown[])[]): Promise<number> {
     const table = new (driver().Table)(name);
     table.create = false;
-    for (const column of columns) table.columns.add(column.name, column.type, { nullable: column.nullable });
+    // A copy: the driver writes the column's name into its type, which two columns may share.
+    for (const { name: column, type, nullable } of columns) table.columns.add(column, { ...type }, { nullable });
     for (const row of rows) table.rows.push([...row] as never);
     try {
-      await this.pool.request().bulk(table, { keepNulls: true, tableLock: true });
+      await this.pool.request().bulk(table, BULK_OPTIONS);
       return rows.length;
     } catch (error) {
       throw classifyMssqlError(error);

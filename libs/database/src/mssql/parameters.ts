@@ -1,5 +1,6 @@
 import type { ISqlType } from 'mssql';
 import { driver } from './driver';
+import { exactFloat } from './exact-float';
 
 /** A value bound to `@name`, exactly typed: a guessed type would convert a column in place of the value, and miss its index. */
 export interface MssqlParam {
@@ -17,7 +18,7 @@ export const t = {
   /** As text to the driver, which would round a number beyond 2^53. */
   bigint: (value: bigint | number | string | null): MssqlParam => of(driver().BigInt(), value === null ? null : value.toString()),
   bit: (value: boolean | null): MssqlParam => of(driver().Bit(), value),
-  float: (value: number | null): MssqlParam => of(driver().Float(), value),
+  float: (value: number | null): MssqlParam => of(exactFloat(64), value),
   /** @param length in UTF-16 units, at most 4000; absent: max */
   nvarchar: (value: string | null, length?: number): MssqlParam => of(length === undefined ? driver().NVarChar(driver().MAX) : driver().NVarChar(length), value),
   /** @param length in bytes, at most 8000; absent: max */

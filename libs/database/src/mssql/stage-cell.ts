@@ -2,6 +2,7 @@ import type { ISqlType } from 'mssql';
 import { ElstreamError, type Cell } from '@elstream/core';
 import { driver } from './driver';
 import { encoderOf } from './encode-cell';
+import { exactFloat } from './exact-float';
 import type { MssqlColumn } from './select-cell';
 import { mssqlType, type MssqlType } from './type-name';
 
@@ -33,7 +34,7 @@ const BYTEWISE = 'Latin1_General_100_BIN2';
 export function stagedColumn(targetType: string): StagedColumn {
   const target = writable(targetType);
   const encode = encoderOf(target);
-  if (target.of === 'float') return { sqlType: target.name, bulkType: target.bits === 32 ? driver().Real() : driver().Float(), encode, misfit: null };
+  if (target.of === 'float') return { sqlType: target.name, bulkType: exactFloat(target.bits), encode, misfit: null };
   if (target.of === 'binary') {
     const { length } = target;
     return length === null
