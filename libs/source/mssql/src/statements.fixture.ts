@@ -127,6 +127,7 @@ export function statements(): GoldenStatement[] {
     { name: 'rows-of-range', sql: selectRange(every.target, { from: ['1'], to: ['1000'] }).sql },
     { name: 'rows-of-range-without-snapshot', sql: selectRange(locking.target, { from: ['1'], to: null }).sql },
     { name: 'rows-of-composite-range', sql: selectRange(composite.target, COMPOSITE_RANGE).sql },
+    { name: 'rows-of-composite-range-within', sql: selectRange(composite.target, { from: ['eu', '1.50', '2024-01-01 00:00:00'], to: ['eu', '2.50', '2024-01-01 00:00:00'] }).sql },
     { name: 'rows-by-key', sql: selectKeys(every.target, [['1']]).sql },
     { name: 'rows-by-composite-key', sql: selectKeys(composite.target, [COMPOSITE_RANGE.from ?? []]).sql },
     { name: 'bound-first', sql: selectNextBound(every.target, null, 1000).sql },

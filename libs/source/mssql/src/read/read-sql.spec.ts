@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { EVERY_TYPE, sampleTable } from '../statements.fixture';
-import { compareKey, rangeCondition, selectKeys, selectNextBound, selectRange } from './read-sql';
+import { compareKey, partsAfter, rangeCondition, selectKeys, selectNextBound, selectRange } from './read-sql';
 import { readTarget } from './read-target';
 
 const { mapping, target } = sampleTable(EVERY_TYPE, ['nvarchar', 'id']);
@@ -32,6 +32,30 @@ describe('the predicates of a range', () => {
     );
   });
 
+  it.each([1, 2, 3, 4])('behind a key of %i columns come in parts: each row in one of them, the parts in order', (width) => {
+    const key = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: width, maxLength: width });
+    const [columns, values] = ['c', 'v'].map((letter) => Array.from({ length: width }, (_, i) => `${letter}${String(i)}`)) as [string[], string[]];
+    const parts = partsAfter(columns, values);
+    const partOf = (row: readonly number[], bound: readonly number[]): number[] => parts.flatMap((part, i) => (holds(part, row, bound) ? [i] : []));
+    fc.assert(
+      fc.property(key, key, key, (row, other, bound) => {
+        const [found, beside] = [partOf(row, bound), partOf(other, bound)];
+        expect(found).toHaveLength(lexical(row, bound) > 0 ? 1 : 0);
+        const [first, second] = [found[0], beside[0]];
+        if (first !== undefined && second !== undefined && first < second) expect(lexical(row, other)).toBeLessThan(0);
+      }),
+    );
+  });
+
+  it('seek by the cells that both bounds share', () => {
+    const { where, params } = rangeCondition(target, { from: ['a', '1'], to: ['a', '9'] });
+    expect(where).toMatch(/^ WHERE t\.\[nvarchar\] = [^>]*@from0[^>]* AND t\.\[id\] >= CONVERT\(bigint, @from1\) AND t\.\[id\] < CONVERT\(bigint, @to1\)$/);
+    expect(Object.keys(params)).toEqual(['from0', 'from1', 'to1']);
+    expect(rangeCondition(target, { from: ['a', '1'], to: ['A', '9'] }).where).toContain('@to0');
+    expect(rangeCondition(target, { from: ['a', '1'], to: ['a', '1'] }).where).toMatch(/>= CONVERT\(bigint, @from1\) AND t\.\[id\] < CONVERT\(bigint, @to1\)$/);
+    expect(rangeCondition(target, { from: ['a', '1'], to: null }).where).toContain('t.[nvarchar] >= ');
+  });
+
   it('bind every cell, and leave nothing of it in the text', () => {
     const range = { from: ["a'; DROP TABLE x--", '1'], to: ['z', '2'] };
     const { where, params } = rangeCondition(target, range);
@@ -56,7 +80,7 @@ describe('the statements over a table', () => {
 
   it('look for the next bound strictly behind the one before', () => {
     expect(selectNextBound(target, null, 10).params['skip']?.value).toBe('10');
-    expect(selectNextBound(target, ['a', '1'], 10).params['skip']?.value).toBe('9');
+    expect(selectNextBound(target, ['a', '1'], 10).params).toMatchObject({ skip: { value: '9' }, rows: { value: '10' }, after0: { value: 'a' }, after1: { value: '1' } });
   });
 
   it('say what is wrong with the table as it is now', () => {

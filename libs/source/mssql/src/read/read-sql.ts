@@ -33,13 +33,32 @@ function keyParams(key: readonly TargetColumn[], prefix: string, cells: readonly
   };
 }
 
-/** ` WHERE …` of a half-open range, or nothing. @param alias the table's */
+/**
+ * ` WHERE …` of a half-open range, or nothing. Leading cells that both bounds share are said as equalities: the index is then
+ * sought by the first column in which the bounds differ, not read through from the first row of a large tenant, say. Equal
+ * by their texts: what only the collation calls equal is compared as any other.
+ * @param alias the table's
+ */
 export function rangeCondition(target: ReadTarget, range: KeyRange, alias = 't'): { readonly where: string; readonly params: MssqlParams } {
   const columns = columnsOf(target, alias);
   const from = range.from === null ? null : keyParams(target.key, 'from', range.from);
   const to = range.to === null ? null : keyParams(target.key, 'to', range.to);
-  const parts = [...(from === null ? [] : [compareKey(columns, '>=', from.values)]), ...(to === null ? [] : [compareKey(columns, '<', to.values)])];
-  return { where: parts.length === 0 ? '' : ` WHERE ${parts.join(' AND ')}`, params: { ...from?.params, ...to?.params } };
+  const shared = from === null || to === null ? 0 : sharedCells(range);
+  const rest = columns.slice(shared);
+  const parts = [
+    ...columns.slice(0, shared).map((column, i) => `${column} = ${from?.values[i] ?? ''}`),
+    ...(from === null ? [] : [compareKey(rest, '>=', from.values.slice(shared))]),
+    ...(to === null ? [] : [compareKey(rest, '<', to.values.slice(shared))]),
+  ];
+  const bound = Object.entries(to?.params ?? {}).slice(shared);
+  return { where: parts.length === 0 ? '' : ` WHERE ${parts.join(' AND ')}`, params: { ...from?.params, ...Object.fromEntries(bound) } };
+}
+
+/** The last column is always compared: a range of nothing stays one. */
+function sharedCells({ from, to }: KeyRange): number {
+  if (from === null || to === null) return 0;
+  const differ = from.findIndex((cell, i) => cell !== to[i] || i === from.length - 1);
+  return Math.max(differ, 0);
 }
 
 /** The rows of a range, in no order. */
@@ -78,6 +97,7 @@ INSERT INTO @wanted SELECT ${values.join(', ')} FROM OPENJSON(@keys) WITH (${rea
 
 /** The key `rows` places after `after` (null: after the start). */
 export function selectNextBound(target: ReadTarget, after: readonly string[] | null, rows: number): Statement {
+  if (after !== null && target.key.length > 1) return selectNextCompositeBound(target, after, rows);
   const selected = selectedCells(target.key);
   const columns = columnsOf(target, 't');
   const bound = after === null ? null : keyParams(target.key, 'after', after);
@@ -85,6 +105,35 @@ export function selectNextBound(target: ReadTarget, after: readonly string[] | n
   return {
     sql: isolated(`SELECT ${listOf(selected)} FROM ${target.table} AS t${where} ORDER BY ${columns.join(', ')} OFFSET @skip ROWS FETCH NEXT 1 ROWS ONLY`, target.snapshot),
     params: { ...bound?.params, skip: t.bigint(after === null ? rows : rows - 1) },
+    cells: selected.map((s) => s.cell),
+  };
+}
+
+/**
+ * `key > values` in parts, in the order in which they follow each other, none of which has a row of another. Each is one
+ * seek of the key's index, which then gives its rows in key order.
+ */
+export function partsAfter(columns: readonly string[], values: readonly string[]): string[] {
+  const parts = columns.map((column, place) => [...columns.slice(0, place).map((c, i) => `${c} = ${values[i] ?? ''}`), `${column} > ${values[place] ?? ''}`].join(' AND '));
+  return parts.reverse();
+}
+
+/**
+ * With one condition for the whole key the server would seek the first column alone and, for each bound, pass over all rows
+ * of it that lie before. From the parts it takes `rows` keys of each at most.
+ */
+function selectNextCompositeBound(target: ReadTarget, after: readonly string[], rows: number): Statement {
+  const columns = columnsOf(target, 't');
+  const bound = keyParams(target.key, 'after', after);
+  const names = target.key.map((_, i) => `k${String(i)}`);
+  const listed = columns.map((column, i) => `${column} AS ${names[i] ?? ''}`).join(', ');
+  const parts = partsAfter(columns, bound.values).map(
+    (condition, i) => `SELECT ${names.map((name) => `p${String(i)}.${name}`).join(', ')} FROM (SELECT TOP (@rows) ${listed} FROM ${target.table} AS t WHERE ${condition} ORDER BY ${columns.join(', ')}) AS p${String(i)}`,
+  );
+  const selected = selectedCells(target.key.map((k, i) => ({ ...k, name: names[i] ?? '' })), 'n');
+  return {
+    sql: isolated(`SELECT ${listOf(selected)}\nFROM (${parts.join('\n  UNION ALL ')}) AS n\nORDER BY ${names.map((name) => `n.${name}`).join(', ')} OFFSET @skip ROWS FETCH NEXT 1 ROWS ONLY`, target.snapshot),
+    params: { ...bound.params, rows: t.bigint(rows), skip: t.bigint(rows - 1) },
     cells: selected.map((s) => s.cell),
   };
 }
