@@ -119,7 +119,7 @@ describe('source blocks', () => {
     const read = (): { source: object } => decode(decoder, envelope('c', { after: ROW })) as unknown as { source: { commitLsn: object } };
     const { source } = read();
     expect(JSON.parse(JSON.stringify(source, (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v)))).toEqual({
-      connector: 'sqlserver', schema: 'dbo', table: 'item', snapshot: 'false', atUs: '1531481025340123', commitLsn: '0000002a00000f300003', changeLsn: '0000002a00000f300002', eventSerialNo: '2',
+      version: '3.6.1.Final', connector: 'sqlserver', schema: 'dbo', table: 'item', snapshot: 'false', atUs: '1531481025340123', commitLsn: '0000002a00000f300003', changeLsn: '0000002a00000f300002', eventSerialNo: '2',
     });
     expect((read().source as { commitLsn: object }).commitLsn).toBe((source as { commitLsn: object }).commitLsn);
   });
@@ -128,7 +128,7 @@ describe('source blocks', () => {
     const decoder = decoderOf([{ name: 'id', type: bigint, native: 'bigint' }], {}, 'postgresql');
     const { source } = decode(decoder, envelope('c', { after: '{"id":9007199254740993}', source: POSTGRES_SOURCE })) as unknown as { source: object };
     expect(JSON.parse(JSON.stringify(source, (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v)))).toEqual({
-      connector: 'postgresql', schema: 'dbo', table: 'item', snapshot: 'false', atUs: '1531481025340123', lsn: '7fffffffffffffff', sequence: { lastCommit: '00000000016e904f', lsn: '7fffffffffffffff' }, txId: '9007199254740993', xmin: null,
+      version: '3.6.1.Final', connector: 'postgresql', schema: 'dbo', table: 'item', snapshot: 'false', atUs: '1531481025340123', lsn: '7fffffffffffffff', sequence: { lastCommit: '00000000016e904f', lsn: '7fffffffffffffff' }, txId: '9007199254740993', xmin: null,
     });
   });
 

@@ -1,5 +1,6 @@
 import { applyMask, type EventCell, type TableMapping } from '@elstream/core';
 import { bytesFromText } from './cells/binary';
+import { instantBefore, misplacesInstants } from './cells/misplaced-instant';
 import { type Decoded, type DecodedPoison, type DebeziumRecord } from './decoded';
 import { FieldError, MalformedError } from './field-error';
 import { checkOptions, type DecoderOptions } from './handling';
@@ -63,12 +64,15 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
   private readonly masked: readonly number[];
   /** Columns of which an update's NULL may be a value that was not sent. */
   private readonly maybeUnsent: readonly number[];
+  /** Columns whose instants some releases of the connector move. */
+  private readonly movable: readonly number[];
 
   constructor(private readonly options: DecoderOptions) {
     this.mapping = options.mapping;
     this.masked = this.mapping.columns.flatMap((column, index) => (column.mask === null ? [] : [index]));
     const nullable = options.connector === 'postgresql' && options.handling.binary.startsWith('base64');
     this.maybeUnsent = this.mapping.columns.flatMap(({ type }, index) => (nullable && type.kind === 'binary' ? [index] : []));
+    this.movable = options.natives.flatMap((native, index) => (options.connector === 'sqlserver' && /^datetimeoffset\b/i.test(native) ? [index] : []));
     const rows = new RowReader(options);
     this.rows = rows;
     this.keys = new KeyReader(this.mapping, rows);
@@ -89,7 +93,17 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     } finally {
       this.scanner.release();
     }
+    if (this.movable.length > 0 && parts.source !== null && misplacesInstants(parts.source.version)) this.moveBack(parts);
     return this.decide(record, parts);
+  }
+
+  /** Before anything is made of the cells. What cannot be told is poison, as a replay reads the row itself. */
+  private moveBack(parts: Parts): void {
+    for (const cells of [parts.before, parts.after]) {
+      const lost = cells === null ? undefined : this.movable.find((index) => !movedBack(cells, index));
+      if (lost === undefined) continue;
+      parts.failure ??= { code: 'DEBEZIUM_VALUE', reason: `column ${this.mapping.columns[lost]?.source ?? ''} of ${this.mapping.id} is a datetimeoffset as which this release of Debezium writes two values (in the first second of 1970, or in October 1582); replay it, which reads the row from the source` };
+    }
   }
 
   /** False: the payload is null. */
@@ -170,9 +184,9 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
       case 'u':
         return this.write(record, parts, source);
       case 'd': {
-        const key = keyIn(this.mapping, parts.before) ?? this.keys.read(record.key);
+        const key = keyIn(this.mapping, parts.before) ?? this.keys.read(record.key, this.keyOf(parts));
         if (key === null) return this.keyMissing(record, parts);
-        return { op: 'delete', key, source, keyChange: this.keys.change(record.headers) };
+        return { op: 'delete', key, source, keyChange: this.keys.change(record.headers, this.keyOf(parts)) };
       }
       case 't':
         return { op: 'truncate', source };
@@ -202,7 +216,7 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
       key,
       oldKey: old === null || old.every((cell, i) => cell === key[i]) ? null : old,
       source,
-      keyChange: this.keys.change(record.headers),
+      keyChange: this.keys.change(record.headers, this.keyOf(parts)),
     };
   }
 
@@ -211,9 +225,25 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     return this.poison(record, parts, 'DEBEZIUM_KEY_MISSING', `an event of ${this.mapping.id} does not carry its key (${names}); capture these columns, or give the table another key`);
   }
 
+  /** From the message key, or a header that holds one. */
+  private keyOf(parts: Parts): (cells: EventCell[]) => boolean {
+    const moves = parts.source !== null && misplacesInstants(parts.source.version);
+    return (cells) => !moves || this.movable.every((index) => movedBack(cells, index));
+  }
+
   /** The rules' names of a dead letter: the key as far as any part of the record tells it. */
   private poison(record: DebeziumRecord, parts: Parts, code: DecodedPoison['code'], reason: string): DecodedPoison {
-    const key = keyIn(this.mapping, parts.after) ?? keyIn(this.mapping, parts.before) ?? this.keys.read(record.key);
+    const key = keyIn(this.mapping, parts.after) ?? keyIn(this.mapping, parts.before) ?? this.keys.read(record.key, this.keyOf(parts));
     return { op: 'poison', key, source: parts.source, code, reason };
   }
+}
+
+/** False: it cannot be told what the cell was. */
+function movedBack(cells: EventCell[], index: number): boolean {
+  const cell = cells[index];
+  if (typeof cell !== 'string') return true;
+  const before = instantBefore(cell);
+  if (before === null) return false;
+  cells[index] = before;
+  return true;
 }

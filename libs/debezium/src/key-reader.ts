@@ -1,4 +1,4 @@
-import { type TableMapping } from '@elstream/core';
+import { type EventCell, type TableMapping } from '@elstream/core';
 import { type KeyChange, type DebeziumRecord } from './decoded';
 import { FieldError, MalformedError } from './field-error';
 import { JsonScanner, Token } from './json/json-scanner';
@@ -18,8 +18,11 @@ export class KeyReader {
     this.payload = new PayloadFinder(new SchemaCache((schema) => rows.readers(schema === null ? null : fieldsOf(schema))), rows.readers(null));
   }
 
-  /** The table's key in key order; null if the message key does not hold all of it, or cannot be read. */
-  read(bytes: Buffer | null): string[] | null {
+  /**
+   * The table's key in key order; null if the message key does not hold all of it, or cannot be read.
+   * @param settle makes the cells what they are in a row; false: they do not tell
+   */
+  read(bytes: Buffer | null, settle: (cells: EventCell[]) => boolean): string[] | null {
     if (bytes === null) return null;
     const { scanner } = this;
     let failed = false;
@@ -30,7 +33,7 @@ export class KeyReader {
       if (scanner.value() !== Token.Object) return null;
       const cells = this.rows.read(scanner, opened.made, 'key', () => (failed = true));
       this.payload.close(scanner, opened);
-      return failed ? null : keyIn(this.mapping, cells);
+      return failed || cells === null || !settle(cells) ? null : keyIn(this.mapping, cells);
     } catch (error) {
       if (error instanceof MalformedError || error instanceof FieldError) return null;
       throw error;
@@ -40,16 +43,16 @@ export class KeyReader {
   }
 
   /** From the headers; which half it is follows from the header's name alone. */
-  change(headers: DebeziumRecord['headers']): KeyChange | null {
+  change(headers: DebeziumRecord['headers'], settle: (cells: EventCell[]) => boolean): KeyChange | null {
     if (headers === undefined) return null;
     const newKey = headers['__debezium.newkey'];
-    if (newKey !== undefined) return { side: 'from', otherKey: this.ofHeader(newKey) };
+    if (newKey !== undefined) return { side: 'from', otherKey: this.ofHeader(newKey, settle) };
     const oldKey = headers['__debezium.oldkey'];
-    return oldKey === undefined ? null : { side: 'to', otherKey: this.ofHeader(oldKey) };
+    return oldKey === undefined ? null : { side: 'to', otherKey: this.ofHeader(oldKey, settle) };
   }
 
-  private ofHeader(header: unknown): readonly string[] | null {
-    if (typeof header === 'string') return this.read(Buffer.from(header));
-    return Buffer.isBuffer(header) ? this.read(header) : null;
+  private ofHeader(header: unknown, settle: (cells: EventCell[]) => boolean): readonly string[] | null {
+    if (typeof header === 'string') return this.read(Buffer.from(header), settle);
+    return Buffer.isBuffer(header) ? this.read(header, settle) : null;
   }
 }

@@ -8,6 +8,8 @@ import { END, ObjectShape } from './json/object-shape';
 export type SnapshotMark = 'false' | 'true' | 'first' | 'first_in_data_collection' | 'last_in_data_collection' | 'last' | 'incremental';
 
 interface SourceCommon {
+  /** Debezium's; empty where the block does not say. */
+  readonly version: string;
   readonly schema: string;
   readonly table: string;
   readonly snapshot: SnapshotMark;
@@ -34,7 +36,7 @@ export interface PostgresSource extends SourceCommon {
 
 export type SourceBlock = SqlServerSource | PostgresSource;
 
-const FIELDS = ['connector', 'schema', 'table', 'snapshot', 'ts_ms', 'ts_us', 'ts_ns', 'sequence', 'commit_lsn', 'change_lsn', 'event_serial_no', 'lsn', 'txId', 'xmin'] as const;
+const FIELDS = ['version', 'connector', 'schema', 'table', 'snapshot', 'ts_ms', 'ts_us', 'ts_ns', 'sequence', 'commit_lsn', 'change_lsn', 'event_serial_no', 'lsn', 'txId', 'xmin'] as const;
 type Field = (typeof FIELDS)[number];
 const INTEGER_FIELDS: readonly string[] = ['ts_ms', 'ts_us', 'ts_ns', 'event_serial_no', 'lsn', 'txId', 'xmin'] satisfies Field[];
 const AT = Object.fromEntries(FIELDS.map((field, i) => [field, i])) as Readonly<Record<Field, number>>;
@@ -71,6 +73,7 @@ export class SourceReader {
   private sqlServer(): SqlServerSource {
     return {
       connector: 'sqlserver',
+      version: this.text('version') ?? '',
       schema: this.text('schema') ?? '',
       table: this.text('table') ?? '',
       snapshot: this.snapshot(),
@@ -84,6 +87,7 @@ export class SourceReader {
   private postgres(): PostgresSource {
     return {
       connector: 'postgresql',
+      version: this.text('version') ?? '',
       schema: this.text('schema') ?? '',
       table: this.text('table') ?? '',
       snapshot: this.snapshot(),

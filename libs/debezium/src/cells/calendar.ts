@@ -24,6 +24,17 @@ export function dateOf(days: number): DateText {
   return named(yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0), two(civilMonth), two(day));
 }
 
+/** The same in the Julian calendar. (Method: as above, with years of 1461 days in four.) */
+export function julianDateOf(days: number): DateText {
+  const shifted = days + 719_470;
+  const year = Math.floor((4 * shifted + 3) / 1461);
+  const dayOfYear = shifted - Math.floor((1461 * year) / 4);
+  const month = Math.floor((5 * dayOfYear + 2) / 153);
+  const day = dayOfYear - Math.floor((153 * month + 2) / 5) + 1;
+  const civilMonth = month < 10 ? month + 3 : month - 9;
+  return named(year + (civilMonth <= 2 ? 1 : 0), two(civilMonth), two(day));
+}
+
 /** ISO's year 0 is 1 BC. */
 export function named(year: number, month: string, day: string): DateText {
   const text = `${String(year > 0 ? year : 1 - year).padStart(4, '0')}-${month}-${day}`;

@@ -106,16 +106,18 @@ hold('datetime2(7)', timestamp, ['0001-01-01 00:00:00.0000000', '0001-01-01 00:0
 hold('datetime2(6)', timestamp, ['2018-07-13 11:23:45.340001', '9999-12-31 23:59:59.999999'].map(moment));
 hold('datetime2(0)', timestamp, ['2018-07-13 11:23:40', '0001-01-01 00:00:00'].map(moment));
 
-/** [local time and offset as Debezium sends them, instant as the server prints it] */
-function instant(local: string, offset: string, utc: string): Value {
+/** [local time and offset, instant as the server prints it; local time as Debezium 3.6.1 sends it where it moves it] */
+function instant(local: string, offset: string, utc: string, sent = local): Value {
   const short = (printed: string): string => printed.replace(/\.?0+$/, '');
-  return [`'${local} ${offset}'`, `${utc}${offset}`, `"${short(local.replace(' ', 'T'))}${offset === '+00:00' ? 'Z' : offset}"`, `${short(utc)}+00 ${offset}`];
+  return [`'${local} ${offset}'`, `${utc}${offset}`, `"${short(sent.replace(' ', 'T'))}${offset === '+00:00' ? 'Z' : offset}"`, `${short(utc)}+00 ${offset}`];
 }
 hold('datetimeoffset(7)', { kind: 'other' }, [
   instant('2018-07-13 12:23:45.4560000', '+11:00', '2018-07-13 01:23:45.4560000'),
   instant('2018-07-13 12:23:45.4567891', '+00:00', '2018-07-13 12:23:45.4567891'),
   instant('9999-12-31 23:59:59.9999999', '+14:00', '9999-12-31 09:59:59.9999999'),
-  instant('0001-01-01 00:00:00.1000000', '-14:00', '0001-01-01 14:00:00.1000000'),
+  instant('0001-01-01 00:00:00.1000000', '-14:00', '0001-01-01 14:00:00.1000000', '0000-12-30 00:00:01.1000000'),
+  instant('0001-01-01 00:00:00.0000000', '+00:00', '0001-01-01 00:00:00.0000000', '0000-12-30 00:00:00.0000000'),
+  instant('1900-01-01 00:00:00.1234567', '+00:00', '1900-01-01 00:00:00.1234567', '1900-01-01 00:00:01.1234567'),
   instant('2018-07-13 12:23:45.1000000', '-05:30', '2018-07-13 17:53:45.1000000'),
 ]);
 
