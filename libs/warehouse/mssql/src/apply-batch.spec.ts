@@ -1,4 +1,4 @@
-import { LogPosition, StreamOffset, type ElstreamError, type FoldedTable } from '@elstream/core';
+import { ElstreamError, LogPosition, StreamOffset, type FoldedTable } from '@elstream/core';
 import type { Mssql, MssqlParams, TSqlSession } from '@elstream/database';
 import type { BatchResult, BatchWrite } from '@elstream/warehouse';
 import { applyBatch } from './apply-batch';
@@ -13,15 +13,17 @@ const fold: FoldedTable = { table: plain.mapping.id, truncate: null, events: 1, 
 const write: BatchWrite = { checkpoint, next, highest: position, tables: [{ mapping: plain.mapping, fold }], events: 1, committedAtUs: 9_007_199_254_740_993n, counter: null, reread: new Map(), parked: [], parkLimit: 10, reloads: new Map(), trial: false };
 
 /** Applies, with the outcomes of the transaction given one after another. Gives what was bound, too. */
-async function apply(outcomes: readonly Record<string, unknown>[][][], more: Partial<BatchWrite> = {}): Promise<{ result: BatchResult; bound: MssqlParams[] }> {
+async function apply(outcomes: readonly (Record<string, unknown>[][] | Error)[], more: Partial<BatchWrite> = {}, reads: (statement: string) => Record<string, unknown>[] = () => []): Promise<{ result: BatchResult; bound: MssqlParams[]; statements: string[] }> {
   const bound: MssqlParams[] = [];
+  const statements: string[] = [];
   const session = new FakeSession((statement, params) => {
-    if (!statement.startsWith('SET NOCOUNT ON; SET XACT_ABORT ON')) return [];
+    if (!statement.startsWith('SET NOCOUNT ON; SET XACT_ABORT ON')) return [reads(statement)];
     bound.push(params);
+    statements.push(statement);
     return outcomes[bound.length - 1] ?? new Error('one more was asked');
   });
   const db = { lockMs: 5, session: <T>(fn: (session: TSqlSession) => Promise<T>) => fn(session) } as unknown as Mssql;
-  return { result: await applyBatch(db, { ...write, ...more }, () => plain), bound };
+  return { result: await applyBatch(db, { ...write, ...more }, () => plain), bound, statements };
 }
 
 describe('what a batch comes to', () => {
@@ -52,6 +54,28 @@ describe('what a batch comes to', () => {
     await expect(apply([[[{ outcome: 'not-prepared', n: 0 }]]])).rejects.toMatchObject({ code: 'TABLE_NOT_PREPARED', place: { table: plain.mapping.id } });
     await expect(apply([[[{ outcome: 'locked-out', code: -1 }]]])).rejects.toMatchObject({ code: 'DB_LOCK_TIMEOUT', recovery: 'retry' });
     await expect(apply([[]])).rejects.toMatchObject({ recovery: 'retry' });
+  });
+
+  describe('a statement that names what the warehouse table does not have, which the server refuses as a whole', () => {
+    const unbound = new ElstreamError('DB_207', 'stop', 'Invalid column name');
+    const reads = (phase: string, mapping: unknown) => (statement: string): Record<string, unknown>[] =>
+      statement.startsWith('SELECT s.table_id') ? [{ table_id: plain.mapping.id, epoch: 3, phase, run_id: null, truncate_epoch: null, reread_until: null, mixed_epoch: null, open_uses: 0, token: '' }] : statement.startsWith('SELECT p.mapping') ? [{ mapping: JSON.stringify(mapping), hash: 'A3' }] : [];
+
+    it('is lost, where the events were decoded with a mapping that is no longer stored', async () => {
+      expect((await apply([unbound], {}, reads('live', { ...plain.mapping, key: [0] }))).result).toEqual({ outcome: 'lost' });
+      expect((await apply([unbound])).result).toEqual({ outcome: 'lost' });
+    });
+
+    it('holds nothing up, where the table takes no events: it is offered again without naming it', async () => {
+      const { result, statements } = await apply([unbound, [[{ outcome: 'applied', written: 0, deleted: 0 }]]], {}, reads('stopped', plain.mapping));
+      expect(result.outcome).toBe('applied');
+      expect(statements.map((statement) => statement.includes(plain.sql))).toEqual([true, false]);
+    });
+
+    it('is an error otherwise, and so is one that comes again', async () => {
+      await expect(apply([unbound], {}, reads('live', plain.mapping))).rejects.toBe(unbound);
+      await expect(apply([unbound, unbound], {}, reads('stopped', plain.mapping))).rejects.toBe(unbound);
+    });
   });
 
   it('refused: the error of staging, if the table takes events', async () => {

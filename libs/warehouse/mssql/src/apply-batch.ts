@@ -1,4 +1,4 @@
-import { ElstreamError, failpoint, ruleHolds, type FoldedRow, type FoldedTable } from '@elstream/core';
+import { ElstreamError, failpoint, ruleHolds, takesEvents, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { t, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
 import { type BatchResult, type BatchWrite, fillReread, type RereadRows } from '@elstream/warehouse';
 import { NO_HISTORY, type BatchHistory } from './batch-history';
@@ -8,7 +8,8 @@ import { createParked, parkedBulk, parkedDue, parkedLine } from './dead-letters'
 import { prepareHistory, stagedBegins } from './history/derive';
 import { runTransaction, type ServerOutcome } from './server-transaction';
 import { stageBatch, type StagedTable } from './stage-batch';
-import { KnownMappings } from './stored-mapping';
+import { STORED_SQL } from './stored-guard';
+import { isStored, KnownMappings } from './stored-mapping';
 import type { Target } from './target';
 
 /** One table's share of a batch; its number in the batch is its place. */
@@ -49,22 +50,67 @@ export async function applyBatch(db: Mssql, write: BatchWrite, targetOf: (tableI
       await session.bulk(parkedBulk, write.parked.map(parkedLine));
     }
     await failpoint('batch:staged');
+    let passed: ReadonlySet<number> = new Set();
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const result = await attemptBatch(session, { db, write, work });
-      if (result !== null) return result;
+      try {
+        const result = await attemptBatch(session, { db, write, work, passed });
+        if (result !== null) return result;
+        passed = new Set();
+      } catch (error) {
+        const inactive = isOfServer(error) ? await tablesPassedOver(session, write.checkpoint.pipeline, work) : passed;
+        if (inactive === 'lost') return { outcome: 'lost' };
+        // nothing that was not known at this attempt: the error is what it says
+        if (inactive.size <= passed.size) throw error;
+        passed = inactive;
+      }
     }
     throw new ElstreamError('DB_SERIALIZATION', 'retry', 'rows that history was decided from were changed again and again meanwhile', { place: { pipeline: write.checkpoint.pipeline } });
   });
 }
 
+/** An error of the server that is no value's fault and no passing one. */
+function isOfServer(error: unknown): boolean {
+  return error instanceof ElstreamError && error.recovery === 'stop' && /^DB_\d+$/.test(error.code);
+}
+
+/**
+ * What the server may have made an error of that is none. It binds a batch's names and types when it compiles it, before the
+ * transaction has looked at anything: a table that was given another shape, or dropped, fails the whole batch (207, 208, 206),
+ * although its rows come of a mapping that is no longer stored, or its events are passed over anyway.
+ *
+ * @returns the tables that take no events; `lost`: a mapping is not the stored one
+ */
+async function tablesPassedOver(session: TSqlSession, pipeline: string, work: readonly TableWork[]): Promise<ReadonlySet<number> | 'lost'> {
+  const mappings = work.map(({ target }) => target.mapping);
+  const states = await readStandings(session, pipeline, mappings.map((m) => m.id));
+  const passed = new Set<number>();
+  for (const [n, mapping] of mappings.entries()) {
+    const state = states.get(mapping.id);
+    if (state !== undefined && !takesEvents(state)) {
+      passed.add(n);
+      continue;
+    }
+    const [stored] = await session.rows<{ mapping: string }>(STORED_SQL, { pipeline: t.nvarchar(pipeline, 100), table: t.nvarchar(mapping.id, 300) });
+    if (stored === undefined ? state === undefined : !isStored(stored.mapping, mapping)) return 'lost';
+  }
+  return passed;
+}
+
+interface Attempt {
+  readonly db: Mssql;
+  readonly write: BatchWrite;
+  readonly work: readonly TableWork[];
+  /** Tables that take no events, and that no statement may therefore name. */
+  readonly passed: ReadonlySet<number>;
+}
+
 /** Null: to be tried again. */
-async function attemptBatch(session: TSqlSession, of: { readonly db: Mssql; readonly write: BatchWrite; readonly work: readonly TableWork[] }): Promise<BatchResult | null> {
-  const { db, write, work } = of;
+async function attemptBatch(session: TSqlSession, { db, write, work, passed }: Attempt): Promise<BatchResult | null> {
   const { pipeline } = write.checkpoint;
   const states = await statesFor(session, pipeline, work);
   const histories: BatchHistory[] = [];
   for (const [n, { target, fold, reread }] of work.entries()) {
-    histories.push(target.archive === null ? NO_HISTORY : await prepareHistory(session, { n, pipeline, target, fold, reread, state: states.get(target.mapping.id) ?? null }));
+    histories.push(target.archive === null || passed.has(n) ? NO_HISTORY : await prepareHistory(session, { n, pipeline, target, fold, reread, state: states.get(target.mapping.id) ?? null }));
   }
   const due = parkedDue(write.parked);
   const plan: BatchPlan = {
@@ -72,7 +118,11 @@ async function attemptBatch(session: TSqlSession, of: { readonly db: Mssql; read
     pipeline,
     partition: write.checkpoint.partition,
     locked: [...new Set([...work.map((w) => w.target.mapping.id), ...write.parked.map((p) => p.table), ...write.reloads.keys()])],
-    tables: work.map(({ target, staged, fold }, n) => ({ target, staged: staged?.shape ?? null, truncate: fold.truncate !== null, history: histories[n] ?? NO_HISTORY, refused: (staged?.refused ?? null) !== null })),
+    tables: work.map(({ target, staged, fold }, n) =>
+      passed.has(n)
+        ? { target, staged: null, truncate: false, history: NO_HISTORY, refused: false, passed: true }
+        : { target, staged: staged?.shape ?? null, truncate: fold.truncate !== null, history: histories[n] ?? NO_HISTORY, refused: (staged?.refused ?? null) !== null, passed: false },
+    ),
     parked: write.parked.length > 0,
     parkedDue: due.value !== '[]',
     reloads: write.reloads.size > 0,

@@ -33,12 +33,14 @@ export interface TablePlan {
   readonly history: BatchHistory;
   /** A value of it was refused when it was staged: told only if the table takes events. */
   readonly refused: boolean;
+  /** It took no events before the transaction, and nothing of it is written: `again` if it takes them now. */
+  readonly passed: boolean;
 }
 
 /**
  * One batch from BEGIN to COMMIT (R2): exclusion → states → rows → checkpoint. Every decision is made by the server from
  * rows read in it. Outcomes: `mapping` (stored mappings that are not known to be ours, result set `n, stored, hash`), `lost`,
- * `not-prepared` and `refused` (`n`), `again` (what history read stands no more), `reread` (result set `n, ord`), `tried`,
+ * `not-prepared` and `refused` (`n`), `again` (what was read before the transaction stands no more), `reread` (result set `n, ord`), `tried`,
  * `applied` (`written`, `deleted`).
  *
  * Parameters: `@pipeline`, `@shares` (see `shareOf`), those of the histories, `@limit`, `@parked_due`, `@reloads` where they
@@ -158,7 +160,8 @@ function entries({ tables, trial }: BatchPlan): string[] {
   lines.push(`IF ${any((i) => `@epoch${i} IS NULL`)}\n${leave('not-prepared', `CASE ${all.map((n) => `WHEN @epoch${String(n)} IS NULL THEN ${String(n)}`).join(' ')} END AS n`)}`);
   const refused = all.filter((n) => tables[n]?.refused === true);
   for (const n of refused) lines.push(`IF @active${String(n)} = 1\n${leave('refused', `${String(n)} AS n`)}`);
-  for (const [n, { history }] of tables.entries()) {
+  for (const [n, { history, passed }] of tables.entries()) {
+    if (passed) lines.push(`IF @active${String(n)} = 1\n${leave('again')}`);
     if (history.stands !== null) lines.push(`IF @active${String(n)} = 1 AND (@expected${String(n)} IS NULL OR @token${String(n)} <> @expected${String(n)} OR NOT (${history.stands}))\n${leave('again')}`);
   }
   return lines;

@@ -3,7 +3,7 @@ import { hexOf } from './control-state';
 import { archiveOverfilled, fillBegin } from './history/overfilled';
 import { BEGIN_COLUMN, greatest } from './history/archive';
 import { batchName, CHUNK, STAGED, type BatchShape } from './staging';
-import { EPOCH_COLUMN, keyEquals, keyOf, POSITION_COLUMN, POSITION_TYPE, quotedOf, stagedOf, type EntityColumn, type Target } from './target';
+import { EPOCH_COLUMN, keyEquals, keyOf, POSITION_COLUMN, POSITION_TYPE, quotedOf, SEEK, stagedOf, type EntityColumn, type Target } from './target';
 
 /**
  * Set-based statements of the two hot paths, written from the entity's columns. They state the predicates of core
@@ -25,7 +25,8 @@ function respelled(target: Target): EntityColumn[] {
   return target.key.filter((c) => /^(?:float|real|datetimeoffset)\b/i.test(c.type));
 }
 
-function written(target: Target): EntityColumn[] {
+/** Columns that a write over a standing row sets. */
+export function written(target: Target): EntityColumn[] {
   const again = respelled(target);
   return target.columns.filter((c) => !target.key.includes(c) || again.includes(c));
 }
@@ -45,7 +46,7 @@ function fillCarried(target: Target, n: number, shape: BatchShape): string[] {
   return shape.unknownGroups.map(
     (unknown, group) => `IF @phase${String(n)} = N'live'
 UPDATE s SET op = ${String(STAGED.upsert)}, ${columnsAt(target, unknown).map((c) => `${c.property} = t.${c.quoted}`).join(', ')}
-  FROM ${batchName(n)} AS s JOIN ${target.sql} AS t ON ${from}
+  FROM ${batchName(n)} AS s JOIN ${target.sql} AS t ${SEEK} ON ${from}
  WHERE s.op = ${String(STAGED.partial)} AND s.grp = ${String(group)} AND s.k0 IS NOT NULL AND t.${EPOCH_COLUMN} = @epoch${String(n)} AND ${hexOf('s.pos')} > ISNULL(@until${String(n)}, N'');`,
   );
 }
@@ -55,7 +56,7 @@ UPDATE s SET op = ${String(STAGED.upsert)}, ${columnsAt(target, unknown).map((c)
  * for itself, so a carried row that was not filled is always among them; so is one that begins anew.
  */
 function unresolved(target: Target, n: number): string {
-  return `s.op = ${String(STAGED.partial)} AND (s.fresh = 1 OR s.k0 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM ${target.sql} AS t WHERE ${sameTarget(target)} AND t.${EPOCH_COLUMN} = @epoch${String(n)}))`;
+  return `s.op = ${String(STAGED.partial)} AND (s.fresh = 1 OR s.k0 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM ${target.sql} AS t ${SEEK} WHERE ${sameTarget(target)} AND t.${EPOCH_COLUMN} = @epoch${String(n)}))`;
 }
 
 /** Decides on the staged rows: drops those before a truncate, fills what may be carried, notes in `@again` what has to be read again. */
@@ -86,29 +87,29 @@ const marks = (n: number): string => `(@phase${String(n)} = N'preloading' OR @us
 function deleteStaged(target: Target, n: number): string[] {
   const [stage, epoch] = [batchName(n), `@epoch${String(n)}`];
   const lines = [
-    `DELETE t FROM ${target.sql} AS t JOIN ${stage} AS s ON ${sameTarget(target)} WHERE s.op = ${String(STAGED.delete)} AND NOT ${newer('t', 's.pos', epoch)};
+    `DELETE t FROM ${target.sql} AS t ${SEEK} JOIN ${stage} AS s ON ${sameTarget(target)} WHERE s.op = ${String(STAGED.delete)} AND NOT ${newer('t', 's.pos', epoch)};
 SET @deleted = @deleted + @@ROWCOUNT;`,
   ];
   if (!ruleHolds('R5-delete-markers')) return lines;
   const keys = target.key.map((c) => c.quoted).join(', ');
   const stagedKeys = target.key.map((c) => `s.${c.property}`).join(', ');
   // a row still standing is newer than the delete: then the delete was ignored and leaves no marker
-  const gone = `s.op = ${String(STAGED.delete)} AND NOT EXISTS (SELECT 1 FROM ${target.sql} AS t WHERE ${sameTarget(target)})`;
+  const gone = `s.op = ${String(STAGED.delete)} AND NOT EXISTS (SELECT 1 FROM ${target.sql} AS t ${SEEK} WHERE ${sameTarget(target)})`;
   // the last of two spellings of an equal key; keys equal to the server but for trailing blanks have one marker
   const last = `(SELECT ${stagedKeys}, s.pos, ROW_NUMBER() OVER (PARTITION BY ${stagedKeys} ORDER BY s.pos DESC) AS nth FROM ${stage} AS s WHERE ${gone})`;
   const anyMarker = target.key.map((c) => `m.${c.quoted} = s.${c.property}`).join(' AND ');
   lines.push(`IF ${marks(n)}
 BEGIN
-  UPDATE m SET m.${EPOCH_COLUMN} = ${epoch}, m.${POSITION_COLUMN} = s.pos FROM ${target.markerSql} AS m JOIN ${last} AS s ON ${sameMarker(target)} WHERE s.nth = 1 AND NOT ${newer('m', 's.pos', epoch)};
+  UPDATE m SET m.${EPOCH_COLUMN} = ${epoch}, m.${POSITION_COLUMN} = s.pos FROM ${target.markerSql} AS m ${SEEK} JOIN ${last} AS s ON ${sameMarker(target)} WHERE s.nth = 1 AND NOT ${newer('m', 's.pos', epoch)};
   INSERT INTO ${target.markerSql} (${keys}, ${EPOCH_COLUMN}, ${POSITION_COLUMN})
-  SELECT ${stagedKeys}, ${epoch}, s.pos FROM ${last} AS s WHERE s.nth = 1 AND NOT EXISTS (SELECT 1 FROM ${target.markerSql} AS m WHERE ${anyMarker});
+  SELECT ${stagedKeys}, ${epoch}, s.pos FROM ${last} AS s WHERE s.nth = 1 AND NOT EXISTS (SELECT 1 FROM ${target.markerSql} AS m ${SEEK} WHERE ${anyMarker});
 END;`);
   return lines;
 }
 
 function upsertStaged(target: Target, n: number): string[] {
   const epoch = `@epoch${String(n)}`;
-  const passed = `SELECT 1 FROM ${target.markerSql} AS m WHERE ${sameMarker(target)} AND ${newer('m', 's.pos', epoch)}`;
+  const passed = `SELECT 1 FROM ${target.markerSql} AS m ${SEEK} WHERE ${sameMarker(target)} AND ${newer('m', 's.pos', epoch)}`;
   const begin = target.keepsBegin ? `, t.${BEGIN_COLUMN} = ${greatest('s.vf', `t.${BEGIN_COLUMN}`)}` : '';
   const from = `${batchName(n)} AS s`;
   return upsert(target, { from, where: `s.op = ${String(STAGED.upsert)} AND NOT EXISTS (${passed})`, over: `NOT ${newer('t', 's.pos', epoch)}`, version: [epoch, 's.pos'], begin, fresh: 's.vf', counter: '@written' });
@@ -136,10 +137,10 @@ function upsert(target: Target, of: Upsert): string[] {
   const count = `SET ${of.counter} = ${of.counter} + @@ROWCOUNT;`;
   return [
     `UPDATE t SET ${sets}${of.begin}
-  FROM ${target.sql} AS t JOIN ${of.from} ON ${sameTarget(target)} WHERE ${of.where} AND ${of.over};
+  FROM ${target.sql} AS t ${SEEK} JOIN ${of.from} ON ${sameTarget(target)} WHERE ${of.where} AND ${of.over};
 ${count}`,
     `INSERT INTO ${target.sql} (${names})
-SELECT ${values} FROM ${of.from} WHERE ${of.where} AND NOT EXISTS (SELECT 1 FROM ${target.sql} AS t WHERE ${sameTarget(target)});
+SELECT ${values} FROM ${of.from} WHERE ${of.where} AND NOT EXISTS (SELECT 1 FROM ${target.sql} AS t ${SEEK} WHERE ${sameTarget(target)});
 ${count}`,
   ];
 }
@@ -150,7 +151,7 @@ function updatePartials(target: Target, n: number, shape: BatchShape): string[] 
     const known = written(target).filter((c) => !unknown.includes(target.columns.indexOf(c)));
     const sets = [...known.map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = ${epoch}`, `t.${POSITION_COLUMN} = s.pos`, ...(target.keepsBegin ? [`t.${BEGIN_COLUMN} = ${greatest('s.vf', `t.${BEGIN_COLUMN}`)}`] : [])];
     return `UPDATE t SET ${sets.join(', ')}
-  FROM ${target.sql} AS t JOIN ${batchName(n)} AS s ON ${sameTarget(target)}
+  FROM ${target.sql} AS t ${SEEK} JOIN ${batchName(n)} AS s ON ${sameTarget(target)}
  WHERE s.op = ${String(STAGED.partial)} AND s.grp = ${String(group)} AND t.${EPOCH_COLUMN} = ${epoch} AND NOT ${newer('t', 's.pos', epoch)};
 SET @written = @written + @@ROWCOUNT;`;
   });
@@ -159,7 +160,7 @@ SET @written = @written + @@ROWCOUNT;`;
 /** A written row takes its marker's place. */
 function clearMarkers(target: Target, n: number): string {
   const epoch = `@epoch${String(n)}`;
-  return `IF ${marks(n)} DELETE m FROM ${target.markerSql} AS m JOIN ${batchName(n)} AS s ON ${sameMarker(target)} WHERE s.op <> ${String(STAGED.delete)} AND NOT ${newer('m', 's.pos', epoch)};`;
+  return `IF ${marks(n)} DELETE m FROM ${target.markerSql} AS m ${SEEK} JOIN ${batchName(n)} AS s ON ${sameMarker(target)} WHERE s.op <> ${String(STAGED.delete)} AND NOT ${newer('m', 's.pos', epoch)};`;
 }
 
 /**
@@ -170,7 +171,7 @@ function clearMarkers(target: Target, n: number): string {
  * @param added target columns that rows of older epochs never had: history does not count a row as changed for them
  */
 export function fillFromChunk(target: Target, epoch: string, range: string, added: readonly string[]): string[] {
-  const touched = `EXISTS (SELECT 1 FROM ${target.markerSql} AS m WHERE ${sameMarker(target)} AND m.${EPOCH_COLUMN} >= ${epoch})`;
+  const touched = `EXISTS (SELECT 1 FROM ${target.markerSql} AS m ${SEEK} WHERE ${sameMarker(target)} AND m.${EPOCH_COLUMN} >= ${epoch})`;
   const value = stagedOf('s');
   const begin = fillBegin(target, { value, epoch, added });
   const stage = `(SELECT * FROM ${CHUNK} AS s WHERE ${range})`;

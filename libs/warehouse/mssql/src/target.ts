@@ -177,6 +177,13 @@ function isPadded(type: string): boolean {
   return /^(?:n?varchar|varbinary)\b/i.test(type);
 }
 
+/**
+ * At a table whose rows a batch or a merge looks up by key, however small it seems beside what is staged: a plan that reads
+ * all of it would wait for rows that batches of other partitions have written, and they for its own. Names no index: so it
+ * may stand at the table that is written, too.
+ */
+export const SEEK = 'WITH (FORCESEEK)';
+
 /** `alias.[column]`, for `keyEquals`. */
 export const quotedOf = (alias: string) => (column: EntityColumn): string => `${alias}.${column.quoted}`;
 /** `alias.c0`: of a staging table. */

@@ -35,7 +35,7 @@ const spelled = buildTarget(PIPELINE, {
 });
 
 function table(target: Target, staged: BatchShape | null, more: Partial<TablePlan> = {}): TablePlan {
-  return { target, staged, truncate: false, history: NO_HISTORY, refused: false, ...more };
+  return { target, staged, truncate: false, history: NO_HISTORY, refused: false, passed: false, ...more };
 }
 
 function batch(tables: readonly TablePlan[], more: Partial<BatchPlan> = {}): string {
@@ -59,6 +59,7 @@ export function writeStatements(): GoldenStatement[] {
     { name: 'batch-with-derived-history', sql: batch([table(derived, shape, { truncate: true, history: kept })]) },
     { name: 'batch-with-copied-history', sql: batch([table(copied, upserts, { history: due })]) },
     { name: 'batch-of-two-tables', sql: batch([table(plain, upserts), table(spelled, shape, { refused: true })]) },
+    { name: 'batch-of-a-table-that-takes-no-events', sql: batch([table(plain, upserts), table(spelled, null, { passed: true })]) },
     { name: 'batch-with-parked-events', sql: batch([table(spelled, null)], { parked: true, parkedDue: true, reloads: true }) },
     { name: 'batch-without-rows', sql: batch([]) },
     { name: 'batch-trial', sql: batch([table(plain, shape)], { trial: true }) },

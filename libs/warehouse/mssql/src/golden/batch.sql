@@ -50,13 +50,13 @@ BEGIN
 IF @truncated0 IS NOT NULL DELETE FROM #batch0 WHERE LOWER(CONVERT(nvarchar(64), pos, 2)) COLLATE Latin1_General_100_BIN2 < @truncated0;
 IF @phase0 = N'live'
 UPDATE s SET op = 1, c4 = t.[picture]
-  FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
+  FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t WITH (FORCESEEK) ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
  WHERE s.op = 2 AND s.grp = 0 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND LOWER(CONVERT(nvarchar(64), s.pos, 2)) COLLATE Latin1_General_100_BIN2 > ISNULL(@until0, N'');
 IF @phase0 = N'live'
 UPDATE s SET op = 1, c4 = t.[picture], c6 = t.[note]]s]
-  FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
+  FROM #batch0 AS s JOIN [o'dbo].[order]]lines] AS t WITH (FORCESEEK) ON t.[region] = s.k0 AND DATALENGTH(t.[region]) = DATALENGTH(s.k0) AND t.[id] = s.k1
  WHERE s.op = 2 AND s.grp = 1 AND s.k0 IS NOT NULL AND t.__elstream_epoch = @epoch0 AND LOWER(CONVERT(nvarchar(64), s.pos, 2)) COLLATE Latin1_General_100_BIN2 > ISNULL(@until0, N'');
-INSERT INTO @again (n, ord) SELECT 0, s.ord FROM #batch0 AS s WHERE s.op = 2 AND (s.fresh = 1 OR s.k0 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 AND t.__elstream_epoch = @epoch0));
+INSERT INTO @again (n, ord) SELECT 0, s.ord FROM #batch0 AS s WHERE s.op = 2 AND (s.fresh = 1 OR s.k0 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 AND t.__elstream_epoch = @epoch0));
 END;
 IF EXISTS (SELECT 1 FROM @again)
 BEGIN
@@ -67,29 +67,29 @@ BEGIN
 END;
 IF @active0 = 1
 BEGIN
-DELETE t FROM [o'dbo].[order]]lines] AS t JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 WHERE s.op = 0 AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
+DELETE t FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 WHERE s.op = 0 AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
 SET @deleted = @deleted + @@ROWCOUNT;
 IF (@phase0 = N'preloading' OR @uses0 = 1)
 BEGIN
-  UPDATE m SET m.__elstream_epoch = @epoch0, m.__elstream_position = s.pos FROM [elstream].[marker_c8082f3db458b9a4] AS m JOIN (SELECT s.c0, s.c1, s.pos, ROW_NUMBER() OVER (PARTITION BY s.c0, s.c1 ORDER BY s.pos DESC) AS nth FROM #batch0 AS s WHERE s.op = 0 AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1)) AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.nth = 1 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
+  UPDATE m SET m.__elstream_epoch = @epoch0, m.__elstream_position = s.pos FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) JOIN (SELECT s.c0, s.c1, s.pos, ROW_NUMBER() OVER (PARTITION BY s.c0, s.c1 ORDER BY s.pos DESC) AS nth FROM #batch0 AS s WHERE s.op = 0 AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1)) AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.nth = 1 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
   INSERT INTO [elstream].[marker_c8082f3db458b9a4] ([region], [id], __elstream_epoch, __elstream_position)
-  SELECT s.c0, s.c1, @epoch0, s.pos FROM (SELECT s.c0, s.c1, s.pos, ROW_NUMBER() OVER (PARTITION BY s.c0, s.c1 ORDER BY s.pos DESC) AS nth FROM #batch0 AS s WHERE s.op = 0 AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1)) AS s WHERE s.nth = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WHERE m.[region] = s.c0 AND m.[id] = s.c1);
+  SELECT s.c0, s.c1, @epoch0, s.pos FROM (SELECT s.c0, s.c1, s.pos, ROW_NUMBER() OVER (PARTITION BY s.c0, s.c1 ORDER BY s.pos DESC) AS nth FROM #batch0 AS s WHERE s.op = 0 AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1)) AS s WHERE s.nth = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) WHERE m.[region] = s.c0 AND m.[id] = s.c1);
 END;
 UPDATE t SET t.[price] = s.c2, t.[ratio] = s.c3, t.[picture] = s.c4, t.[at] = s.c5, t.[note]]s] = s.c6, t.__elstream_epoch = @epoch0, t.__elstream_position = s.pos
-  FROM [o'dbo].[order]]lines] AS t JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 WHERE s.op = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos))) AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
+  FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 WHERE s.op = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos))) AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
 SET @written = @written + @@ROWCOUNT;
 INSERT INTO [o'dbo].[order]]lines] ([region], [id], [price], [ratio], [picture], [at], [note]]s], __elstream_epoch, __elstream_position)
-SELECT s.c0, s.c1, s.c2, s.c3, s.c4, s.c5, s.c6, @epoch0, s.pos FROM #batch0 AS s WHERE s.op = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos))) AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1);
+SELECT s.c0, s.c1, s.c2, s.c3, s.c4, s.c5, s.c6, @epoch0, s.pos FROM #batch0 AS s WHERE s.op = 1 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos))) AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1);
 SET @written = @written + @@ROWCOUNT;
 UPDATE t SET t.[price] = s.c2, t.[ratio] = s.c3, t.[at] = s.c5, t.[note]]s] = s.c6, t.__elstream_epoch = @epoch0, t.__elstream_position = s.pos
-  FROM [o'dbo].[order]]lines] AS t JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1
+  FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1
  WHERE s.op = 2 AND s.grp = 0 AND t.__elstream_epoch = @epoch0 AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
 SET @written = @written + @@ROWCOUNT;
 UPDATE t SET t.[price] = s.c2, t.[ratio] = s.c3, t.[at] = s.c5, t.__elstream_epoch = @epoch0, t.__elstream_position = s.pos
-  FROM [o'dbo].[order]]lines] AS t JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1
+  FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) JOIN #batch0 AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1
  WHERE s.op = 2 AND s.grp = 1 AND t.__elstream_epoch = @epoch0 AND NOT (t.__elstream_epoch > @epoch0 OR (t.__elstream_epoch = @epoch0 AND t.__elstream_position IS NOT NULL AND t.__elstream_position > s.pos));
 SET @written = @written + @@ROWCOUNT;
-IF (@phase0 = N'preloading' OR @uses0 = 1) DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m JOIN #batch0 AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.op <> 0 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
+IF (@phase0 = N'preloading' OR @uses0 = 1) DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) JOIN #batch0 AS s ON m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 WHERE s.op <> 0 AND NOT (m.__elstream_epoch > @epoch0 OR (m.__elstream_epoch = @epoch0 AND m.__elstream_position IS NOT NULL AND m.__elstream_position > s.pos));
 END;
 IF @active0 = 1
 BEGIN

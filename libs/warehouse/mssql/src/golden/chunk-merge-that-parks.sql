@@ -38,10 +38,10 @@ SET @fill = @epoch0;
 IF @truncated0 IS NULL
 BEGIN
 UPDATE t SET t.[at] = s.c0, t.[place] = s.c1, t.__elstream_epoch = @fill, t.__elstream_position = CONVERT(varbinary(16), NULL)
-  FROM [dbo].[readings] AS t JOIN #chunk AS s ON t.[at] = s.c0 WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_54f26d7e2cf23991] AS m WHERE m.[at] = s.c0 AND m.__elstream_epoch >= @fill) AND (t.__elstream_epoch < @fill OR (t.__elstream_epoch = @fill AND t.__elstream_position IS NULL));
+  FROM [dbo].[readings] AS t WITH (FORCESEEK) JOIN #chunk AS s ON t.[at] = s.c0 WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_54f26d7e2cf23991] AS m WITH (FORCESEEK) WHERE m.[at] = s.c0 AND m.__elstream_epoch >= @fill) AND (t.__elstream_epoch < @fill OR (t.__elstream_epoch = @fill AND t.__elstream_position IS NULL));
 SET @filled = @filled + @@ROWCOUNT;
 INSERT INTO [dbo].[readings] ([at], [place], __elstream_epoch, __elstream_position)
-SELECT s.c0, s.c1, @fill, CONVERT(varbinary(16), NULL) FROM #chunk AS s WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_54f26d7e2cf23991] AS m WHERE m.[at] = s.c0 AND m.__elstream_epoch >= @fill) AND NOT EXISTS (SELECT 1 FROM [dbo].[readings] AS t WHERE t.[at] = s.c0);
+SELECT s.c0, s.c1, @fill, CONVERT(varbinary(16), NULL) FROM #chunk AS s WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_54f26d7e2cf23991] AS m WITH (FORCESEEK) WHERE m.[at] = s.c0 AND m.__elstream_epoch >= @fill) AND NOT EXISTS (SELECT 1 FROM [dbo].[readings] AS t WITH (FORCESEEK) WHERE t.[at] = s.c0);
 SET @filled = @filled + @@ROWCOUNT;
 INSERT INTO elstream.dead_letter (pipeline, table_id, origin, op, [key], old_key, [row], bytes, code, reason, position, committed_at_us, epoch)
 SELECT @pipeline, p.table_id, p.origin, p.op, p.key_json, p.old_key_json, p.row_json, p.bytes, p.code, p.reason, p.position, CONVERT(bigint, p.committed_at_us), s.epoch

@@ -38,10 +38,10 @@ SET @fill = @epoch0;
 IF @truncated0 IS NULL
 BEGIN
 UPDATE t SET t.[price] = s.c2, t.[ratio] = s.c3, t.[picture] = s.c4, t.[at] = s.c5, t.[note]]s] = s.c6, t.__elstream_epoch = @fill, t.__elstream_position = CONVERT(varbinary(16), NULL)
-  FROM [o'dbo].[order]]lines] AS t JOIN #chunk AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND m.__elstream_epoch >= @fill) AND (t.__elstream_epoch < @fill OR (t.__elstream_epoch = @fill AND t.__elstream_position IS NULL));
+  FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) JOIN #chunk AS s ON t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1 WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND m.__elstream_epoch >= @fill) AND (t.__elstream_epoch < @fill OR (t.__elstream_epoch = @fill AND t.__elstream_position IS NULL));
 SET @filled = @filled + @@ROWCOUNT;
 INSERT INTO [o'dbo].[order]]lines] ([region], [id], [price], [ratio], [picture], [at], [note]]s], __elstream_epoch, __elstream_position)
-SELECT s.c0, s.c1, s.c2, s.c3, s.c4, s.c5, s.c6, @fill, CONVERT(varbinary(16), NULL) FROM #chunk AS s WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND m.__elstream_epoch >= @fill) AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1);
+SELECT s.c0, s.c1, s.c2, s.c3, s.c4, s.c5, s.c6, @fill, CONVERT(varbinary(16), NULL) FROM #chunk AS s WHERE s.ord >= 0 AND NOT EXISTS (SELECT 1 FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (FORCESEEK) WHERE m.[region] = s.c0 AND DATALENGTH(m.[region]) = DATALENGTH(s.c0) AND m.[id] = s.c1 AND m.__elstream_epoch >= @fill) AND NOT EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] AS t WITH (FORCESEEK) WHERE t.[region] = s.c0 AND DATALENGTH(t.[region]) = DATALENGTH(s.c0) AND t.[id] = s.c1);
 SET @filled = @filled + @@ROWCOUNT;
 END;
 UPDATE elstream.task SET state = CASE WHEN @stopped IS NULL THEN N'done' ELSE N'failed' END, [rows] = CASE WHEN @stopped IS NULL THEN @rows ELSE 0 END, finished_at = @now, error = @stopped
