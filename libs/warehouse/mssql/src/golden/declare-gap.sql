@@ -39,7 +39,7 @@ END;
 UPDATE c SET generation = c.generation + 1, next_offset = v.next_offset, highest = NULL, counter = NULL, applied_at = @now
   FROM elstream.[checkpoint] AS c JOIN @move AS v ON v.[partition] = c.[partition] WHERE c.pipeline = @pipeline;
 INSERT INTO elstream.[checkpoint] (pipeline, [partition], generation, next_offset)
-SELECT @pipeline, v.[partition], 1, v.next_offset FROM @move AS v WHERE NOT EXISTS (SELECT 1 FROM elstream.[checkpoint] AS c WHERE c.pipeline = @pipeline AND c.[partition] = v.[partition]);
+SELECT @pipeline, v.[partition], 1, v.next_offset FROM @move AS v WHERE NOT EXISTS (SELECT 1 FROM elstream.[checkpoint] AS c WITH (UPDLOCK, HOLDLOCK) WHERE c.pipeline = @pipeline AND c.[partition] = v.[partition]);
 UPDATE elstream.table_state SET epoch = epoch + 1, phase = N'new', run_id = NULL, live_at = NULL, reread_until = NULL, truncate_epoch = NULL, truncate_position = NULL,
        error = @reason, stale = CASE WHEN @marked = 1 THEN @reason ELSE stale END, updated_at = @now
  WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j);
