@@ -1,4 +1,7 @@
 import { ElstreamError } from '@elstream/core';
+import { productOf } from '@elstream/database';
+import type { DataSource } from 'typeorm';
+import { nameHolder } from './mssql/name-holder';
 
 /** Far more than two transactions of ours can be in each other's way one after another. */
 const TRIES = 10;
@@ -15,5 +18,18 @@ export async function againAfterDeadlock<T>(work: () => Promise<T>): Promise<T> 
     } catch (error) {
       if (tried === TRIES || !(error instanceof ElstreamError) || error.code !== 'DB_DEADLOCK') throw error;
     }
+  }
+}
+
+/**
+ * Names who is in the way when SQL Server gave no lock in time: it ends no transaction for being idle, so somebody's that
+ * was left open (a client that stands still, a person's own session) stays until a person ends it.
+ */
+export async function namingTheHolder<T>(db: DataSource, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (productOf(db) !== 'mssql' || !(error instanceof ElstreamError) || error.code !== 'DB_LOCK_TIMEOUT') throw error;
+    throw await nameHolder(db, error);
   }
 }

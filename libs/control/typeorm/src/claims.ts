@@ -1,15 +1,19 @@
 import { ruleHolds, type TaskClaim } from '@elstream/core';
 import type { ControlStore, NewTask, Task } from '@elstream/control';
-import { inTransaction, onDatabase, taskEntity, type TaskRow } from '@elstream/database';
+import { inTransaction, taskEntity, type TaskRow } from '@elstream/database';
 import { type DataSource, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
 import { dialectOf } from './dialect';
+import { onControl } from './on-control';
 import { storable, toTask } from './rows';
 import { insertTasks, lockActiveRun } from './tasks';
 
-/** The row lock of the UPDATE decides between claims; the loser re-reads the state and finds it taken. */
+/**
+ * One statement: the row lock of the UPDATE decides between claims, the loser finds the state taken, and a claimer that
+ * stands still holds nobody up. The task is read afterwards, if it is still this claim's.
+ */
 export async function claim(db: DataSource, taskId: string, worker: string): Promise<{ readonly task: Task; readonly claim: TaskClaim } | null> {
   const { now, table } = dialectOf(db);
-  return inTransaction(db, async ({ runner: { manager } }) => {
+  return onControl(db, async ({ runner: { manager } }) => {
     const won = await manager
       .createQueryBuilder()
       .update(taskEntity)
@@ -17,20 +21,23 @@ export async function claim(db: DataSource, taskId: string, worker: string): Pro
       .where('id = :taskId', { taskId })
       .andWhere("state = 'pending'")
       .andWhere(`EXISTS (SELECT 1 FROM ${table('run')} r WHERE r.id = run_id AND r.state = 'running')`)
+      .returning(['attempt'])
       .execute();
-    if (won.affected === 0) return null;
-    const task = toTask(await manager.findOneByOrFail(taskEntity, { id: taskId }));
+    const [claimed] = won.raw as { attempt: number }[];
+    const row = claimed === undefined ? null : await manager.findOneBy(taskEntity, { id: taskId, state: 'running', attempt: claimed.attempt });
+    if (row === null) return null;
+    const task = toTask(row);
     return { task, claim: { taskId, attempt: task.attempt, runId: task.runId, epoch: task.epoch } };
   });
 }
 
 export async function renew(db: DataSource, held: TaskClaim): Promise<boolean> {
-  return onDatabase(db, ({ runner: { manager } }) => updateHeld(manager, held, { renewedAt: dialectOf(db).now }));
+  return onControl(db, ({ runner: { manager } }) => updateHeld(manager, held, { renewedAt: dialectOf(db).now }));
 }
 
 /**
  * The run is locked before the task, as in `endRun`: so `follow` cannot be added to a run that ends meanwhile, and the
- * two cannot wait for each other. `result.rows`, where it is a number, is counted as the task's rows.
+ * two cannot wait for each other. `result.rows`, where it is a number, is counted as the task's rows. On PostgreSQL.
  */
 export async function complete(
   db: DataSource,
@@ -50,7 +57,7 @@ export async function complete(
 }
 
 export async function fail(db: DataSource, held: TaskClaim, error: string, final: boolean): Promise<boolean> {
-  return onDatabase(db, ({ runner: { manager } }) =>
+  return onControl(db, ({ runner: { manager } }) =>
     updateHeld(manager, held, {
       error: storable(error),
       ...(final ? { state: 'failed', finishedAt: dialectOf(db).now } : { state: 'pending', worker: null }),
@@ -60,7 +67,7 @@ export async function fail(db: DataSource, held: TaskClaim, error: string, final
 
 /** By the server's clock, so that workers' clocks need not agree. */
 export async function releaseAbandoned(db: DataSource, filter: Parameters<ControlStore['releaseAbandoned']>[0]): Promise<number> {
-  return onDatabase(db, async ({ runner: { manager } }) => {
+  return onControl(db, async ({ runner: { manager } }) => {
     const update = manager.createQueryBuilder().update(taskEntity).set({ state: 'pending', worker: null }).where("state = 'running'");
     if (filter.olderThanMs > 0) {
       update.andWhere(`coalesce(renewed_at, started_at) <= ${dialectOf(db).ago(':ms')}`, { ms: Math.ceil(filter.olderThanMs) });

@@ -1,8 +1,8 @@
 import type { ControlStore } from '@elstream/control';
 import type { Logger } from '@elstream/core';
-import { connectMssql, connectPostgres, type EntityDataSource, type MssqlConnection, type PostgresConnection } from '@elstream/database';
+import { connectMssql, connectPostgres, productOf, type EntityDataSource, type MssqlConnection, type PostgresConnection } from '@elstream/database';
 import type { DataSource } from 'typeorm';
-import { againAfterDeadlock } from './again';
+import { againAfterDeadlock, namingTheHolder } from './again';
 import * as claims from './claims';
 import { controlEntitiesFor } from './entities';
 import * as healing from './healing';
@@ -11,6 +11,7 @@ import { controlDataSourceOptionsFor, migrateControlTables } from './migrate';
 import * as pipelines from './pipelines';
 import * as runs from './runs';
 import * as tasks from './tasks';
+import { writesOf } from './writes';
 
 /**
  * The warehouse, as a DataSource made with `controlEntitiesFor` and `controlDataSourceOptionsFor` its product (it stays its
@@ -34,9 +35,10 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
   const on =
     <A extends unknown[], R>(fn: (db: DataSource, ...args: A) => Promise<R>) =>
     (...args: A): Promise<R> =>
-      againAfterDeadlock(() => fn(db, ...args));
+      namingTheHolder(db, () => againAfterDeadlock(() => fn(db, ...args)));
+  const writes = writesOf[productOf(db)];
   return {
-    migrate: () => migrateControlTables(db, options.logger),
+    migrate: on(() => migrateControlTables(db, options.logger)),
     registerPipeline: on(pipelines.registerPipeline),
     readPipelines: on(pipelines.readPipelines),
     readPipeline: on(pipelines.readPipeline),
@@ -45,24 +47,24 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
     setIdentity: on(pipelines.setIdentity),
     setGap: on(pipelines.setGap),
     nextCounter: on(pipelines.nextCounter),
-    removePipeline: on(pipelines.removePipeline),
-    saveMappings: on(pipelines.saveMappings),
+    removePipeline: on(writes.removePipeline),
+    saveMappings: on(writes.saveMappings),
     readMappings: on(pipelines.readMappings),
-    replaceMapping: on(pipelines.replaceMapping),
-    createRun: on(runs.createRun),
+    replaceMapping: on(writes.replaceMapping),
+    createRun: on(writes.createRun),
     readRun: on(runs.readRun),
     readRuns: on(runs.readRuns),
     startRun: on(runs.startRun),
     setRunTables: on(runs.setRunTables),
-    endRun: on(runs.endRun),
-    addTasks: on(tasks.addTasks),
+    endRun: on(writes.endRun),
+    addTasks: on(writes.addTasks),
     readTask: on(tasks.readTask),
     readTasks: on(tasks.readTasks),
     summarize: on(tasks.summarize),
     pendingTasks: on(tasks.pendingTasks),
     claim: on(claims.claim),
     renew: on(claims.renew),
-    complete: on(claims.complete),
+    complete: on(writes.complete),
     fail: on(claims.fail),
     releaseAbandoned: on(claims.releaseAbandoned),
     lead: on(leases.lead),
@@ -72,13 +74,13 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
     countDeadLetters: on(healing.countDeadLetters),
     discardDeadLetters: on(healing.discardDeadLetters),
     noteReplay: on(healing.noteReplay),
-    addSchemaChange: on(healing.addSchemaChange),
+    addSchemaChange: on(writes.addSchemaChange),
     readSchemaChanges: on(healing.readSchemaChanges),
     readSchemaChange: on(healing.readSchemaChange),
     decideSchemaChange: on(healing.decideSchemaChange),
-    saveValidation: on(healing.saveValidation),
+    saveValidation: on(writes.saveValidation),
     readValidations: on(healing.readValidations),
-    addEvent: on(runs.addEvent),
+    addEvent: on(writes.addEvent),
     readEvents: on(runs.readEvents),
     close: async () => {
       if (own && db.isInitialized) await db.destroy();

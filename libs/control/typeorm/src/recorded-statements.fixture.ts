@@ -5,6 +5,7 @@ import type { GoldenStatement } from '@elstream/testing';
 import * as driver from 'mssql';
 import { QueryResult, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { controlDataSourceOptionsFor, controlEntitiesFor, createControlStore } from './index';
+import { batches } from './mssql/batches';
 
 const ID = '00000000-0000-0000-0000-000000000001';
 const CLAIM = { taskId: ID, attempt: 1, runId: ID, epoch: 1 };
@@ -12,7 +13,7 @@ const TASK: NewTask = { kind: 'preload-chunk', table: 't', epoch: 1, payload: { 
 const MAPPING = { id: 't', source: { schema: 's', name: 't' }, target: { schema: 's', name: 't' }, columns: [], key: [0], chunkRows: 1 };
 
 /** Every call of the store that issues a statement of its own. */
-const CALLS: Readonly<Record<string, (store: ControlStore) => Promise<unknown>>> = {
+export const CALLS: Readonly<Record<string, (store: ControlStore) => Promise<unknown>>> = {
   'migrate': (s) => s.migrate(),
   'register-pipeline': (s) => s.registerPipeline('p'),
   'read-pipelines': (s) => s.readPipelines(),
@@ -89,10 +90,11 @@ const ROWS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 /** What a server would say, so that the calls go all their way. */
 function answer(sql: string): unknown[] {
   if (sql.includes('sp_getapplock')) return [{ result: 0 }];
-  if (sql.includes('OUTPUT INSERTED')) return [{ counter: '1' }];
+  if (sql.includes('OUTPUT INSERTED')) return [{ counter: '1', attempt: 1 }];
+  if (sql.includes('AS outcome')) return [{ outcome: 'done', pipeline: 'p', active: null }];
+  if (sql.includes('AS replaced')) return [{ replaced: 1 }];
+  if (sql.includes(batches.storedMapping)) return [{ mapping: JSON.stringify(MAPPING) }];
   if (sql.includes('INFORMATION_SCHEMA') || sql.includes('sys.schemas')) return [];
-  // createRun looks for a run in its way, and should find none
-  if (/FROM \[elstream\]\.\[run\] \[Run\] WHERE .*\[lane\] IN/.test(sql)) return [];
   const from = /FROM \[elstream\]\.\[\w+\] \[(\w+)\]/.exec(sql)?.[1];
   const row = from === undefined ? undefined : ROWS[from];
   return row === undefined ? [] : [row];
@@ -103,14 +105,17 @@ interface Sent {
   readonly parameters: readonly unknown[];
 }
 
-/** A store on a DataSource that is not connected, and what it would have sent to SQL Server. */
-export async function recordingStore(): Promise<{ readonly store: ControlStore; readonly sent: Sent[] }> {
+/** What the client does with transactions, among the statements sent. */
+export const BY_THE_CLIENT = '-- by the client: ';
+
+/** A store on a DataSource that is not connected, and what it would have sent to SQL Server. @param said what the server says; throws what it raises */
+export async function recordingStore(said: (sql: string) => unknown[] = answer): Promise<{ readonly store: ControlStore; readonly sent: Sent[] }> {
   const sent: Sent[] = [];
   const options = { type: 'mssql', driver, host: 'nowhere', database: 'warehouse', entities: [...controlEntitiesFor('mssql')], ...controlDataSourceOptionsFor('mssql') };
   const dataSource = new EntityDataSource(options as unknown as DataSourceOptions, bracket);
   await dataSource.addEntities([]);
   const createRunner = dataSource.createQueryRunner.bind(dataSource);
-  dataSource.createQueryRunner = () => recorder(createRunner(), sent);
+  dataSource.createQueryRunner = () => recorder(createRunner(), sent, said);
   return { store: await createControlStore({ dataSource, logger: silentLogger }), sent };
 }
 
@@ -121,14 +126,15 @@ export async function recordStatements(): Promise<GoldenStatement[]> {
   for (const [call, of] of Object.entries(CALLS)) {
     sent.length = 0;
     await of(store);
-    const fresh = [...new Set(sent.map(({ sql }) => sql))].filter((sql) => !statements.has(sql));
+    const fresh = [...new Set(sent.map(({ sql }) => sql))].filter((sql) => !statements.has(sql) && !sql.startsWith(BY_THE_CLIENT));
     for (const [i, sql] of fresh.entries()) {
       const docs = DOCS.find(([uses]) => uses.test(sql))?.[1];
       const name = created(sql) ?? (fresh.length === 1 ? call : `${call}-${String(i + 1)}`);
       statements.set(sql, { name, sql, ...(docs === undefined ? {} : { docs }) });
     }
   }
-  return [...statements.values()];
+  // Asked only where a lock was not had in time.
+  return [...statements.values(), { name: 'lock-holder', sql: batches.holder, docs: `${LEARN}/relational-databases/system-dynamic-management-views/sys-dm-tran-locks-transact-sql` }];
 }
 
 /** The name of what a statement creates: a migration has many. */
@@ -137,12 +143,15 @@ function created(sql: string): string | null {
   return match === null ? null : `migrate-${match[1] ?? ''}-${match[2] ?? ''}`.toLowerCase().replaceAll('_', '-');
 }
 
-function recorder(runner: QueryRunner, sent: Sent[]): QueryRunner {
-  const query = (sql: string, parameters: unknown[] = [], structured = false): Promise<unknown> => {
+function recorder(runner: QueryRunner, sent: Sent[], said: (sql: string) => unknown[]): QueryRunner {
+  const query = async (sql: string, parameters: unknown[] = [], structured = false): Promise<unknown> => {
     sent.push({ sql, parameters });
-    const result = Object.assign(new QueryResult(), { records: answer(sql), raw: answer(sql), affected: 1 });
-    return Promise.resolve(structured ? result : result.raw);
+    const rows = await Promise.resolve().then(() => said(sql));
+    return structured ? Object.assign(new QueryResult(), { records: rows, raw: rows, affected: 1 }) : rows;
   };
-  const active = (isTransactionActive: boolean) => (): Promise<void> => Promise.resolve(void Object.assign(runner, { isTransactionActive }));
+  const active = (isTransactionActive: boolean) => (): Promise<void> => {
+    sent.push({ sql: `${BY_THE_CLIENT}${isTransactionActive ? 'BEGIN' : 'COMMIT'}`, parameters: [] });
+    return Promise.resolve(void Object.assign(runner, { isTransactionActive }));
+  };
   return Object.assign(runner, { query, startTransaction: active(true), commitTransaction: active(false), rollbackTransaction: active(false), release: () => Promise.resolve() });
 }

@@ -1,7 +1,6 @@
-import type { ValidationRecord } from '@elstream/control';
 import type { Product } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import type { EntityManager, EntitySchema } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 /** A piece of a query builder's statement, with its named parameters. */
 export interface Piece {
@@ -15,25 +14,11 @@ export interface Statement {
   readonly parameters: readonly unknown[];
 }
 
-/** A task as it is inserted; the columns it lacks get their defaults. */
-export interface TaskToInsert {
-  readonly id: string;
-  readonly runId: string;
-  readonly pipeline: string;
-  readonly tableId: string | null;
-  readonly kind: string;
-  readonly epoch: number | null;
-  readonly ordinal: number;
-  readonly payload: Readonly<Record<string, unknown>>;
-}
-
-/** What differs between the products in the statements of the control store; everything else is written once. */
+/** What differs between the products in single statements of the control store, which are otherwise written once; for transactions see `writes.ts`. */
 export interface ControlDialect {
   readonly product: Product;
   /** The server's clock; as a value of TypeORM's `set`. */
   readonly now: () => string;
-  /** Locks rows against changes and against others who lock them; whoever only reads, or refers to them, goes on. */
-  readonly rowLock: 'for_no_key_update' | 'pessimistic_write';
   /** Quoted, with the schema. */
   readonly table: (name: string) => string;
   /** The time `parameter` milliseconds ago. */
@@ -48,15 +33,8 @@ export interface ControlDialect {
   readonly isOneOf: (column: string, ids: readonly string[]) => Piece;
   /** At most `limit` pending tasks per running run and kind, in the order of `kinds`, runs by turns: id, runId, pipeline, kind. */
   readonly pendingTasks: (kinds: readonly string[], limit: number) => Statement;
-  insertTasks(manager: EntityManager, rows: readonly TaskToInsert[]): Promise<void>;
-  /** All of the run that are pending or running. */
-  cancelTasks(manager: EntityManager, runId: string): Promise<void>;
-  /** Deletes the pipeline's rows of a control table that has a column `pipeline`. */
-  forget(manager: EntityManager, entity: EntitySchema, pipeline: string): Promise<void>;
   /** Nothing if it exists. */
   insertPipeline(manager: EntityManager, name: string): Promise<void>;
-  /** Inserts or replaces; in a transaction. */
-  putValidation(sql: Sql, record: Omit<ValidationRecord, 'finishedAt'>): Promise<void>;
   /** Takes or renews a lead; false: another holder has it. See `ControlStore.lead`. */
   lead(sql: Sql, lease: LeaseRequest): Promise<boolean>;
   /** Holds off other processes that migrate until the transaction ends, and makes the schema exist. */

@@ -5,7 +5,7 @@ import type { ControlDialect } from './dialect';
 import { mssqlDialect } from './mssql';
 import { postgresDialect } from './postgres';
 
-export type { ControlDialect, TaskToInsert } from './dialect';
+export type { ControlDialect } from './dialect';
 
 const dialects: Readonly<Record<Product, ControlDialect>> = { postgres: postgresDialect, mssql: mssqlDialect };
 

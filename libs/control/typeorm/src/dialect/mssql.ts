@@ -1,36 +1,11 @@
 import { ElstreamError } from '@elstream/core';
-import { bracketTable, CONTROL_SCHEMA } from '@elstream/database';
-import { MssqlParameter } from 'typeorm';
+import { CONTROL_SCHEMA } from '@elstream/database';
+import { table } from '../mssql/batches';
+import { bit, int, json, text } from '../mssql/parameters';
 import type { ControlDialect } from './dialect';
 
-/** Rows per INSERT: they travel as one JSON text. */
-const INSERT_ROWS = 1_000;
-/** Rows of one statement: from 5,000 locks on, the server would lock the whole table instead, for all pipelines. */
-const CHANGED_ROWS = 4_000;
 /** How long a process waits for another that migrates. */
 const MIGRATION_WAIT_MS = 60_000;
-
-/** The driver's word for nvarchar(max). */
-const MAX = 65_535;
-
-const table = (name: string): string => bracketTable({ schema: CONTROL_SCHEMA, name });
-
-const text = (value: string): MssqlParameter => new MssqlParameter(value, 'nvarchar', 4_000);
-const longText = (value: string): MssqlParameter => new MssqlParameter(value, 'nvarchar', MAX);
-const int = (value: number): MssqlParameter => new MssqlParameter(value, 'int');
-const bigint = (value: number): MssqlParameter => new MssqlParameter(String(value), 'bigint');
-const uuid = (value: string): MssqlParameter => new MssqlParameter(value, 'uniqueidentifier');
-const bit = (value: boolean): MssqlParameter => new MssqlParameter(value, 'bit');
-
-/** The statement again and again until it finds no more rows. */
-function inPieces(statement: string): string {
-  return `DECLARE @rows int = 1;
-WHILE @rows > 0
-BEGIN
-  ${statement};
-  SET @rows = @@ROWCOUNT;
-END;`;
-}
 
 /**
  * Statements for SQL Server 2017 and later, whether READ COMMITTED locks or reads row versions: whatever is decided by a
@@ -40,14 +15,6 @@ export const mssqlStatements = {
   /** Which no row stands for: the range is locked, so that of two one inserts. */
   insertPipeline: `INSERT INTO ${table('pipeline')} (name)
 SELECT @0 WHERE NOT EXISTS (SELECT 1 FROM ${table('pipeline')} WITH (UPDLOCK, HOLDLOCK) WHERE name = @0)`,
-
-  /** In a transaction: the range lock is held from the UPDATE on. */
-  putValidation: `UPDATE ${table('validation')} WITH (UPDLOCK, HOLDLOCK)
-   SET scope = @3, position = @4, rows_compared = @5, confirmed_equal = @6, unverified = @7, differences = @8, finished_at = SYSUTCDATETIME()
- WHERE pipeline = @0 AND table_id = @1 AND run_id = @2;
-IF @@ROWCOUNT = 0
-  INSERT INTO ${table('validation')} (pipeline, table_id, run_id, scope, position, rows_compared, confirmed_equal, unverified, differences)
-  VALUES (@0, @1, @2, @3, @4, @5, @6, @7, @8);`,
 
   /**
    * Two statements, each atomic and conditional: the first takes what is there, the second what is not. The clock is read
@@ -68,17 +35,6 @@ BEGIN
 END;
 SELECT @won AS won;`,
 
-  insertTasks: `INSERT INTO ${table('task')} (id, run_id, pipeline, table_id, kind, epoch, ordinal, payload)
-SELECT id, run_id, pipeline, table_id, kind, epoch, ordinal, payload
-  FROM OPENJSON(@0) WITH (
-    id uniqueidentifier '$.id', run_id uniqueidentifier '$.runId', pipeline nvarchar(100) '$.pipeline', table_id nvarchar(300) '$.tableId',
-    kind nvarchar(64) '$.kind', epoch int '$.epoch', ordinal int '$.ordinal', payload nvarchar(max) '$.payload' AS JSON)`,
-
-  cancelTasks: inPieces(`UPDATE TOP (${String(CHANGED_ROWS)}) ${table('task')} SET state = N'cancelled', finished_at = SYSUTCDATETIME()
-   WHERE run_id = @0 AND state IN (N'pending', N'running')`),
-
-  forget: (name: string): string => inPieces(`DELETE TOP (${String(CHANGED_ROWS)}) FROM ${table(name)} WHERE pipeline = @0`),
-
   pendingTasks: `SELECT LOWER(CONVERT(nvarchar(36), t.id)) AS id, LOWER(CONVERT(nvarchar(36), r.id)) AS runId, r.pipeline, k.kind
   FROM ${table('run')} AS r
  CROSS JOIN (SELECT CONVERT(int, j.[key]) AS place, CONVERT(nvarchar(64), j.value) COLLATE Latin1_General_100_BIN2 AS kind FROM OPENJSON(@0) AS j) AS k
@@ -98,7 +54,6 @@ SELECT @result AS result;`,
 export const mssqlDialect: ControlDialect = {
   product: 'mssql',
   now: () => 'SYSUTCDATETIME()',
-  rowLock: 'pessimistic_write',
   table,
   ago: (parameter) => `DATEADD(millisecond, -${parameter}, SYSUTCDATETIME())`,
   counts: (column, name) => ({
@@ -108,38 +63,19 @@ export const mssqlDialect: ControlDialect = {
   }),
   // A part that is set to NULL is left out (lax mode).
   without: (column, names) => ({
-    sql: names.reduce((json, _, i) => `JSON_MODIFY(${json}, :without${String(i)}, NULL)`, column),
+    sql: names.reduce((of, _, i) => `JSON_MODIFY(${of}, :without${String(i)}, NULL)`, column),
     parameters: Object.fromEntries(names.map((name, i) => [`without${String(i)}`, `$.${JSON.stringify(name)}`])),
   }),
   parsed: (raw) => (typeof raw === 'string' ? (JSON.parse(raw) as Record<string, unknown>) : null),
   isOneOf: (column, ids) => ({
     sql: `${column} IN (SELECT CONVERT(uniqueidentifier, j.value) FROM OPENJSON(:ids) AS j)`,
-    parameters: { ids: longText(JSON.stringify(ids)) },
+    parameters: { ids: json(ids) },
   }),
 
-  pendingTasks: (kinds, limit) => ({ sql: mssqlStatements.pendingTasks, parameters: [longText(JSON.stringify(kinds)), int(limit)] }),
-
-  async insertTasks(manager, rows) {
-    for (let i = 0; i < rows.length; i += INSERT_ROWS) {
-      await manager.query(mssqlStatements.insertTasks, [longText(JSON.stringify(rows.slice(i, i + INSERT_ROWS)))]);
-    }
-  },
-
-  async cancelTasks(manager, runId) {
-    await manager.query(mssqlStatements.cancelTasks, [uuid(runId)]);
-  },
-
-  async forget(manager, entity, pipeline) {
-    await manager.query(mssqlStatements.forget(entity.options.tableName ?? entity.options.name), [text(pipeline)]);
-  },
+  pendingTasks: (kinds, limit) => ({ sql: mssqlStatements.pendingTasks, parameters: [json(kinds), int(limit)] }),
 
   async insertPipeline(manager, name) {
     await manager.query(mssqlStatements.insertPipeline, [text(name)]);
-  },
-
-  async putValidation(sql, r) {
-    const counts = [r.rowsCompared, r.confirmedEqual, r.unverified, r.differences].map(bigint);
-    await sql.execute(mssqlStatements.putValidation, [text(r.pipeline), text(r.table), uuid(r.runId), text(r.scope), text(r.position), ...counts]);
   },
 
   async lead(sql, { role, holder, forMs, steal }) {

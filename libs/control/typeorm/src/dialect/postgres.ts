@@ -1,11 +1,7 @@
-import { CONTROL_SCHEMA, quoteTable, taskEntity, type TaskRow } from '@elstream/database';
-import { In, type QueryDeepPartialEntity } from 'typeorm';
+import { CONTROL_SCHEMA, quoteTable } from '@elstream/database';
 import { pipelineEntity } from '../entities';
-import { validationEntity, type ValidationRow } from '../healing-entities';
 import type { ControlDialect } from './dialect';
 
-/** Rows per INSERT: far below the protocol's 65,535 parameters. */
-const INSERT_ROWS = 1_000;
 /** Any fixed number; the same in every version, so that all versions exclude each other. */
 const MIGRATION_LOCK = 4_917_265_038_221;
 
@@ -14,7 +10,6 @@ const table = (name: string): string => quoteTable({ schema: CONTROL_SCHEMA, nam
 export const postgresDialect: ControlDialect = {
   product: 'postgres',
   now: () => 'now()',
-  rowLock: 'for_no_key_update',
   table,
   ago: (parameter) => `now() - ${parameter}::float8 * interval '1 millisecond'`,
   counts: (column, name) => ({
@@ -35,46 +30,8 @@ export const postgresDialect: ControlDialect = {
     parameters: [[...kinds], limit],
   }),
 
-  async insertTasks(manager, rows) {
-    for (let i = 0; i < rows.length; i += INSERT_ROWS) {
-      const values = rows.slice(i, i + INSERT_ROWS) as QueryDeepPartialEntity<TaskRow>[];
-      await manager.createQueryBuilder().insert().into(taskEntity).values(values).updateEntity(false).execute();
-    }
-  },
-
-  async cancelTasks(manager, runId) {
-    await manager.update(taskEntity, { runId, state: In(['pending', 'running']) }, { state: 'cancelled', finishedAt: () => 'now()' });
-  },
-
-  async forget(manager, entity, pipeline) {
-    await manager.createQueryBuilder().delete().from(entity).where('pipeline = :pipeline', { pipeline }).execute();
-  },
-
   async insertPipeline(manager, name) {
     await manager.createQueryBuilder().insert().into(pipelineEntity).values({ name }).orIgnore().updateEntity(false).execute();
-  },
-
-  async putValidation({ runner: { manager } }, { pipeline, table: tableId, runId, scope, position, ...counts }) {
-    const values = {
-      pipeline,
-      tableId,
-      runId,
-      scope,
-      position,
-      rowsCompared: String(counts.rowsCompared),
-      confirmedEqual: String(counts.confirmedEqual),
-      unverified: String(counts.unverified),
-      differences: String(counts.differences),
-      finishedAt: () => 'now()',
-    } as QueryDeepPartialEntity<ValidationRow>;
-    await manager
-      .createQueryBuilder()
-      .insert()
-      .into(validationEntity)
-      .values(values)
-      .orUpdate(['scope', 'position', 'rows_compared', 'confirmed_equal', 'unverified', 'differences', 'finished_at'], ['pipeline', 'table_id', 'run_id'])
-      .updateEntity(false)
-      .execute();
   },
 
   /**

@@ -1,2 +1,2 @@
--- https://learn.microsoft.com/en-us/sql/t-sql/queries/select-order-by-clause-transact-sql
-SELECT [PipelineTable].[pipeline] AS [PipelineTable_pipeline], [PipelineTable].[table_id] AS [PipelineTable_table_id], [PipelineTable].[ordinal] AS [PipelineTable_ordinal], [PipelineTable].[mapping] AS [PipelineTable_mapping] FROM [elstream].[pipeline_table] [PipelineTable] WHERE (([PipelineTable].[pipeline] = @0) AND ([PipelineTable].[table_id] = @1)) ORDER BY (SELECT NULL) OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY
+SET LOCK_TIMEOUT 30000;
+SELECT mapping FROM [elstream].[pipeline_table] WHERE pipeline = @0 AND table_id = @1

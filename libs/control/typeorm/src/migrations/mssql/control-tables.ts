@@ -93,6 +93,8 @@ export const mssqlControlTables: readonly string[] = [
     finished_at ${TIME} NULL)`,
   // Covers what the planner counts: a reader that went on to the rows, while a worker goes from its row to the index, would be a deadlock.
   `CREATE INDEX task_run ON ${S}.task (run_id, kind, state) INCLUDE (table_id, ordinal, [rows])`,
+  // No column of it is ever changed: whoever adds tasks learns what there is, and waits for no chunk in work.
+  `CREATE INDEX task_order ON ${S}.task (run_id, ordinal) INCLUDE (kind, table_id)`,
   `CREATE INDEX task_unfinished ON ${S}.task (state, created_at, ordinal) WHERE state IN (N'pending', N'running')`,
   `CREATE INDEX task_pending ON ${S}.task (run_id, kind, ordinal) WHERE state = N'pending'`,
   `CREATE TABLE ${S}.open_use (

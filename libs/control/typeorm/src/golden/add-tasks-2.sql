@@ -1,0 +1,21 @@
+-- https://learn.microsoft.com/en-us/sql/t-sql/functions/openjson-transact-sql
+SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT 30000;
+DECLARE @outcome nvarchar(16), @last int, @state nvarchar(64), @pipeline nvarchar(100);
+BEGIN TRANSACTION;
+SELECT @state = state, @pipeline = pipeline FROM [elstream].[run] WITH (UPDLOCK, ROWLOCK) WHERE id = @0;
+IF @state IN (N'pending', N'running')
+BEGIN
+  SELECT @last = MAX(ordinal) FROM [elstream].[task] WITH (INDEX = (task_order)) WHERE run_id = @0;
+  IF COALESCE(@last, -1) <> @1 SET @outcome = N'moved';
+  ELSE
+  BEGIN
+INSERT INTO [elstream].[task] (id, run_id, pipeline, table_id, kind, epoch, ordinal, payload)
+SELECT n.id, @0, @pipeline, n.table_id, n.kind, n.epoch, n.ordinal, n.payload
+  FROM OPENJSON(@2) WITH (
+    id uniqueidentifier '$.id', table_id nvarchar(4000) '$.tableId', kind nvarchar(4000) '$.kind', epoch int '$.epoch', ordinal int '$.ordinal',
+    payload nvarchar(max) '$.payload' AS JSON) AS n;
+SET @outcome = N'added';
+  END;
+END;
+COMMIT TRANSACTION;
+SELECT @outcome AS outcome, @pipeline AS pipeline;

@@ -1,1 +1,0 @@
-UPDATE [elstream].[task] SET [state] = @0, [attempt] = [attempt] + 1, [worker] = @1, [error] = @2, [started_at] = SYSUTCDATETIME(), [renewed_at] = SYSUTCDATETIME() WHERE [id] = @3 AND [state] = 'pending' AND EXISTS (SELECT 1 FROM [elstream].[run] r WHERE r.id = [run_id] AND r.state = 'running')

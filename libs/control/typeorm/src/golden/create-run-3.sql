@@ -1,1 +1,0 @@
-UPDATE [elstream].[run] SET [state] = @0, [error] = @1, [finished_at] = SYSUTCDATETIME() WHERE [id] = @2

@@ -1,1 +1,0 @@
-INSERT INTO [elstream].[run]([id], [pipeline], [reason], [state], [stages], [lane], [scope], [tables], [error], [created_at], [started_at], [finished_at]) VALUES (@0, @1, @2, DEFAULT, @3, @4, @5, @6, DEFAULT, DEFAULT, DEFAULT, DEFAULT)

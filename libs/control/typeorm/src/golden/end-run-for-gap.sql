@@ -1,1 +1,0 @@
-UPDATE [elstream].[run] SET [state] = @0, [error] = @1, [finished_at] = SYSUTCDATETIME() WHERE ([id] = @2 AND [state] IN (@3, @4)) AND EXISTS (SELECT 1 FROM [elstream].[pipeline] p WHERE p.name = [pipeline] AND p.gap_reason IS NOT NULL)

@@ -1,1 +1,0 @@
-DELETE FROM [elstream].[pipeline] WHERE [name] = @0

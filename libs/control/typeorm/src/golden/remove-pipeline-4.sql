@@ -1,6 +1,0 @@
-DECLARE @rows int = 1;
-WHILE @rows > 0
-BEGIN
-  DELETE TOP (4000) FROM [elstream].[checkpoint] WHERE pipeline = @0;
-  SET @rows = @@ROWCOUNT;
-END;

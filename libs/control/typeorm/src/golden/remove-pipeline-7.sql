@@ -1,6 +1,0 @@
-DECLARE @rows int = 1;
-WHILE @rows > 0
-BEGIN
-  DELETE TOP (4000) FROM [elstream].[history_due] WHERE pipeline = @0;
-  SET @rows = @@ROWCOUNT;
-END;

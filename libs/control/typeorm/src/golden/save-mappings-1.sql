@@ -1,2 +1,0 @@
--- https://learn.microsoft.com/en-us/sql/t-sql/queries/hints-transact-sql-table
-SELECT [Pipeline].[name] AS [Pipeline_name], [Pipeline].[paused] AS [Pipeline_paused], [Pipeline].[stream_error] AS [Pipeline_stream_error], [Pipeline].[identity] AS [Pipeline_identity], [Pipeline].[gap_reason] AS [Pipeline_gap_reason], [Pipeline].[counter] AS [Pipeline_counter], [Pipeline].[created_at] AS [Pipeline_created_at] FROM [elstream].[pipeline] [Pipeline] WITH (UPDLOCK, ROWLOCK) WHERE (([Pipeline].[name] = @0)) ORDER BY (SELECT NULL) OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY

@@ -1,1 +1,0 @@
-DELETE FROM [elstream].[pipeline_table] WHERE [pipeline] = @0

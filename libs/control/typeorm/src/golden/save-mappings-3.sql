@@ -1,1 +1,0 @@
-INSERT INTO [elstream].[pipeline_table]([pipeline], [table_id], [ordinal], [mapping]) VALUES (@0, @1, @2, @3)
