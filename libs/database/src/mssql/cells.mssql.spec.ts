@@ -8,7 +8,7 @@ import { selectCell } from './select-cell';
 import { cellValue, keyValue, stagedColumn } from './stage-cell';
 import { t } from './parameters';
 
-const NEEDS: Readonly<Record<string, 'xml' | 'datetimeoffset'>> = { xml: 'xml', 'datetimeoffset(7)': 'datetimeoffset' };
+const NEEDS: Readonly<Record<string, 'xml' | 'datetimeoffset' | 'hundred-nanoseconds'>> = { xml: 'xml', 'datetimeoffset(7)': 'datetimeoffset', 'time(7)': 'hundred-nanoseconds', 'datetime2(7)': 'hundred-nanoseconds' };
 const served = (): readonly MssqlTypeRow[] => MSSQL_TYPES.filter(({ native }) => NEEDS[native] === undefined || serverFeatures().has(NEEDS[native]));
 const BUCKETS = 4;
 const running = (): AbortSignal => new AbortController().signal;
@@ -49,14 +49,17 @@ describe('values on a SQL Server', () => {
     return values.map(({ cell }) => cell);
   }
 
+  let stages = 0;
   /** The same by way of staging, as a warehouse is written. */
   async function staged(row: MssqlTypeRow, cells: readonly Cell[]): Promise<void> {
     const { sqlType, bulkType, encode, misfit } = stagedColumn(row.native);
+    // connections are used again, with the temporary tables they have
+    const stage = `#stage${String((stages += 1))}`;
     await mssql.session(async (session) => {
-      await session.batch(`DROP TABLE IF EXISTS dbo.copy; CREATE TABLE dbo.copy (id int NOT NULL PRIMARY KEY, v ${row.native} NULL); CREATE TABLE #stage (id int NOT NULL, v ${sqlType} NULL)`);
-      await session.bulk({ name: '#stage', columns: [{ name: 'id', type: t.int(0).type, nullable: false }, { name: 'v', type: bulkType, nullable: true }] }, cells.map((cell, i) => [i, encode(cell)]));
-      if (misfit !== null) expect(await session.rows(`SELECT s.id FROM #stage AS s WHERE ${misfit('s.v')}`)).toEqual([]);
-      await session.execute(`INSERT INTO dbo.copy (id, v) SELECT s.id, ${cellValue(row.native, 's.v')} FROM #stage AS s`);
+      await session.batch(`DROP TABLE IF EXISTS dbo.copy; CREATE TABLE dbo.copy (id int NOT NULL PRIMARY KEY, v ${row.native} NULL); CREATE TABLE ${stage} (id int NOT NULL, v ${sqlType} NULL)`);
+      await session.bulk({ name: stage, columns: [{ name: 'id', type: t.int(0).type, nullable: false }, { name: 'v', type: bulkType, nullable: true }] }, cells.map((cell, i) => [i, encode(cell)]));
+      if (misfit !== null) expect(await session.rows(`SELECT s.id FROM ${stage} AS s WHERE ${misfit('s.v')}`)).toEqual([]);
+      await session.execute(`INSERT INTO dbo.copy (id, v) SELECT s.id, ${cellValue(row.native, 's.v')} FROM ${stage} AS s`);
     });
   }
 

@@ -28,7 +28,10 @@ export interface BulkTable {
   readonly columns: readonly BulkColumn[];
 }
 
-/** One connection, held exclusively: its temporary tables stay until `session` is over. */
+/**
+ * One connection, held exclusively. It is used again afterwards and nothing resets it: temporary tables of the session before
+ * may still be there, so whoever makes one drops it first (DROP TABLE IF EXISTS).
+ */
 export interface TSqlSession extends TSql {
   /** A batch as it is, without parameters: temporary tables made here outlive it, those made by `rows` and its like do not. */
   batch(statement: string): Promise<Record<string, unknown>[][]>;
