@@ -53,11 +53,35 @@ describe('rights', () => {
     }
   });
 
+  it('are given in the two databases that grants.sql names, and nowhere else', () => {
+    const [, batch = ''] = sqlBatches(script('grants.sql'));
+    const refusal = batch.indexOf('IF DB_ID() NOT IN (ISNULL(DB_ID(@source_database), 0), ISNULL(DB_ID(@warehouse_database), 0))');
+    expect(refusal).toBeGreaterThan(0);
+    for (const change of ['CREATE USER', 'CREATE ROLE', 'ALTER ROLE', 'GRANT ']) expect(batch.indexOf(change)).toBeGreaterThan(batch.indexOf('RETURN;', refusal));
+  });
+
+  it('of the warehouse are the same in grants.sql and on the page', () => {
+    const rights = (sql: string): string[] => [...sql.matchAll(/GRANT ((?:(?! (?:ON SCHEMA|TO) ?)[^;])+)(?=(?: ON SCHEMA.*?)? TO)/g)].map(([, right = '']) => right).sort();
+    const bare = commentless(script('grants.sql'));
+    const granted = rights(bare.slice(bare.lastIndexOf('ELSE')));
+    expect(granted).toContain('ALTER, SELECT, INSERT, UPDATE, DELETE');
+    expect(rights(commentless(section(page, '## SQL Server as warehouse')))).toEqual(granted);
+  });
+
   it('gate what is captured by the role that capture takes where it enables tables itself', () => {
     const role = /DEFAULT_ROLE = '(\w+)'/.exec(code)?.[1] ?? 'no role';
     for (const text of [script('inventory.sql'), script('enable-cdc.sql'), page]) expect(text).toContain(`@role_name = N'${role}', @supports_net_changes = 0`);
     expect(script('grants.sql')).toContain(`ALTER ROLE [${role}]`);
   });
+});
+
+// SSMS runs the batches behind an error, sqlcmd begins in master.
+it.each([['inventory.sql', "IF DB_NAME() <> N'testDB' SET NOEXEC ON;"], ['enable-cdc.sql', 'IF DB_ID() <= 4']])('%s changes nothing in a database of the server itself', (file, condition) => {
+  const batches = sqlBatches(script(file)).map(commentless);
+  const guard = batches.findIndex((batch) => batch.includes(condition));
+  expect(batches[guard]).toContain('SET NOEXEC ON;');
+  expect(batches.findIndex((batch) => /\b(?:CREATE (?:TABLE|ROLE|INDEX)|INSERT|EXEC)\b/.test(batch))).toBeGreaterThan(guard);
+  expect(batches.at(-1)?.trim()).toBe('SET NOEXEC OFF;');
 });
 
 it('gives every remedy that a message of the programs recommends', () => {

@@ -96,9 +96,10 @@ BEGIN
   -- What hangs on the targets (views, policies) and would keep them from being altered.
     + N' GRANT VIEW DEFINITION TO ' + @user + N'; GRANT SELECT ON [sys].[sql_expression_dependencies] TO ' + @user + N';';
   -- Nothing can be granted on a schema to the one who owns it.
-  SELECT @sql = @sql + N' GRANT CONTROL ON SCHEMA::' + QUOTENAME(s.name) + N' TO ' + @user + N';'
-    FROM @schemas AS w JOIN sys.schemas AS s ON s.name = w.name COLLATE DATABASE_DEFAULT
-   WHERE s.principal_id <> DATABASE_PRINCIPAL_ID(@name);
+  SET @sql = @sql + ISNULL((
+    SELECT STRING_AGG(CONVERT(nvarchar(max), N' GRANT ALTER, SELECT, INSERT, UPDATE, DELETE ON SCHEMA::' + QUOTENAME(s.name) + N' TO ' + @user + N';'), N'')
+      FROM @schemas AS w JOIN sys.schemas AS s ON s.name = w.name COLLATE DATABASE_DEFAULT
+     WHERE s.principal_id <> DATABASE_PRINCIPAL_ID(@name)), N'');
   EXEC (@sql);
 END;
 GO
