@@ -35,6 +35,6 @@ describe('floats on their way to SQL Server', () => {
     const { type, value } = t.float(-0);
     const request = new Request().input('x', type, value);
     expect(Object.is((request.parameters['x'] as { value: unknown }).value, -0)).toBe(true);
-    expect((request.parameters['x'] as { type: { declaration: () => string } }).type.declaration()).toBe('float');
+    expect((request.parameters['x'] as unknown as { type: { declaration: () => string } }).type.declaration()).toBe('float');
   });
 });
