@@ -1,15 +1,15 @@
 import { LogPosition, type BucketChecksum, type BucketChoice, type Cell, type KeyDigest, type KeyRange } from '@elstream/core';
 import { readMssqlChecksums, readMssqlDigests, t, type MssqlDigestRows, type TSql } from '@elstream/database';
 import { selectCells } from './cells';
-import { inRange } from './key-range';
+import { keysFrom, rowsInRange } from './key-range';
 import { keyList, keysParam } from './keys';
 import { EPOCH_COLUMN, POSITION_COLUMN, quotedOf, type Target } from './target';
 
 const keyColumns = (target: Target): string => target.key.map(quotedOf('t')).join(', ');
 
-/** The first key after `@skip` keys from the range's beginning. */
-export function nextKeySql(target: Target, where: string): string {
-  return `SELECT ${selectCells(target.key, quotedOf('t')).list} FROM ${target.sql} AS t WHERE ${where} ORDER BY ${keyColumns(target)} OFFSET @skip ROWS FETCH NEXT 1 ROWS ONLY;`;
+/** The first key after `@skip` keys from the range's beginning. `from`: of `keysFrom`. */
+export function nextKeySql(target: Target, from: string): string {
+  return `SELECT ${selectCells(target.key, quotedOf('t')).list} FROM ${from} ORDER BY ${keyColumns(target)} OFFSET @skip ROWS FETCH NEXT 1 ROWS ONLY;`;
 }
 
 /** Bounds by skipping along the key's index, `mapping.chunkRows` at a time; each statement is short. */
@@ -17,8 +17,8 @@ export async function* planChunks(db: TSql, target: Target, signal: AbortSignal)
   const cells = selectCells(target.key, quotedOf('t'));
   let from: string[] | null = null;
   while (!signal.aborted) {
-    const { sql, params } = inRange(target, { from, to: null });
-    const [found]: Record<string, unknown>[] = await db.rows(nextKeySql(target, sql), { ...params, skip: t.int(target.mapping.chunkRows) });
+    const rest = keysFrom(target, from);
+    const [found]: Record<string, unknown>[] = await db.rows(nextKeySql(target, rest.from), { ...rest.params, skip: t.int(target.mapping.chunkRows) });
     const to: string[] | null = found === undefined ? null : cells.row(found).map((cell) => cell ?? '');
     yield { from, to };
     if (to === null) return;
@@ -27,8 +27,7 @@ export async function* planChunks(db: TSql, target: Target, signal: AbortSignal)
 }
 
 export function digestRows(target: Target, range: KeyRange): MssqlDigestRows {
-  const { sql, params } = inRange(target, range);
-  return { mapping: target.mapping, side: 'target', from: `${target.sql} AS t WHERE ${sql}`, params };
+  return { mapping: target.mapping, side: 'target', ...rowsInRange(target, range) };
 }
 
 export async function checksums(db: TSql, target: Target, range: KeyRange, of: { readonly buckets: number; readonly signal: AbortSignal }): Promise<BucketChecksum[]> {
@@ -39,14 +38,15 @@ export async function digests(db: TSql, target: Target, range: KeyRange, of: { r
   return readMssqlDigests(db, digestRows(target, range), of.buckets, of.signal);
 }
 
-export function keysSql(target: Target, where: string): string {
-  return `SELECT ${selectCells(target.key, quotedOf('t')).list} FROM ${target.sql} AS t WHERE ${where} ORDER BY ${keyColumns(target)};`;
+/** `from`: of `rowsInRange`. */
+export function keysSql(target: Target, from: string): string {
+  return `SELECT ${selectCells(target.key, quotedOf('t')).list} FROM ${from} ORDER BY ${keyColumns(target)};`;
 }
 
 export async function readKeys(db: TSql, target: Target, range: KeyRange): Promise<string[][]> {
   const cells = selectCells(target.key, quotedOf('t'));
-  const { sql, params } = inRange(target, range);
-  const rows = await db.rows(keysSql(target, sql), params);
+  const { from, params } = rowsInRange(target, range);
+  const rows = await db.rows(keysSql(target, from), params);
   return rows.map((row) => cells.row(row).map((cell) => cell ?? ''));
 }
 

@@ -7,7 +7,7 @@ import { createEndedSql, insertEnded } from './history/ended';
 import { knownRowsSql, knownTruncatesSql } from './history/known';
 import { mergeStatement, versionsStage } from './history/merge';
 import { archiveOverfilled, archiveSwept } from './history/overfilled';
-import { inRange } from './key-range';
+import { keysFrom, rowsInRange } from './key-range';
 import { countSql, keysSql, nextKeySql, rowsByKeysSql } from './reads';
 import { closeUseSql, openUseSql, STALE_USES_SQL } from './repair';
 import { repairStage, repairStatement } from './repair-statement';
@@ -28,13 +28,13 @@ function archiveOf({ archive }: Target): NonNullable<Target['archive']> {
 /** Of reads, repairs and history. Parts of other statements stand in a statement of their own, with what those declare. */
 export function rowStatements(): GoldenStatement[] {
   const { plain, derived, copied } = targets;
-  const both = inRange(plain, { from: ['eu', '5'], to: ['us', '1'] }).sql;
+  const both = rowsInRange(plain, { from: ['eu', '5'], to: ['us', '1'] }).from;
   const shape = { lockMs: LOCK_MS, pipeline: PIPELINE };
   const fill = { stage: '#chunk', value: stagedOf('s'), epoch: '@epoch', added: ['note]s'], touched: 's.c1 < 0' };
   const part = (declared: string, sql: string): string => `${declared}\n${sql}`;
   const now = 'DECLARE @now datetime2(6) = SYSUTCDATETIME(), @epoch int = 3;';
   return [
-    { name: 'next-key', sql: nextKeySql(plain, inRange(plain, { from: ['eu', '5'], to: null }).sql), docs: 'https://learn.microsoft.com/sql/t-sql/queries/select-order-by-clause-transact-sql' },
+    { name: 'next-key', sql: nextKeySql(plain, keysFrom(plain, ['eu', '5']).from), docs: 'https://learn.microsoft.com/sql/t-sql/queries/select-order-by-clause-transact-sql' },
     { name: 'keys-of-range', sql: keysSql(plain, both) },
     { name: 'rows-by-keys', sql: rowsByKeysSql(plain), docs: 'https://learn.microsoft.com/sql/t-sql/functions/openjson-transact-sql' },
     { name: 'count-rows', sql: countSql(plain) },
