@@ -3,7 +3,7 @@ import { t, type Mssql } from '@elstream/database';
 import type { StandingRows, TableState } from '@elstream/warehouse';
 import { selectCells } from './cells';
 import { keyList, keysParam } from './keys';
-import { leave, runTransaction, serverTransaction } from './server-transaction';
+import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
 import { EPOCH_COLUMN, POSITION_COLUMN, quotedOf, type Target } from './target';
 
 /** Of epoch and position as a row or marker has them: NULL is of kind *preload*. */
@@ -25,15 +25,18 @@ type StandingRow = {
   readonly marker_position: Buffer | null;
 } & Readonly<Record<string, unknown>>;
 
+const STANDING = '#standing';
+
 /**
  * Rows and markers at the keys (`@keys`). A statement is no snapshot here (Read Committed): a row deleted and its marker
- * made while it runs could both be missed, so batches of the table are excluded meanwhile, as a merge does it.
+ * made while it runs could both be missed, so batches of the table are excluded meanwhile, as a merge does it. They are told
+ * after COMMIT: the server waits for a client that does not read, and a stopped one would exclude batches for ever (R2).
  */
 export function standingSql(pipeline: string, target: Target, lockMs: number): string {
   const keys = keyList(target, 'keys');
   const cells = selectCells(target.columns, quotedOf('t'));
   const rows = `SELECT u.ord, t.${EPOCH_COLUMN} AS row_epoch, t.${POSITION_COLUMN} AS row_position, m.${EPOCH_COLUMN} AS marker_epoch, m.${POSITION_COLUMN} AS marker_position, ${cells.list}
-  FROM ${keys.table} AS u LEFT JOIN ${target.sql} AS t ON ${keys.same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ON ${keys.same('m', 'u')}
+  INTO ${STANDING} FROM ${keys.table} AS u LEFT JOIN ${target.sql} AS t ON ${keys.same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ON ${keys.same('m', 'u')}
  WHERE t.${EPOCH_COLUMN} IS NOT NULL OR m.${EPOCH_COLUMN} IS NOT NULL;`;
   return serverTransaction({
     lockMs,
@@ -44,9 +47,9 @@ export function standingSql(pipeline: string, target: Target, lockMs: number): s
     body: [
       'SELECT @epoch = s.epoch, @phase = s.phase FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;',
       `IF @epoch IS NULL\n${leave('not-prepared')}`,
-      `SELECT N'read' AS outcome, @epoch AS epoch, @phase AS phase;`,
       rows,
-      'COMMIT TRANSACTION;',
+      commit('read', '@epoch AS epoch, @phase AS phase'),
+      `SELECT s.* FROM ${STANDING} AS s;`,
     ].join('\n'),
   });
 }

@@ -27,8 +27,9 @@ BEGIN
   SELECT N'not-prepared' AS outcome;
   RETURN;
 END;
-SELECT N'read' AS outcome, @epoch AS epoch, @phase AS phase;
 SELECT u.ord, t.__elstream_epoch AS row_epoch, t.__elstream_position AS row_position, m.__elstream_epoch AS marker_epoch, m.__elstream_position AS marker_position, t.[region] AS v0, t.[id] AS v1, CONVERT(varchar(41), t.[price]) AS v2, t.[ratio] AS v3, t.[picture] AS v4, CONVERT(varchar(27), CONVERT(datetime2(7), SWITCHOFFSET(t.[at], '+00:00')), 121) + RIGHT(CONVERT(varchar(34), t.[at], 121), 6) AS v5, t.[note]]s] AS v6
-  FROM @keys_rows AS u LEFT JOIN [o'dbo].[order]]lines] AS t ON t.[region] = u.k0 AND DATALENGTH(t.[region]) = DATALENGTH(u.k0) AND t.[id] = u.k1 LEFT JOIN [elstream].[marker_c8082f3db458b9a4] AS m ON m.[region] = u.k0 AND DATALENGTH(m.[region]) = DATALENGTH(u.k0) AND m.[id] = u.k1
+  INTO #standing FROM @keys_rows AS u LEFT JOIN [o'dbo].[order]]lines] AS t ON t.[region] = u.k0 AND DATALENGTH(t.[region]) = DATALENGTH(u.k0) AND t.[id] = u.k1 LEFT JOIN [elstream].[marker_c8082f3db458b9a4] AS m ON m.[region] = u.k0 AND DATALENGTH(m.[region]) = DATALENGTH(u.k0) AND m.[id] = u.k1
  WHERE t.__elstream_epoch IS NOT NULL OR m.__elstream_epoch IS NOT NULL;
 COMMIT TRANSACTION;
+SELECT N'read' AS outcome, @epoch AS epoch, @phase AS phase;
+SELECT s.* FROM #standing AS s;
