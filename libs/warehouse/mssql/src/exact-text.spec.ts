@@ -3,8 +3,8 @@ import { targets } from './table-statements.fixture';
 
 describe('telling values apart on the server', () => {
   it.each([
-    ['nvarchar(10)', 'CONVERT(nvarchar(max), t.v)'],
-    ['varchar(10)', 'CONVERT(nvarchar(max), t.v)'],
+    ['nvarchar(10)', 'CONVERT(nvarchar(max), t.v) COLLATE Latin1_General_100_BIN2'],
+    ['varchar(10)', 'CONVERT(nvarchar(max), t.v) COLLATE Latin1_General_100_BIN2'],
     ['int', 'CONVERT(nvarchar(max), t.v)'],
     ['varbinary(max)', 'CONVERT(nvarchar(max), CONVERT(varbinary(max), t.v), 2)'],
     ['float', 'CONVERT(nvarchar(max), CONVERT(binary(8), CONVERT(float(53), t.v)), 2)'],
@@ -18,7 +18,7 @@ describe('telling values apart on the server', () => {
   it('a row by one digest, each cell with its length before it, NULL unlike any text', () => {
     const [note] = targets.plain.columns.slice(-1);
     const digest = imageDigest(note === undefined ? [] : [note], () => 't.v');
-    expect(digest).toBe(`HASHBYTES('SHA2_256', CONCAT(CONVERT(nvarchar(max), N''), CASE WHEN t.v IS NULL THEN N'-' ELSE CONCAT(DATALENGTH(CONVERT(nvarchar(max), t.v)), N':', CONVERT(nvarchar(max), t.v)) END))`);
+    expect(digest).toBe(`HASHBYTES('SHA2_256', CONCAT(CONVERT(nvarchar(max), N''), CASE WHEN t.v IS NULL THEN N'-' ELSE CONCAT(DATALENGTH(CONVERT(nvarchar(max), t.v) COLLATE Latin1_General_100_BIN2), N':', CONVERT(nvarchar(max), t.v) COLLATE Latin1_General_100_BIN2) END))`);
   });
 
   it('wide rows by nested CONCATs, which take 254 arguments', () => {

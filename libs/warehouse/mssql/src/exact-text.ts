@@ -1,4 +1,4 @@
-import type { EntityColumn, Target } from './target';
+import { isText, KEY_COLLATION, type EntityColumn, type Target } from './target';
 
 /**
  * Values told apart on the server exactly as R1 tells them apart: `=` does not, since collations, blanks at the end,
@@ -18,7 +18,8 @@ export function exactText(type: string, value: string): string {
   if (DATED.test(type)) return `CONVERT(nvarchar(max), CONVERT(nvarchar(40), ${value}, 121))`;
   // two digits of its four would be shown
   if (MONEY.test(type)) return `CONVERT(nvarchar(max), ${value}, 2)`;
-  return `CONVERT(nvarchar(max), ${value})`;
+  // one collation for all: texts of several, as a bytewise key and a column of the database's, cannot be put together (error 468)
+  return `CONVERT(nvarchar(max), ${value})${isText(type) ? ` COLLATE ${KEY_COLLATION}` : ''}`;
 }
 
 /** CONCAT takes 254 arguments. */

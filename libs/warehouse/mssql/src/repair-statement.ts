@@ -1,4 +1,5 @@
 import { ruleHolds } from '@elstream/core';
+import { written } from './bulk-writes';
 import { imageDigest, rowDigest } from './exact-text';
 import { BEGIN_COLUMN, greatest, timeOfMicroseconds } from './history/archive';
 import { archiveRows, UNKNOWN_POSITION } from './history/archive-rows';
@@ -83,8 +84,7 @@ function judge(target: Target): string {
 function writes(target: Target): string[] {
   const keys = target.key.map((c) => c.quoted).join(', ');
   const stagedKeys = target.key.map((_, i) => `s.k${String(i)}`).join(', ');
-  const values = target.columns.filter((c) => !target.key.includes(c));
-  const sets = [...values.map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = @epoch0`, `t.${POSITION_COLUMN} = s.position`];
+  const sets = [...written(target).map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = @epoch0`, `t.${POSITION_COLUMN} = s.position`];
   return [
     `DELETE t FROM ${target.sql} AS t JOIN ${REPAIR} AS s ON ${same('t', target)} WHERE s.outcome = 'deleted';`,
     // Always: nothing but the marker keeps a fill, or an event older than the repaired state, from bringing the row back.
@@ -137,10 +137,10 @@ UPDATE d SET d.state = N'replayed', d.settled_at = @now,
        d.note = CASE e.outcome WHEN 'written' THEN N'the source''s row was written' WHEN 'deleted' THEN N'the source has no such row; it was deleted' ELSE N'the row is as at the source already' END
   FROM elstream.dead_letter AS d JOIN numbered AS e ON e.id = d.id AND e.place = 1 AND e.moved = 0 WHERE d.pipeline = @pipeline AND d.state = N'parked';`;
 
-/** Markers go when nothing needs them any more. */
+/** Markers go when nothing needs them any more: however many, by one lock of their table, which escalates none. */
 export function dropUnneededMarkers(target: Target): string {
   return `IF NOT EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = @pipeline AND u.table_id = @table)
   AND NOT EXISTS (SELECT 1 FROM elstream.dead_letter AS d WHERE d.pipeline = @pipeline AND d.table_id = @table AND d.state = N'parked')
   AND EXISTS (SELECT 1 FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table AND s.phase <> N'preloading')
-DELETE FROM ${target.markerSql};`;
+DELETE m FROM ${target.markerSql} AS m WITH (TABLOCKX);`;
 }

@@ -115,6 +115,11 @@ async function archiveProblems(sql: TSql, target: Target): Promise<string[]> {
     else if (have.type !== wanted) problems.push(`${name}: column ${line.name} is ${have.type}, expected ${wanted}`);
     else if (have.unwritable !== null) problems.push(`${name}: column ${line.name} is ${have.unwritable}`);
   }
+  // compared with the target's, and the server compares no texts of two collations
+  for (const { name: column, collation } of archive.key) {
+    const have = standing.get(column);
+    if (collation !== null && have !== undefined && have.collation !== collation) problems.push(`${name}: key column ${column} must have COLLATE ${collation}`);
+  }
   for (const { what } of await sql.rows<{ what: string }>(CONSTRAINTS_SQL, { id: t.int(relation.id) })) problems.push(`${name} has ${what}: a row has as many versions as it had changes`);
   if ((await readPrimaryKey(sql, relation.id)) !== null) problems.push(`${name} has a primary key: a row has as many versions as it had changes`);
   return problems.map((p) => p + remedy);

@@ -1,6 +1,6 @@
 import { ElstreamError, type TableMapping } from '@elstream/core';
 import { bracket, nString, t, type Mssql } from '@elstream/database';
-import { changedSince, readRelation, wantedColumn, type Relation } from '../catalog';
+import { changedSince, readRelation, wantedColumn, type Relation, type StandingColumn, type WantedColumn } from '../catalog';
 import { createMarkersSql, primaryKey } from '../ddl';
 import { ddlLock, dynamic, UNLIMITED, waitShortly } from '../ddl-batch';
 import { BEGIN_COLUMN, NOW, suffixed } from '../history/archive';
@@ -81,8 +81,9 @@ async function planShape(db: Mssql, target: Target, history: Shaping['history'])
     planned.push(sameKey ? withItsKey : { ...withItsKey, primaryKey: null });
   }
   if (archive !== null && history === 'converted') {
-    // keys in history are nullable, and need no bytewise order
-    planned.push(await withKey(db, target, archive, planAlterations(archive.columns, wanted, { retype: (have, want) => have.type !== want.type, values: 'kept', release: false })));
+    // keys in history are nullable, and have the table's collation: the server compares no texts of two
+    const recollated = (have: StandingColumn, want: WantedColumn): boolean => want.collation !== null && want.isKey && have.collation !== want.collation;
+    planned.push(await withKey(db, target, archive, planAlterations(archive.columns, wanted, { retype: (have, want) => have.type !== want.type || recollated(have, want), values: 'kept', release: false })));
   }
   return { table, archive, markers, planned, newKey, history };
 }
@@ -128,7 +129,7 @@ function keepStandingRows(target: Target, table: Relation, history: Relation | n
   const kept = new Set(history.columns.map((c) => c.name).filter((name) => !own.has(name)));
   const columns = table.columns.filter((c) => kept.has(c.name)).map((c) => ({ property: '', entityProperty: '', name: c.name, quoted: bracket(c.name), type: c.type, kind: { kind: 'other' as const }, collation: null, nullable: true }));
   const keepsBegin = table.columns.some((c) => c.name === BEGIN_COLUMN);
-  return dynamicWithNow(`${archiveRows({ ...target, keepsBegin }, { ...archive, columns }, { at: NOW, deleted: '0', approximate: '1', position: UNKNOWN_POSITION })} FROM ${table.sql} AS t`);
+  return dynamicWithNow(`${archiveRows({ ...target, keepsBegin }, { ...archive, columns }, { at: NOW, deleted: '0', approximate: '1', position: UNKNOWN_POSITION }, true)} FROM ${table.sql} AS t`);
 }
 
 function dynamicWithNow(statement: string): string {

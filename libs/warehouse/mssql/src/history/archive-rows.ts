@@ -33,14 +33,17 @@ export function archiveColumns(archive: Archive, change: boolean): string {
   return [...archive.columns.map((c) => c.quoted), ...period, `[${DELETED_COLUMN}]`, APPROXIMATE_COLUMN, ENDED_COLUMN, ...(change ? [CHANGE_COLUMN] : [])].join(', ');
 }
 
-/** `INSERT INTO archive (…) SELECT … ` of rows `t`, up to FROM. */
-export function archiveRows(target: Target, archive: Archive, end: SetEnd): string {
+/**
+ * `INSERT INTO archive (…) SELECT … ` of rows `t`, up to FROM. `whole`: as many as the table may have, by one lock in place
+ * of one per row, since the archive escalates none.
+ */
+export function archiveRows(target: Target, archive: Archive, end: SetEnd, whole = false): string {
   const begin = beginOf(target, archive);
   const ends = archive.inRow ? greatest(end.next ?? asPeriod(archive.to, end.at), `CONVERT(${archive.to.type}, ${begin})`) : greatest(end.at, begin);
   const cells = archive.columns.map((c) => (archive.inRow && c.quoted === archive.to.quoted ? ends : `t.${c.quoted}`));
   const period = archive.inRow ? [] : [begin, ends];
   const own = [end.deleted, end.approximate, end.position, ...(end.change === undefined ? [] : [end.change])];
-  return `INSERT INTO ${archive.sql} (${archiveColumns(archive, end.change !== undefined)}) SELECT ${[...cells, ...period, ...own].join(', ')}`;
+  return `INSERT INTO ${archive.sql}${whole ? ' WITH (TABLOCKX)' : ''} (${archiveColumns(archive, end.change !== undefined)}) SELECT ${[...cells, ...period, ...own].join(', ')}`;
 }
 
 /** The row `t` and a staged one differ in a column but these. `stagedValue` gives the staged value in the target's type. */

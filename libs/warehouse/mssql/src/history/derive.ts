@@ -3,7 +3,7 @@ import { t, type MssqlParams, type TSqlSession } from '@elstream/database';
 import type { RereadRows } from '@elstream/warehouse';
 import { NO_HISTORY, type BatchHistory, type HistoryRequest } from '../batch-history';
 import type { TableStanding } from '../control-state';
-import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
+import { EPOCH_COLUMN, POSITION_COLUMN, SEEK, type Target } from '../target';
 import { asPeriod, beginText, BEGIN_COLUMN, CHANGE_TYPE, TIME_TYPE, type Archive } from './archive';
 import { archiveRows, beginOf, type SetEnd } from './archive-rows';
 import { dueOfBatch, dueParam, noteDueSql } from './due';
@@ -39,7 +39,7 @@ export async function prepareHistory(session: TSqlSession, request: HistoryReque
     known,
     reread: rereadByIdentity(target.mapping, request.reread),
   });
-  await stageEnded(session, archive, n, derived.ended);
+  await stageEnded(session, { target, archive, n }, derived.ended);
   const truncated = archiveTruncated(target, archive, { n, fold, state, known });
   const odd = target.keepsBegin ? oddBegins(target, n, { fold, keys, standing, begins: derived.begins }) : NOTHING;
   return {
@@ -90,7 +90,7 @@ export function setBegins(target: Target, n: number): string {
   const i = String(n);
   const touched = touchedOf(target, n);
   return `UPDATE t SET t.${BEGIN_COLUMN} = CONVERT(${TIME_TYPE}, b.begins, 121)
-  FROM OPENJSON(@odd${i}) WITH (ord int '$[0]', begins nvarchar(40) '$[1]') AS b JOIN ${touched.table} AS u ON u.ord = b.ord JOIN ${target.sql} AS t ON ${touched.same('t', 'u')};`;
+  FROM OPENJSON(@odd${i}) WITH (ord int '$[0]', begins nvarchar(40) '$[1]') AS b JOIN ${touched.table} AS u ON u.ord = b.ord JOIN ${target.sql} AS t ${SEEK} ON ${touched.same('t', 'u')};`;
 }
 
 function oddBegins(target: Target, n: number, of: { readonly fold: FoldedTable; readonly keys: ReadonlyMap<string, readonly string[]>; readonly standing: ReadonlyMap<string, StandingImage>; readonly begins: DerivedHistory['begins'] }): Part {
@@ -136,7 +136,7 @@ export function truncatedRowsSql(target: Target, archive: Archive, of: { readonl
   const begin = beginOf(target, archive);
   const trusted = of.live ? '' : ` AND t.${POSITION_COLUMN} IS NOT NULL`;
   const touched = touchedOf(target, of.n);
-  return `${archiveRows(target, archive, end)} FROM ${target.sql} AS t
+  return `${archiveRows(target, archive, end, true)} FROM ${target.sql} AS t
  WHERE (t.${EPOCH_COLUMN} < @epoch${i} OR (t.${EPOCH_COLUMN} = @epoch${i} AND (t.${POSITION_COLUMN} IS NULL OR t.${POSITION_COLUMN} <= ${position})${trusted}))${of.identified ? `
    AND (${begin} IS NULL OR ${begin} <= ${archive.inRow ? asPeriod(archive.from, time) : time})` : ''}
    AND NOT EXISTS (SELECT 1 FROM ${touched.table} AS u WHERE u.ord < @truncateBefore${i} AND ${touched.same('t', 'u')});`;

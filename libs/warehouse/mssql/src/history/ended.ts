@@ -1,6 +1,7 @@
 import type { Cell, EndedVersion } from '@elstream/core';
-import { cellValue, stagedColumn, type BulkColumn, type TSqlSession } from '@elstream/database';
-import { fullType, POSITION_TYPE } from '../target';
+import { cellValue, stagedColumn, type BulkColumn, type StagedColumn, type TSqlSession } from '@elstream/database';
+import { misfit } from '../staging';
+import { fullType, POSITION_TYPE, type Target } from '../target';
 import { beginText, CHANGE_TYPE, TIME_TYPE, type Archive } from './archive';
 import { archiveColumns } from './archive-rows';
 
@@ -12,13 +13,14 @@ interface StagedEnd {
   readonly bulk: BulkColumn;
   /** SQL of the archive's value. */
   readonly value: string;
+  readonly misfit: StagedColumn['misfit'];
   readonly encode: (version: EndedVersion) => unknown;
 }
 
 function columnsOf(archive: Archive): StagedEnd[] {
   const column = (name: string, of: { readonly type: string; readonly cell: (version: EndedVersion) => Cell }): StagedEnd => {
     const staged = stagedColumn(of.type);
-    return { name, sqlType: staged.sqlType, bulk: { name, type: staged.bulkType, nullable: true }, value: cellValue(of.type, `s.${name}`), encode: (version) => staged.encode(of.cell(version)) };
+    return { name, sqlType: staged.sqlType, bulk: { name, type: staged.bulkType, nullable: true }, value: cellValue(of.type, `s.${name}`), misfit: staged.misfit, encode: (version) => staged.encode(of.cell(version)) };
   };
   const bool = (value: boolean): Cell => (value ? 't' : 'f');
   return [
@@ -42,11 +44,20 @@ export function createEndedSql(archive: Archive, n: number): string {
   return `DROP TABLE IF EXISTS ${tableOf(n)}; CREATE TABLE ${tableOf(n)} (${columnsOf(archive).map((c) => `${c.name} ${c.sqlType} NULL`).join(', ')});`;
 }
 
-export async function stageEnded(session: TSqlSession, archive: Archive, n: number, ended: readonly EndedVersion[]): Promise<void> {
+/** Throws ElstreamError (park) for a value that the archive cannot hold: versions between the first and the last of a batch are in no row. */
+export async function stageEnded(session: TSqlSession, { target, archive, n }: { readonly target: Target; readonly archive: Archive; readonly n: number }, ended: readonly EndedVersion[]): Promise<void> {
   if (ended.length === 0) return;
   const columns = columnsOf(archive);
   await session.batch(createEndedSql(archive, n));
   await session.bulk({ name: tableOf(n), columns: columns.map((c) => c.bulk) }, encoded(columns, ended));
+  const misfits = endedMisfits(archive, n);
+  if (misfits !== null && (await session.rows(misfits)).length > 0) throw misfit(target);
+}
+
+/** Versions that only the server can tell not to fit; null: there can be none. */
+export function endedMisfits(archive: Archive, n: number): string | null {
+  const misfits = columnsOf(archive).flatMap((c) => c.misfit?.(`s.${c.name}`) ?? []);
+  return misfits.length === 0 ? null : `SELECT TOP (1) 1 AS misfit FROM ${tableOf(n)} AS s WHERE ${misfits.join(' OR ')};`;
 }
 
 function* encoded(columns: readonly StagedEnd[], ended: readonly EndedVersion[]): Generator<unknown[]> {

@@ -5,7 +5,7 @@ import { rowDigest } from '../exact-text';
 import { keyCell, keysParam } from '../keys';
 import { versionOf } from '../standing';
 import { standingText } from '../standing-text';
-import { columnDefinition, EPOCH_COLUMN, keyEquals, keyOf, POSITION_COLUMN, quotedOf, type Target } from '../target';
+import { columnDefinition, EPOCH_COLUMN, keyEquals, keyOf, POSITION_COLUMN, quotedOf, SEEK, type Target } from '../target';
 import { BEGIN_COLUMN } from './archive';
 
 /**
@@ -33,7 +33,7 @@ export function noteTouchedSql(target: Target, n: number): string {
 SELECT @first + j.ord, ${target.key.map((c, i) => keyCell(c, `j.k${String(i)}`)).join(', ')}
   FROM OPENJSON(@keys) WITH (ord int '$[0]', ${names.map((k, i) => `${k} nvarchar(max) '$[${String(i + 1)}]'`).join(', ')}) AS j;
 UPDATE u SET u.stands = ${standingText('t', 'm')}, u.digest = CASE WHEN t.${EPOCH_COLUMN} IS NULL THEN NULL ELSE ${rowDigest(target, 't')} END
-  FROM ${table} AS u LEFT JOIN ${target.sql} AS t ON ${same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ON ${same('m', 'u')} WHERE u.ord >= @first;`;
+  FROM ${table} AS u LEFT JOIN ${target.sql} AS t ${SEEK} ON ${same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ${SEEK} ON ${same('m', 'u')} WHERE u.ord >= @first;`;
 }
 
 /** Rows and markers at the keys from number `@first` on. A row that changed since they were noted is found out by `imagesStand`. */
@@ -42,7 +42,7 @@ export function imagesSql(target: Target, n: number): string {
   const begin = target.keepsBegin ? `CONVERT(varchar(20), DATEDIFF_BIG(microsecond, CONVERT(datetime2(6), '1970-01-01'), t.${BEGIN_COLUMN}))` : 'CONVERT(varchar(20), NULL)';
   const cells = selectCells(target.columns, quotedOf('t'));
   return `SELECT u.ord, t.${EPOCH_COLUMN} AS row_epoch, t.${POSITION_COLUMN} AS row_position, m.${EPOCH_COLUMN} AS marker_epoch, m.${POSITION_COLUMN} AS marker_position, ${begin} AS begin_us, ${cells.list}
-  FROM ${table} AS u LEFT JOIN ${target.sql} AS t ON ${same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ON ${same('m', 'u')}
+  FROM ${table} AS u LEFT JOIN ${target.sql} AS t ${SEEK} ON ${same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ${SEEK} ON ${same('m', 'u')}
  WHERE u.ord >= @first AND (t.${EPOCH_COLUMN} IS NOT NULL OR m.${EPOCH_COLUMN} IS NOT NULL);`;
 }
 
@@ -50,7 +50,7 @@ export function imagesSql(target: Target, n: number): string {
 export function imagesStand(target: Target, n: number): string {
   const { table, same } = touchedOf(target, n);
   const same1 = `ISNULL(u.stands, '') = ${standingText('t', 'm')} COLLATE Latin1_General_100_BIN2 AND (t.${EPOCH_COLUMN} IS NULL OR u.digest = ${rowDigest(target, 't')})`;
-  return `NOT EXISTS (SELECT 1 FROM ${table} AS u LEFT JOIN ${target.sql} AS t ON ${same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ON ${same('m', 'u')}
+  return `NOT EXISTS (SELECT 1 FROM ${table} AS u LEFT JOIN ${target.sql} AS t ${SEEK} ON ${same('t', 'u')} LEFT JOIN ${target.markerSql} AS m ${SEEK} ON ${same('m', 'u')}
    WHERE CASE WHEN ${same1} THEN 1 ELSE 0 END = 0)`;
 }
 

@@ -1,4 +1,4 @@
-import { EPOCH_COLUMN, keyEquals, quotedOf, type EntityColumn, type Target } from '../target';
+import { EPOCH_COLUMN, keyEquals, quotedOf, SEEK, type EntityColumn, type Target } from '../target';
 import { BEGIN_COLUMN, greatest, NOW, TIME_TYPE } from './archive';
 import { archiveRows, imagesDiffer, UNKNOWN_POSITION } from './archive-rows';
 
@@ -27,7 +27,7 @@ export function archiveOverfilled(target: Target, fill: FillText): string {
   const from = archive.inRow ? target.columns.find((c) => c.quoted === archive.from.quoted) : undefined;
   const end = { at: NOW, deleted: '0', approximate: '1', position: UNKNOWN_POSITION, ...(from === undefined ? {} : { next: `CONVERT(${archive.to.type}, ${fill.value(from)})` }) };
   return `${archiveRows(target, archive, end)}
-  FROM ${target.sql} AS t JOIN ${fill.stage} AS s ON ${keyEquals(target.key, quotedOf('t'), fill.value)}
+  FROM ${target.sql} AS t ${SEEK} JOIN ${fill.stage} AS s ON ${keyEquals(target.key, quotedOf('t'), fill.value)}
  WHERE t.${EPOCH_COLUMN} < ${fill.epoch} AND NOT (${fill.touched}) AND ${imagesDiffer(target, fill.added, fill.value)};`;
 }
 
@@ -49,5 +49,5 @@ export function fillBegin(target: Target, fill: Pick<FillText, 'value' | 'epoch'
 export function archiveSwept(target: Target, epoch: string): string {
   const { archive } = target;
   if (archive?.kind !== 'derived') return '';
-  return `${archiveRows(target, archive, { at: NOW, deleted: '1', approximate: '1', position: UNKNOWN_POSITION })} FROM ${target.sql} AS t WHERE t.${EPOCH_COLUMN} < ${epoch};`;
+  return `${archiveRows(target, archive, { at: NOW, deleted: '1', approximate: '1', position: UNKNOWN_POSITION }, true)} FROM ${target.sql} AS t WHERE t.${EPOCH_COLUMN} < ${epoch};`;
 }
