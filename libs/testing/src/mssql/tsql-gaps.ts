@@ -19,6 +19,12 @@ export const GAPS: readonly { readonly what: string; readonly form: RegExp; read
     docs: 'https://learn.microsoft.com/sql/t-sql/queries/update-transact-sql',
   },
   {
+    what: 'a lock of the whole table in INSERT',
+    form: /\b(INSERT\s+INTO\s+(?:\[(?:[^\]]|\]\])*\]\.?)+)\s+WITH\s*\(TABLOCKX?\)/g,
+    as: '$1',
+    docs: 'https://learn.microsoft.com/sql/t-sql/statements/insert-transact-sql',
+  },
+  {
     what: 'the kind of index of a key',
     form: /\b(PRIMARY\s+KEY|UNIQUE)\s+(?:NON)?CLUSTERED\b/g,
     as: '$1',

@@ -27,3 +27,8 @@ const LONGEST_WAIT_MS = 3_000;
 export function waitShortly(lockMs: number): string {
   return `SET LOCK_TIMEOUT ${String(Math.min(lockMs <= 0 ? LONGEST_WAIT_MS : lockMs, LONGEST_WAIT_MS))};`;
 }
+
+/** However many rows a statement touches, nobody is kept from the whole table. Also of a table that stood before elstream. 1: DISABLE. */
+export function escalationOff(table: string): string {
+  return `IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(${nString(table)}, N'U') AND e.lock_escalation <> 1) ALTER TABLE ${table} SET (LOCK_ESCALATION = DISABLE);`;
+}

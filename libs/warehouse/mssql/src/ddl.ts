@@ -1,7 +1,7 @@
-import type { TableMapping } from '@elstream/core';
+import { ElstreamError, type TableMapping } from '@elstream/core';
 import { bracket, bracketTable, knownMssqlType, nString, t, type Mssql } from '@elstream/database';
 import { changedSince, readRelation, wantedColumn, type Relation } from './catalog';
-import { ddlLock, dynamic, UNLIMITED } from './ddl-batch';
+import { ddlLock, dynamic, escalationOff, UNLIMITED } from './ddl-batch';
 import { createArchive, createAsOf } from './history/ddl';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
 import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, POSITION_TYPE, type EntityColumn, type Target } from './target';
@@ -11,15 +11,8 @@ import { columnDefinition, EPOCH_COLUMN, POSITION_COLUMN, POSITION_TYPE, type En
  * and splits table names at dots. Lock escalation is off: a batch may touch more rows than would make the server lock the table.
  */
 export function createTableSql(table: string, columns: readonly EntityColumn[], key: readonly EntityColumn[]): string {
-  return `IF OBJECT_ID(${nString(table)}, N'U') IS NULL
-BEGIN
-  CREATE TABLE ${table} (${[...columns.map(columnLine), `${EPOCH_COLUMN} int NOT NULL`, `${POSITION_COLUMN} ${POSITION_TYPE} NULL`, primaryKey(key)].join(', ')});
-  ${lockEscalationOff(table)}
-END;`;
-}
-
-export function lockEscalationOff(table: string): string {
-  return `ALTER TABLE ${table} SET (LOCK_ESCALATION = DISABLE);`;
+  return `IF OBJECT_ID(${nString(table)}, N'U') IS NULL CREATE TABLE ${table} (${[...columns.map(columnLine), `${EPOCH_COLUMN} int NOT NULL`, `${POSITION_COLUMN} ${POSITION_TYPE} NULL`, primaryKey(key)].join(', ')});
+${escalationOff(table)}`;
 }
 
 function columnLine(column: EntityColumn): string {
@@ -63,7 +56,8 @@ export async function createTarget(db: Mssql, pipeline: string, target: Target):
     const archive = target.archive === null ? null : await readRelation(db, target.archive.table);
     const statement = createTargetSql(pipeline, target, { table, markers, archive, lockMs: db.lockMs });
     const { outcome } = await runTransaction(db, statement, { pipeline: t.nvarchar(pipeline, 100), table: t.nvarchar(target.mapping.id, 300) }, UNLIMITED);
-    if (outcome === 'created' || plan === PLANS) return;
+    if (outcome === 'created') return;
+    if (plan === PLANS) throw new ElstreamError('EVOLUTION_RACE', 'retry', 'the warehouse table is being altered by somebody else; looked at again', { place: { table: target.mapping.id } });
   }
 }
 

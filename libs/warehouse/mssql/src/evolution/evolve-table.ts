@@ -74,11 +74,11 @@ export function evolveStatement(pipeline: string, target: Target, of: { readonly
   });
 }
 
-/** Copied versions lack the values of added columns until they are read again, by the preload that follows. */
+/** Copied versions lack the values of added columns until they are read again, by the preload that follows. All of them: by one lock. */
 function markIncomplete(target: Target, planned: readonly PlannedAlteration[]): string {
   const { archive } = target;
   const grown = planned.some((p) => p.added.length > 0 && p.relation.sql === archive?.sql);
-  return archive?.kind === 'copied' && grown ? `UPDATE ${archive.sql} SET ${APPROXIMATE_COLUMN} = 1 WHERE ${APPROXIMATE_COLUMN} = 0;` : '';
+  return archive?.kind === 'copied' && grown ? `UPDATE h SET h.${APPROXIMATE_COLUMN} = 1 FROM ${archive.sql} AS h WITH (TABLOCKX) WHERE h.${APPROXIMATE_COLUMN} = 0;` : '';
 }
 
 async function planEvolution(db: Mssql, target: Target, change: SchemaChange): Promise<PlannedAlteration[]> {

@@ -68,7 +68,7 @@ export function resetTablesSql(pipeline: string, tables: readonly string[], of: 
        rows_preloaded = 0, stale = NULL, error = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id ${IN_TABLES};`,
       discardParked,
       ...(drop.length === 0 ? [] : [...drop.map((target) => ddlLock(target.sql, lockMs)), waitShortly(lockMs)]),
-      ...drop.flatMap((target) => [`IF OBJECT_ID(N'${target.markerSql.replaceAll("'", "''")}', N'U') IS NOT NULL DELETE FROM ${target.markerSql};`, dropAsOf(target), ...dataTables(target.mapping).map((table) => `DROP TABLE IF EXISTS ${table};`)]),
+      ...drop.flatMap((target) => [`IF OBJECT_ID(N'${target.markerSql.replaceAll("'", "''")}', N'U') IS NOT NULL DELETE m FROM ${target.markerSql} AS m WITH (TABLOCKX);`, dropAsOf(target), ...dataTables(target.mapping).map((table) => `DROP TABLE IF EXISTS ${table};`)]),
       ...(drop.length === 0 ? [] : [forgetDue]),
       commit('reset'),
     ].filter((line) => line !== '').join('\n'),

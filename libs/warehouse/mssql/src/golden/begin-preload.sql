@@ -48,7 +48,7 @@ END;
 SET @epoch0 = @epoch0 + 1;
 UPDATE elstream.table_state SET epoch = @epoch0, phase = N'preloading', run_id = @run, truncate_epoch = NULL, truncate_position = NULL,
        live_at = NULL, reread_until = NULL, rows_preloaded = 0, error = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
-DELETE FROM [elstream].[marker_c8082f3db458b9a4] WHERE __elstream_epoch < @epoch0;
+DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (TABLOCKX) WHERE m.__elstream_epoch < @epoch0;
 UPDATE elstream.dead_letter SET state = N'discarded', settled_at = @now, note = N'the table was preloaded again'
  WHERE pipeline = @pipeline AND table_id = @table AND state = N'parked' AND epoch < @epoch0;
 UPDATE s SET stale = NULL FROM elstream.table_state AS s

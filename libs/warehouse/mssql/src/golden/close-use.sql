@@ -19,6 +19,6 @@ DELETE FROM elstream.open_use WHERE pipeline = @pipeline AND table_id = @table A
 IF NOT EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = @pipeline AND u.table_id = @table)
   AND NOT EXISTS (SELECT 1 FROM elstream.dead_letter AS d WHERE d.pipeline = @pipeline AND d.table_id = @table AND d.state = N'parked')
   AND EXISTS (SELECT 1 FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table AND s.phase <> N'preloading')
-DELETE FROM [elstream].[marker_c8082f3db458b9a4];
+DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (TABLOCKX);
 COMMIT TRANSACTION;
 SELECT N'closed' AS outcome;

@@ -50,7 +50,7 @@ BEGIN
 END;
 IF EXISTS (SELECT 1 FROM [o'dbo].[order]]lines] WHERE __elstream_epoch < @epoch0)
 BEGIN
-INSERT INTO [o'dbo].[order]]lines_archive] ([region], [id], [price], [ratio], [picture], [at], [note]]s], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], t.[ratio], t.[picture], t.[at], t.[note]]s], t.__elstream_valid_from, CASE WHEN @now IS NULL OR t.__elstream_valid_from > @now THEN t.__elstream_valid_from ELSE @now END, 1, 1, CONVERT(varbinary(16), NULL) FROM [o'dbo].[order]]lines] AS t WHERE t.__elstream_epoch < @epoch0;
+INSERT INTO [o'dbo].[order]]lines_archive] WITH (TABLOCKX) ([region], [id], [price], [ratio], [picture], [at], [note]]s], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], t.[ratio], t.[picture], t.[at], t.[note]]s], t.__elstream_valid_from, CASE WHEN @now IS NULL OR t.__elstream_valid_from > @now THEN t.__elstream_valid_from ELSE @now END, 1, 1, CONVERT(varbinary(16), NULL) FROM [o'dbo].[order]]lines] AS t WHERE t.__elstream_epoch < @epoch0;
   DELETE t FROM [o'dbo].[order]]lines] AS t WITH (TABLOCKX) WHERE t.__elstream_epoch < @epoch0;
   SET @swept = @@ROWCOUNT;
 END;

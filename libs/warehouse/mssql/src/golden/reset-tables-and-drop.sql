@@ -27,7 +27,7 @@ BEGIN
   RETURN;
 END;
 SET LOCK_TIMEOUT 3000;
-IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NOT NULL DELETE FROM [elstream].[marker_c8082f3db458b9a4];
+IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NOT NULL DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (TABLOCKX);
 DROP FUNCTION IF EXISTS [o'dbo].[order]]lines_as_of];
 DROP TABLE IF EXISTS [o'dbo].[order]]lines];
 DROP TABLE IF EXISTS [o'dbo].[order]]lines_archive];

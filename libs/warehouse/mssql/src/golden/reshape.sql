@@ -54,11 +54,8 @@ EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarc
 EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
 EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD PRIMARY KEY CLUSTERED ([region], [id])';
 DROP TABLE IF EXISTS [elstream].[marker_c8082f3db458b9a4];
-IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL
-BEGIN
-  CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
-  ALTER TABLE [elstream].[marker_c8082f3db458b9a4] SET (LOCK_ESCALATION = DISABLE);
-END;
+IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
+IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') AND e.lock_escalation <> 1) ALTER TABLE [elstream].[marker_c8082f3db458b9a4] SET (LOCK_ESCALATION = DISABLE);
 UPDATE elstream.dead_letter SET state = N'discarded', settled_at = @now, note = @note WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j) AND state = N'parked';
 DELETE FROM elstream.history_due WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j);
 COMMIT TRANSACTION;

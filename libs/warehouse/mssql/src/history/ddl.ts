@@ -1,6 +1,6 @@
 import { bracket, bracketTable, nString } from '@elstream/database';
 import type { Relation } from '../catalog';
-import { dynamic } from '../ddl-batch';
+import { dynamic, escalationOff } from '../ddl-batch';
 import { columnDefinition, EPOCH_COLUMN, keyEquals, POSITION_COLUMN, POSITION_TYPE, quotedOf, type Target } from '../target';
 import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, CHANGE_TYPE, DELETED_COLUMN, ENDED_COLUMN, TIME_TYPE, type Archive } from './archive';
 
@@ -54,11 +54,8 @@ export function createArchive(target: Target, { table, archive: stood }: History
     const { sql } = archive;
     lines.push(
       `IF SCHEMA_ID(${nString(archive.table.schema)}) IS NULL ${dynamic(`CREATE SCHEMA ${bracket(archive.table.schema)}`)}`,
-      `IF OBJECT_ID(${nString(sql)}, N'U') IS NULL
-BEGIN
-  CREATE TABLE ${sql} (${archiveLines(archive).map((l) => l.definition).join(', ')});
-  ALTER TABLE ${sql} SET (LOCK_ESCALATION = DISABLE);
-END;`,
+      `IF OBJECT_ID(${nString(sql)}, N'U') IS NULL CREATE TABLE ${sql} (${archiveLines(archive).map((l) => l.definition).join(', ')});`,
+      escalationOff(sql),
       // Tables that began as copied history lack it. Versions without an identity, as of a direct stream, cost the index nothing.
       ...(archive.kind === 'derived' && stood !== null && !stood.columns.some((c) => c.name === CHANGE_COLUMN) ? [dynamic(`ALTER TABLE ${sql} ADD ${CHANGE_COLUMN} ${CHANGE_TYPE} NULL`)] : []),
       ensureIndex(sql, archive.indexName, `(${archive.key.map((c) => c.quoted).join(', ')})`),
