@@ -71,6 +71,24 @@ export function inspect(dataDir: string): 'absent' | 'incomplete' | 'complete' |
   return cluster && !control ? 'incomplete' : 'foreign';
 }
 
+/**
+ * Deletes a data folder, under another name: one deleted by half, because we were killed meanwhile, would be no data folder
+ * of ours any more, which nobody takes away. What an earlier deletion left goes too.
+ */
+export function removeDataFolder(dataDir: string): void {
+  const doomed = doomedName(dataDir);
+  rmSync(doomed, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    renameSync(dataDir, doomed);
+  } catch (error) {
+    // Nothing was there, or the guard of a killed starter is just deleting it.
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+  rmSync(doomed, { recursive: true, force: true, maxRetries: 5 });
+}
+
+export const doomedName = (dataDir: string): string => `${dataDir}.deleting`;
+
 export function readState(dataDir: string): FolderState {
   return JSON.parse(readFileSync(stateFile(dataDir), 'utf8')) as FolderState;
 }

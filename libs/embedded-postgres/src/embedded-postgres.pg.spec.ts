@@ -132,6 +132,18 @@ describe('what an earlier start left in the data folder', () => {
     expect(identify(other.serverPid)).toBeUndefined();
   });
 
+  it('a folder whose deletion was cut short is no hindrance, and goes with the next', async () => {
+    using folder = scratchFolder();
+    const dataDir = path.join(folder.path, 'data');
+    mkdirSync(path.join(`${dataDir}.deleting`, 'base'), { recursive: true });
+    await using server = await start(dataDir, { persistent: false });
+    await server.stop();
+    expect(readdirSync(folder.path)).toEqual([]);
+    mkdirSync(path.join(`${dataDir}.deleting`, 'base'), { recursive: true });
+    await discardDataFolder(dataDir);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
   it('a server that is discarded ends, with its folder', async () => {
     using folder = scratchFolder();
     const dataDir = path.join(folder.path, 'data');

@@ -1,10 +1,10 @@
 import { sleep } from '@elstream/core';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { type Socket } from 'node:net';
 import path from 'node:path';
 import { type Account } from './account';
-import { serverEnvironment } from './data-folder';
+import { doomedName, removeDataFolder, serverEnvironment } from './data-folder';
 import { failure, logTail, remedyFor } from './failure';
 import { type StopMode } from './options';
 import { signal } from './processes';
@@ -46,7 +46,7 @@ const running = new Map<number, Launch>();
 process.on('exit', () => {
   for (const [pid, launch] of running) {
     signal(pid, launch.deleteOnExit ? 'SIGKILL' : 'SIGINT');
-    if (launch.deleteOnExit) rmSync(launch.dataDir, { recursive: true, force: true });
+    if (launch.deleteOnExit) removeDataFolder(launch.dataDir);
   }
 });
 
@@ -113,8 +113,8 @@ function spawnServer({ binary, dataDir, port, settings, account, logFile }: Laun
  */
 function guard(dataDir: string, pid: number): (() => void) | undefined {
   if (process.platform === 'win32') return undefined;
-  const script = 'read -r _; kill -9 "$1" 2>/dev/null; sleep 1; rm -rf "$2" "$2.log"; rmdir "$(dirname "$2")" 2>/dev/null';
-  const shell = spawn('/bin/sh', ['-c', script, 'elstream-guard', String(pid), dataDir], { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const script = 'read -r _; kill -9 "$1" 2>/dev/null; sleep 1; rm -rf "$3"; mv "$2" "$3" 2>/dev/null; rm -rf "$3" "$2.log"; rmdir "$(dirname "$2")" 2>/dev/null';
+  const shell = spawn('/bin/sh', ['-c', script, 'elstream-guard', String(pid), dataDir, doomedName(dataDir)], { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   // Without a shell there is no guard; the exit handler still is.
   shell.on('error', () => undefined);
   shell.stdin.on('error', () => undefined);

@@ -3,7 +3,7 @@ import { readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
 import { type Account, chooseAccount } from './account';
-import { clearFolder, createCluster, inspect, killServerProcesses, makeParents, newPassword, placeDataDir, readState, writeState } from './data-folder';
+import { clearFolder, createCluster, inspect, killServerProcesses, makeParents, newPassword, placeDataDir, readState, removeDataFolder, writeState } from './data-folder';
 import { freePort } from './free-port';
 import { errnoOf, failure } from './failure';
 import { type Installation, binary, packagedNativeDir, provideInstallation } from './installation';
@@ -51,7 +51,7 @@ export async function stopAbandoned(dataDir: string): Promise<void> {
 }
 
 function deleteFolder(placed: string, wanted: string): void {
-  rmSync(placed, { recursive: true, force: true, maxRetries: 5 });
+  removeDataFolder(placed);
   rmSync(`${placed}.initialising`, { recursive: true, force: true });
   rmSync(`${placed}.log`, { force: true });
   if (placed !== wanted) rmSync(path.dirname(placed), { recursive: true, force: true });
