@@ -23,8 +23,9 @@ export interface CaptureInstance {
   readonly object: number;
   /** Server's local time, ISO; to be compared with its like only. */
   readonly created: string;
-  readonly start: LogPosition;
-  /** From where it is whole; null: not visible to the login. */
+  /** Null: not established yet, which the capture job does when it comes upon the new instance. */
+  readonly start: LogPosition | null;
+  /** From where it is whole; null: not visible to the login, or not established yet. */
   readonly least: LogPosition | null;
   /** The role that gates it; null: none. */
   readonly role: string | null;
@@ -51,7 +52,7 @@ interface InstanceRow {
   readonly instance: string;
   readonly object: number;
   readonly created: string;
-  readonly start: Buffer;
+  readonly start: Buffer | null;
   readonly least: Buffer | null;
   readonly role: string | null;
   readonly dropping: boolean | null;
@@ -72,12 +73,12 @@ export async function readInstances(sql: TSql, withColumns: boolean): Promise<Ca
 }
 
 function instanceOf(row: InstanceRow, table: TableName, columns: readonly string[]): CaptureInstance {
-  return { table: tableId(table), source: table, name: row.instance, object: row.object, created: row.created, start: cdcLsnOfBytes(row.start), least: visible(row.least), role: row.role, dropping: row.dropping === true, columns };
+  return { table: tableId(table), source: table, name: row.instance, object: row.object, created: row.created, start: known(row.start), least: known(row.least), role: row.role, dropping: row.dropping === true, columns };
 }
 
 /** `sys.fn_cdc_get_min_lsn` answers ten zero bytes for an instance that the caller may not see: unknown, not "from the beginning". */
-function visible(least: Buffer | null): LogPosition | null {
-  return least === null || least.every((byte) => byte === 0) ? null : cdcLsnOfBytes(least);
+function known(lsn: Buffer | null): LogPosition | null {
+  return lsn === null || lsn.every((byte) => byte === 0) ? null : cdcLsnOfBytes(lsn);
 }
 
 /** By table id; a table that is not there is left out. */

@@ -96,7 +96,7 @@ export function wantedCounter(table: TableName): WantedTable {
 export function supersededInstance(tables: Iterable<string>, instances: readonly CaptureInstance[], delivered: LogPosition): string | null {
   for (const id of tables) {
     const [older, newer] = instancesOf(id, instances);
-    if (older === undefined || newer === undefined || delivered.isBelow(newer.start)) continue;
+    if (older === undefined || newer === undefined || newer.start === null || delivered.isBelow(newer.start)) continue;
     return `table ${id} has two capture instances, and the connector has read past the start of the newer one, ${newer.name}; end the older before the clean-up makes their starts equal, by which the connector tells them apart: ${disableTable(older.source, older.name)}`;
   }
   return null;

@@ -21,9 +21,20 @@ describe('prepare on a bare server', () => {
     const { created, identity, position } = await db.capture().prepare([item]);
     expect([created, identity]).toEqual([true, db.identity]);
     expect(db.instances.map(({ instance, role }) => [instance, role])).toEqual([[ofItem, 'elstream_cdc'], [ofCounter, 'elstream_cdc']]);
-    expect(position.isBelow(LogPosition.parse(db.instanceOf('elstream.counter').start.toString('hex')))).toBe(false);
+    expect(position.isBelow(LogPosition.parse(db.instanceOf('elstream.counter').start?.toString('hex') ?? ''))).toBe(false);
     expect(await db.capture().status()).toMatchObject({ state: 'ready', reason: null, confirmed: null, raised: db.counters?.get('p')?.value, trouble: null, retainedBytes: 8192 });
     expect([...((await db.capture().captured()) ?? [])]).toEqual(['dbo.item']);
+  });
+
+  it('waits until the capture job has come upon the instances, which have no start before', async () => {
+    const db = server();
+    let looks = 0;
+    const capture = db.capture();
+    const { instances } = db;
+    Object.defineProperty(db, 'instances', { get: () => ((looks += 1), instances), configurable: true });
+    expect((await capture.prepare([item])).created).toBe(true);
+    expect(looks).toBeGreaterThan(2);
+    expect(JSON.parse(db.counters?.get('p')?.capture ?? '{}')).toMatchObject({ tables: { 'dbo.item': { start: expect.stringMatching(/^0{18}\w\w$/) as unknown } } });
   });
 
   it('does nothing twice, and goes on where it stood', async () => {
@@ -150,7 +161,7 @@ describe('what happened at the source', () => {
     db.addTable('dbo.item', ['id', 'v', 'w']);
     expect((await capture.prepare([mapping('item', 'id', 'v', 'w')])).created).toBe(false);
     expect(db.instances.map(({ instance }) => instance)).toEqual([ofItem, ofCounter, ofItem2]);
-    const start = LogPosition.parse(db.instanceOf('dbo.item').start.toString('hex'));
+    const start = LogPosition.parse(db.instanceOf('dbo.item').start?.toString('hex') ?? '');
     expect(await capture.budget?.(LogPosition.fromBigInt(start.toBigInt() - 1n, 10))).toBeNull();
     expect(await capture.budget?.(start)).toContain(`EXEC sys.sp_cdc_disable_table @source_schema = N'dbo', @source_name = N'item', @capture_instance = N'${ofItem}';`);
     db.disable(ofItem);

@@ -6,7 +6,7 @@ import { readBudgetWarning, readCaptureTrouble, readRetainedBytes } from './capt
 import { connectorEndpoint } from './connector-endpoint';
 import { COUNTER_TABLE, deleteCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter, type CounterRow } from './counter-table';
 import { instancesOf, isOurs, planInstances, supersededInstance, wantedCounter, wantedTable, type WantedTable } from './instance-plan';
-import { cleanedUpTo, isRecorded, recordOf, recordTrouble, type RecordedCapture } from './record';
+import { cleanedUpTo, isEstablished, isRecorded, recordOf, recordTrouble, type EstablishedInstance, type RecordedCapture } from './record';
 import { refuseWithout, withRights } from './source-rights';
 import * as statements from './statements';
 
@@ -38,7 +38,8 @@ export interface MssqlCaptureOptions {
 
 export const DEFAULT_ROLE = 'elstream_cdc';
 const CONNECTIONS = 4;
-const POLL_MS = 500;
+/** Between two looks at what the capture job has done. */
+const [FIRST_POLL_MS, LAST_POLL_MS] = [20, 500];
 
 /**
  * What we do at a SQL Server source (2017 or later) that a Debezium connector reads through CDC. Connects at once, for the
@@ -103,13 +104,14 @@ class MssqlCapture implements CaptureSource {
     return this.exclusively(async (sql) => {
       const facts = await readFacts(sql);
       await this.enable(sql, wanted, facts);
-      const instances = await this.visible(sql, wanted, facts);
+      const instances = await this.established(sql, wanted, facts);
+      this.refuseHidden(wanted, instances, facts);
       const before = await this.recorded(sql);
       const identity = await readMssqlIdentity(sql);
       const trouble = before === null ? null : recordTrouble(before, { identity, instances }, new Set(wanted.map(({ id }) => id)));
       const created = before === null || trouble !== null;
       if (trouble !== null) this.logger.warn({ reason: trouble }, 'capture cannot deliver without a gap and begins anew');
-      const chosen = wanted.flatMap(({ id }) => instancesOf(id, instances).slice(-1));
+      const chosen = wanted.flatMap(({ id }) => instancesOf(id, instances).slice(-1)).filter(isEstablished);
       const position = await this.untilCaptured(sql, chosen);
       await recordCapture(sql, this.row, recordOf(identity, chosen), { anew: created, lockMs: this.lockMs });
       await this.release(sql, before, instances);
@@ -211,30 +213,51 @@ class MssqlCapture implements CaptureSource {
     return withRights(user, [statements.grantCdc(user)], () => readInstances(sql, true));
   }
 
+  /** A new instance has no start until the capture job has come upon it, a moment later where it runs. */
+  private async established(sql: TSql, wanted: readonly WantedTable[], facts: DatabaseFacts): Promise<CaptureInstance[]> {
+    const look = async (): Promise<CaptureInstance[] | null> => {
+      const instances = await this.instances(sql, facts);
+      return wanted.every(({ id }) => instancesOf(id, instances).every(isEstablished)) ? instances : null;
+    };
+    const found = await look();
+    if (found !== null) return found;
+    // something to capture, on a source where nothing else happens
+    await raiseCounter(sql, this.row, this.lockMs);
+    return this.untilJob(sql, look);
+  }
+
   /** A connector that may not see an instance says nothing of it and captures the rest. */
-  private async visible(sql: TSql, wanted: readonly WantedTable[], facts: DatabaseFacts): Promise<CaptureInstance[]> {
-    const instances = await this.instances(sql, facts);
-    const hidden = wanted.flatMap(({ id, source }) => instancesOf(id, instances).filter(({ least }) => least === null).map(({ role }) => (role === null ? statements.grantTable(source, facts.user) : `${statements.joinRole(role, facts.user)} ${statements.grantTable(source, facts.user)}`)));
-    refuseWithout(facts.user, [...new Set(hidden)]);
-    return instances;
+  private refuseHidden(wanted: readonly WantedTable[], instances: readonly CaptureInstance[], { user }: DatabaseFacts): void {
+    const hidden = wanted.flatMap(({ id, source }) => instancesOf(id, instances).filter(({ least }) => least === null).map(({ role }) => (role === null ? statements.grantTable(source, user) : `${statements.joinRole(role, user)} ${statements.grantTable(source, user)}`)));
+    refuseWithout(user, [...new Set(hidden)]);
   }
 
   /**
    * R4 step 0: the job that reads the log runs. Its newest commit is a lower bound of what is captured, but not below the
    * start of an instance just made.
    */
-  private async untilCaptured(sql: TSql, chosen: readonly CaptureInstance[]): Promise<LogPosition> {
+  private async untilCaptured(sql: TSql, chosen: readonly EstablishedInstance[]): Promise<LogPosition> {
     const before = await readNewest(sql);
     await raiseCounter(sql, this.row, this.lockMs);
     const from = [...chosen.map(({ start }) => start), ...(before === null ? [] : [before])].reduce((max, next) => LogPosition.max(max, next), LogPosition.ZERO);
-    const { captureTimeoutMs = 60_000 } = this.options;
-    for (const deadline = Date.now() + captureTimeoutMs; ; await sleep(POLL_MS)) {
+    return this.untilJob(sql, async () => {
       const newest = await readNewest(sql);
-      if (newest !== null && from.isBelow(newest)) return newest;
-      if (Date.now() < deadline) continue;
-      const trouble = await readCaptureTrouble(sql, this.connected.database);
-      throw new ElstreamError('CAPTURE_STOPPED', 'retry', trouble ?? `the capture job of database ${this.connected.database} has not taken up a commit within ${String(captureTimeoutMs)} ms; see sys.dm_cdc_log_scan_sessions and sys.dm_cdc_errors`);
+      return newest !== null && from.isBelow(newest) ? newest : null;
+    });
+  }
+
+  /** Looks until there is something. @throws ElstreamError CAPTURE_STOPPED (retry) if the capture job does not do it in time */
+  private async untilJob<T>(sql: TSql, look: () => Promise<T | null>): Promise<T> {
+    const { captureTimeoutMs = 60_000 } = this.options;
+    const deadline = Date.now() + captureTimeoutMs;
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(2 * pollMs, LAST_POLL_MS)) {
+      const found = await look();
+      if (found !== null) return found;
+      if (Date.now() >= deadline) break;
+      await sleep(pollMs);
     }
+    const trouble = await readCaptureTrouble(sql, this.connected.database);
+    throw new ElstreamError('CAPTURE_STOPPED', 'retry', trouble ?? `the capture job of database ${this.connected.database} has not taken up a commit within ${String(captureTimeoutMs)} ms; see sys.dm_cdc_log_scan_sessions and sys.dm_cdc_errors`);
   }
 
   /** Instances of ours of tables that have left the pipeline, unless another one reads them. */

@@ -1,10 +1,9 @@
 import { LogPosition } from '@elstream/core';
-import { type CaptureInstance } from './catalog';
-import { cleanedUpTo, formatRecord, parseRecord, recordOf, recordTrouble } from './record';
+import { cleanedUpTo, formatRecord, parseRecord, recordOf, recordTrouble, type EstablishedInstance } from './record';
 
 const identity = { system: 's', fork: 'f' };
 const at = (n: number): LogPosition => LogPosition.fromBigInt(BigInt(n), 10);
-const instance = (more: Partial<CaptureInstance> = {}): CaptureInstance => {
+const instance = (more: Partial<EstablishedInstance> = {}): EstablishedInstance => {
   const source = { schema: 'dbo', name: 'item' };
   return { table: 'dbo.item', source, name: 'dbo_item', object: 7, created: '2026-01-01T00:00:00.123', start: at(10), least: at(10), role: 'gate', dropping: false, columns: [], ...more };
 };

@@ -20,7 +20,14 @@ export interface RecordedCapture {
   readonly tables: ReadonlyMap<string, RecordedInstance>;
 }
 
-export function recordOf(identity: SourceIdentity, instances: Iterable<CaptureInstance>): RecordedCapture {
+/** An instance that the capture job has begun to fill. */
+export type EstablishedInstance = CaptureInstance & { readonly start: LogPosition };
+
+export function isEstablished(instance: CaptureInstance): instance is EstablishedInstance {
+  return instance.start !== null;
+}
+
+export function recordOf(identity: SourceIdentity, instances: Iterable<EstablishedInstance>): RecordedCapture {
   return { identity, tables: new Map([...instances].map(({ table, name, object, created, start }) => [table, { instance: name, object, created, start: start.hex }])) };
 }
 

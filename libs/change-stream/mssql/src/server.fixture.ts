@@ -10,7 +10,8 @@ interface Instance {
   instance: string;
   object: number;
   created: string;
-  start: Buffer;
+  /** Null until the capture job has come upon the instance. */
+  start: Buffer | null;
   least: Buffer | null;
   role: string | null;
   dropping: boolean;
@@ -47,6 +48,7 @@ export class FakeServer {
   /** What changed something, in order. */
   readonly done: string[] = [];
   private objects = 1_000;
+  private readonly unread: (() => void)[] = [];
 
   addTable(id: string, columns: readonly string[], more: { computed?: string; temporal?: number } = {}): void {
     this.tables.set(id, { columns: columns.map((name) => ({ name, computed: name === more.computed })), temporal: more.temporal ?? 0 });
@@ -58,6 +60,20 @@ export class FakeServer {
     const made = { schema, table, instance, object: (this.objects += 1), created: `2026-01-01T00:${String(this.objects)}`, start: lsn(start), least: lsn(start), role, dropping: false, columns };
     this.instances.push(made);
     return made;
+  }
+
+  /** As the server does it: the instance is there at once, and has no low endpoint until the capture job has read of it. */
+  private enableSoon(schema: string, table: string, instance: string, role: string | null): void {
+    const made = this.enable(schema, table, instance, role);
+    const { start } = made;
+    Object.assign(made, { start: null, least: null });
+    this.unread.push(() => Object.assign(made, { start, least: start }));
+  }
+
+  private seen(): Row[] {
+    const rows = this.instances.map(({ columns: _, ...row }) => row);
+    if (this.job) for (const establish of this.unread.splice(0)) establish();
+    return rows;
   }
 
   disable(instance: string): void {
@@ -78,7 +94,7 @@ export class FakeServer {
 
   capture(options: Partial<MssqlCaptureOptions> = {}): CaptureSource {
     const sql: Mssql = { ...this.gate(), lockMs: 1_000, session: (fn) => fn(this.gate()) };
-    const given = { url: 'mssql://elstream:pw@h/db?encrypt=false', endpoint: { host: 'h', port: 1433 }, pipeline: 'p', applicationName: 'test', captureTimeoutMs: 0, ...options };
+    const given = { url: 'mssql://elstream:pw@h/db?encrypt=false', endpoint: { host: 'h', port: 1433 }, pipeline: 'p', applicationName: 'test', captureTimeoutMs: this.job ? 5_000 : 0, ...options };
     return captureOn(given, sql, { database: 'testDB', logger: silentLogger, destroy: () => Promise.resolve() });
   }
 
@@ -97,9 +113,9 @@ export class FakeServer {
       case s.FACTS:
         return [[facts]];
       case s.INSTANCES:
-        return [this.instances.map(({ columns: _, ...row }) => row)];
+        return [this.seen()];
       case `${s.INSTANCES}\n${s.CAPTURED_COLUMNS}`:
-        return [this.instances.map(({ columns: _, ...row }) => row), this.instances.flatMap(({ object, columns }) => columns.map((name) => ({ object, name })))];
+        return [this.seen(), this.instances.flatMap(({ object, columns }) => columns.map((name) => ({ object, name })))];
       case s.NEWEST:
         return [[{ newest: this.newest === null ? null : lsn(this.newest) }]];
       case s.CAPTURE_AGE:
@@ -149,7 +165,7 @@ export class FakeServer {
     const enabled = /sp_cdc_enable_table @source_schema = N'(\w+)', @source_name = N'(\w+)', @role_name = (?:NULL|N'(\w+)'), @capture_instance = N'(\w+)'/.exec(sql);
     const disabled = /sp_cdc_disable_table .*@capture_instance = N'(\w+)'/.exec(sql);
     if (sql.includes('sp_cdc_enable_db')) this.cdc = true;
-    else if (enabled !== null) this.enable(enabled[1] ?? '', enabled[2] ?? '', enabled[4] ?? '', enabled[3] ?? null);
+    else if (enabled !== null) this.enableSoon(enabled[1] ?? '', enabled[2] ?? '', enabled[4] ?? '', enabled[3] ?? null);
     else if (disabled !== null) this.disable(disabled[1] ?? '');
     else if (sql.includes('CREATE SCHEMA')) return;
     else if (sql.includes('CREATE TABLE')) this.makeCounters();
