@@ -179,9 +179,9 @@ describe('with SQL Server', () => {
     expect(JSON.stringify(withMssql[name]!.volumes)).toContain('/sql/mssql');
   });
 
-  it('makes the server the first process, so that it is told to stop', () => {
+  it('makes the server the first process, so that it is told to stop, under a name that stays', () => {
     for (const name of databases) {
-      expect(withMssql[name]!.entrypoint).toEqual(['/bin/bash', '-c']);
+      expect(withMssql[name]).toMatchObject({ entrypoint: ['/bin/bash', '-c'], hostname: name });
       expect(withMssql[name]!.command).toHaveLength(1);
       expect(withMssql[name]!.command![0]!.trim().split('\n').at(-1)).toBe('exec /opt/mssql/bin/sqlservr');
     }

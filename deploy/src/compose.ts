@@ -27,6 +27,7 @@ export interface ComposeService {
   readonly user?: string;
   readonly scale?: number;
   readonly container_name?: string;
+  readonly hostname?: string;
 }
 
 export type ComposeAnswer = { readonly services: Readonly<Record<string, ComposeService>>; readonly refusal: null } | { readonly services: null; readonly refusal: string };
