@@ -45,7 +45,7 @@ END;
 IF @name IS NULL AND DATABASE_PRINCIPAL_ID(@login) IS NOT NULL
 BEGIN
   -- As in a database that came from another server.
-  RAISERROR (N'user %s belongs to another login; run ALTER USER … WITH LOGIN = …, or drop the user', 11, 1, @login);
+  RAISERROR (N'user %s belongs to another login; run ALTER USER ... WITH LOGIN = ..., or drop the user', 11, 1, @login);
   RETURN;
 END;
 IF @name IS NULL
