@@ -1,7 +1,7 @@
 import { serverProblems, snapshotAdvice, type ServerFacts } from './check';
 
 const FIT: ServerFacts = {
-  version: '15.0.4385.2', engine: 3, edition: 'Developer Edition (64-bit)', database: 'test]DB', compatibility: 150, captureEnabled: true, snapshotState: 1, versionedReads: false, writable: true, sysadmin: false,
+  version: '15.0.4385.2', engine: 3, edition: 'Developer Edition (64-bit)', database: 'test]DB', compatibility: 150, captureEnabled: true, snapshotState: 1, delayedDurability: false, versionedReads: false, writable: true, sysadmin: false,
   login: 'el]s', user: 'els', serverState: true, databaseState: true, services: true,
 };
 
@@ -17,6 +17,7 @@ describe('the check of a SQL Server source', () => {
     ['the database must be captured', { captureEnabled: false }, ['EXEC sys.sp_cdc_enable_db']],
     ['capture enables it itself where it may', { captureEnabled: false, sysadmin: true }, []],
     ['Express has no capture', { engine: 4, edition: 'Express Edition', captureEnabled: false }, ['Express Edition, which has no change data capture']],
+    ['capture would miss what was seen', { delayedDurability: true }, ['ALTER DATABASE [test]]DB] SET DELAYED_DURABILITY = DISABLED']],
     ['the connector needs snapshot isolation', { snapshotState: 0, versionedReads: true }, ['SET ALLOW_SNAPSHOT_ISOLATION ON']],
     ['the agent must run', {}, ['the SQL Server Agent does not run'], false],
     ['an agent that cannot be seen is no problem', {}, [], null],

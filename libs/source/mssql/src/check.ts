@@ -11,6 +11,8 @@ export interface ServerFacts {
   readonly captureEnabled: boolean;
   /** sys.databases.snapshot_isolation_state: 1 on, 3 on its way */
   readonly snapshotState: number;
+  /** Not DISABLED: commits can be seen that are not in the log yet. */
+  readonly delayedDurability: boolean;
   /** READ COMMITTED reads row versions too. */
   readonly versionedReads: boolean;
   readonly writable: boolean;
@@ -36,7 +38,7 @@ export const READ_SERVER = `
 SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')) AS version, CONVERT(int, SERVERPROPERTY('EngineEdition')) AS engine,
   CONVERT(nvarchar(128), SERVERPROPERTY('Edition')) AS edition, d.name AS [database], CONVERT(int, d.compatibility_level) AS compatibility,
   CONVERT(bit, ISNULL(d.is_cdc_enabled, 0)) AS captureEnabled, CONVERT(int, ISNULL(d.snapshot_isolation_state, 0)) AS snapshotState,
-  CONVERT(bit, ISNULL(d.is_read_committed_snapshot_on, 0)) AS versionedReads,
+  ${bit('d.delayed_durability > 0')} AS delayedDurability, CONVERT(bit, ISNULL(d.is_read_committed_snapshot_on, 0)) AS versionedReads,
   ${bit(`CONVERT(nvarchar(20), DATABASEPROPERTYEX(d.name, 'Updateability')) = N'READ_WRITE'`)} AS writable,
   SUSER_SNAME() AS login, USER_NAME() AS [user],
   ${bit(`IS_SRVROLEMEMBER(N'sysadmin') = 1`)} AS sysadmin,
@@ -94,6 +96,8 @@ function captureProblems(facts: ServerFacts, agent: boolean | null): string[] {
   if (!facts.captureEnabled && !facts.sysadmin) problems.push(`changes of database ${facts.database} are not captured; run USE ${bracket(facts.database)}; EXEC sys.sp_cdc_enable_db (as a member of sysadmin)`);
   // The connector is registered with snapshot.isolation.mode=snapshot, which takes no locks that the application feels.
   if (facts.snapshotState !== 1) problems.push(`database ${facts.database} does not allow snapshot isolation, under which the connector reads the tables' definitions; run ALTER DATABASE ${bracket(facts.database)} SET ALLOW_SNAPSHOT_ISOLATION ON`);
+  // Nor does the server support the two together; 2019 before CU20 and 2022 before CU2 do not refuse it.
+  if (facts.delayedDurability) problems.push(`database ${facts.database} commits before its log is written (delayed durability), so that capture can lose what was seen; run ALTER DATABASE ${bracket(facts.database)} SET DELAYED_DURABILITY = DISABLED`);
   if (agent === false) problems.push('the SQL Server Agent does not run, so nothing is captured; start it (Windows: its service; Linux: /opt/mssql/bin/mssql-conf set sqlagent.enabled true, then restart the server; container: MSSQL_AGENT_ENABLED=true)');
   return problems;
 }

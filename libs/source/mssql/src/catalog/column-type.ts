@@ -10,6 +10,12 @@ export interface CatalogType {
   readonly scale: number;
 }
 
+/**
+ * Name of a column's type, over `sys.types` by user type (`u`) and by system type (`b`): an alias type by what it stands for,
+ * a type of the system by its own name, as newer ones are kept in the storage of older ones.
+ */
+export const BASE_TYPE = 'CASE WHEN u.is_user_defined = 0 THEN u.name ELSE COALESCE(b.name, u.name) END';
+
 /** How values of a type are carried, or the reason why they are not. */
 export interface TypeDescription {
   readonly type: ColumnType;

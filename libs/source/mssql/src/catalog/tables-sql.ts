@@ -1,4 +1,5 @@
 import { type TableName } from '@elstream/core';
+import { BASE_TYPE } from './column-type';
 
 /** One row of sys.objects that has rows or looks as if it had. */
 export interface CatalogTable extends TableName {
@@ -65,7 +66,7 @@ export interface CatalogColumn {
 
 /** Columns of some tables, in their order; `@tables`: JSON of object ids. */
 export const LIST_COLUMNS = `
-SELECT CONVERT(nvarchar(20), c.object_id) AS [table], c.name AS name, COALESCE(b.name, u.name) AS base,
+SELECT CONVERT(nvarchar(20), c.object_id) AS [table], c.name AS name, ${BASE_TYPE} AS base,
   CONVERT(int, c.max_length) AS maxLength, CONVERT(int, c.[precision]) AS [precision], CONVERT(int, c.scale) AS scale, c.collation_name AS collation,
   c.is_nullable AS nullable, c.is_computed AS computed, ISNULL(c.is_column_set, 0) AS columnSet, CONVERT(int, ISNULL(c.generated_always_type, 0)) AS generated,
   CONVERT(bit, CASE WHEN c.is_masked = 1 AND COALESCE(HAS_PERMS_BY_NAME(QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id)), N'OBJECT', N'UNMASK', c.name, N'COLUMN'), 0) = 0 THEN 1 ELSE 0 END) AS masked,

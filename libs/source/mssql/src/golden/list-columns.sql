@@ -1,6 +1,6 @@
 -- https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-columns-transact-sql
 
-SELECT CONVERT(nvarchar(20), c.object_id) AS [table], c.name AS name, COALESCE(b.name, u.name) AS base,
+SELECT CONVERT(nvarchar(20), c.object_id) AS [table], c.name AS name, CASE WHEN u.is_user_defined = 0 THEN u.name ELSE COALESCE(b.name, u.name) END AS base,
   CONVERT(int, c.max_length) AS maxLength, CONVERT(int, c.[precision]) AS [precision], CONVERT(int, c.scale) AS scale, c.collation_name AS collation,
   c.is_nullable AS nullable, c.is_computed AS computed, ISNULL(c.is_column_set, 0) AS columnSet, CONVERT(int, ISNULL(c.generated_always_type, 0)) AS generated,
   CONVERT(bit, CASE WHEN c.is_masked = 1 AND COALESCE(HAS_PERMS_BY_NAME(QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id)), N'OBJECT', N'UNMASK', c.name, N'COLUMN'), 0) = 0 THEN 1 ELSE 0 END) AS masked,

@@ -3,7 +3,7 @@
 SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')) AS version, CONVERT(int, SERVERPROPERTY('EngineEdition')) AS engine,
   CONVERT(nvarchar(128), SERVERPROPERTY('Edition')) AS edition, d.name AS [database], CONVERT(int, d.compatibility_level) AS compatibility,
   CONVERT(bit, ISNULL(d.is_cdc_enabled, 0)) AS captureEnabled, CONVERT(int, ISNULL(d.snapshot_isolation_state, 0)) AS snapshotState,
-  CONVERT(bit, ISNULL(d.is_read_committed_snapshot_on, 0)) AS versionedReads,
+  CONVERT(bit, CASE WHEN d.delayed_durability > 0 THEN 1 ELSE 0 END) AS delayedDurability, CONVERT(bit, ISNULL(d.is_read_committed_snapshot_on, 0)) AS versionedReads,
   CONVERT(bit, CASE WHEN CONVERT(nvarchar(20), DATABASEPROPERTYEX(d.name, 'Updateability')) = N'READ_WRITE' THEN 1 ELSE 0 END) AS writable,
   SUSER_SNAME() AS login, USER_NAME() AS [user],
   CONVERT(bit, CASE WHEN IS_SRVROLEMEMBER(N'sysadmin') = 1 THEN 1 ELSE 0 END) AS sysadmin,

@@ -1,6 +1,6 @@
 import { ElstreamError, type TableMapping } from '@elstream/core';
 import { bracket, bracketTable, t, type MssqlColumn, type TSql } from '@elstream/database';
-import { describeType, type CatalogType } from '../catalog/column-type';
+import { BASE_TYPE, describeType, type CatalogType } from '../catalog/column-type';
 
 export interface TargetColumn extends MssqlColumn {
   /** In brackets. */
@@ -29,7 +29,7 @@ interface TargetRow extends CatalogType {
 
 /** The columns of a table and whether the database keeps row versions; `@schema`, `@name`. */
 export const READ_TARGET = `
-SELECT c.name AS name, COALESCE(b.name, u.name) AS base, CONVERT(int, c.max_length) AS maxLength, CONVERT(int, c.[precision]) AS [precision], CONVERT(int, c.scale) AS scale,
+SELECT c.name AS name, ${BASE_TYPE} AS base, CONVERT(int, c.max_length) AS maxLength, CONVERT(int, c.[precision]) AS [precision], CONVERT(int, c.scale) AS scale,
   c.collation_name AS collation, CONVERT(bit, CASE WHEN d.snapshot_isolation_state = 1 THEN 1 ELSE 0 END) AS snapshot
 FROM sys.tables AS o
   JOIN sys.schemas AS s ON s.schema_id = o.schema_id
