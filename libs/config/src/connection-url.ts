@@ -1,54 +1,21 @@
-import type { Product } from '@elstream/core';
+import { productOfUrl, readMssqlUrl, type MssqlEndpoint } from '@elstream/core';
+import { foldName } from './name-limit';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
 
-const DEFAULT_PORT: Readonly<Record<Product, number>> = { postgres: 5432, mssql: 1433 };
-
-/** Parameters of a SQL Server URL, with the values each takes. */
-const MSSQL_PARAMETERS: Readonly<Record<string, { readonly wanted: string; readonly check: (value: string) => boolean }>> = {
-  encrypt: { wanted: 'true or false', check: (value) => value === 'true' || value === 'false' },
-  trustServerCertificate: { wanted: 'true or false', check: (value) => value === 'true' || value === 'false' },
-  instanceName: { wanted: 'the name of an instance', check: (value) => /^[^\s\\/]+$/.test(value) },
-};
+const POSTGRES_PORT = 5432;
 
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-/** The database product a URL leads to, by its scheme; null: to none we know. */
-export function productOfUrl(text: string): Product | null {
-  const protocol = parse(text)?.protocol ?? '';
-  if (/^postgres(?:ql)?:$/.test(protocol)) return 'postgres';
-  return /^(?:mssql|sqlserver):$/.test(protocol) ? 'mssql' : null;
-}
-
 /** What keeps a text from being the connection URL of a database; completes "must be …" or "has …". Null: nothing. Never repeats the URL. */
 export function urlProblem(text: string): string | null {
-  const product = productOfUrl(text);
   const url = parse(text);
+  const product = productOfUrl(text);
   if (product === null || url === null || url.pathname.length <= 1) return 'must be a URL such as postgres://user:${PASSWORD}@host:5432/database or mssql://user:${PASSWORD}@host:1433/database';
-  return product === 'mssql' ? mssqlProblem(url) : null;
-}
-
-/** As `parseMssqlUrl` of @elstream/database reads it. */
-function mssqlProblem(url: URL): string | null {
-  if (url.hostname === '' || url.hostname.includes(',')) return 'must name a host and its port as in mssql://user:${PASSWORD}@host:1433/database';
-  if (!isDecodable(url)) return 'has a % that begins no code of a character; write %25';
-  for (const [name, value] of url.searchParams) {
-    const known = Object.hasOwn(MSSQL_PARAMETERS, name) ? MSSQL_PARAMETERS[name] : undefined;
-    if (known === undefined) return `has a parameter ${name}, which is not known; known are ${Object.keys(MSSQL_PARAMETERS).join(', ')}`;
-    if (!known.check(value)) return `has a parameter ${name}, which must be ${known.wanted}`;
-  }
-  return url.port !== '' && url.searchParams.has('instanceName') ? 'names both a port and an instance; name one of the two' : null;
-}
-
-/** A `%` in a password that was not encoded is found before it is connected with. */
-function isDecodable({ username, password, pathname }: URL): boolean {
-  try {
-    return [username, password, pathname].map(decodeURIComponent).length > 0;
-  } catch {
-    return false;
-  }
+  const read = product === 'mssql' ? readMssqlUrl(text) : null;
+  return typeof read === 'string' ? read : null;
 }
 
 /** Server a URL leads to, as far as text can tell: two spellings of one loopback server are one. */
@@ -69,18 +36,23 @@ export interface Endpoint {
 
 /** Where a URL leads to. */
 export function endpointOf(text: string): Endpoint {
+  const mssql = mssqlOf(text);
+  if (mssql !== null) return { host: mssql.host, port: mssql.port ?? 0, instance: mssql.instance ?? null };
   const url = parse(text);
   const host = url === null || url.hostname === '' ? (url?.searchParams.get('host') ?? 'localhost') : url.hostname;
-  const product = productOfUrl(text) ?? 'postgres';
-  const instance = product === 'mssql' ? (url?.searchParams.get('instanceName') ?? null) : null;
-  const byDefault = instance === null ? DEFAULT_PORT[product] : 0;
-  return { host: host.replace(/^\[|\]$/g, ''), port: url === null || url.port === '' ? byDefault : Number(url.port), instance };
+  return { host: host.replace(/^\[|\]$/g, ''), port: url === null || url.port === '' ? POSTGRES_PORT : Number(url.port), instance: null };
 }
 
-/** Server and database of a URL. SQL Server does not tell names of databases by their case, unless its collation is one that does. */
+/** Server and database of a URL. SQL Server does not tell names of databases by their case, unless its collation is one that does, nor by blanks at their end. */
 export function databaseOf(text: string): string {
-  const path = parse(text)?.pathname ?? '';
-  return `${serverOf(text)}${productOfUrl(text) === 'mssql' ? path.toLowerCase() : path}`;
+  const mssql = mssqlOf(text);
+  return `${serverOf(text)}${mssql === null ? (parse(text)?.pathname ?? '') : `/${foldName(mssql.database, 'mssql')}`}`;
+}
+
+/** Null: no URL of SQL Server, or none that is right. */
+function mssqlOf(text: string): MssqlEndpoint | null {
+  const read = readMssqlUrl(text);
+  return typeof read === 'string' ? null : read;
 }
 
 /** True if the file itself, not a `${…}` reference in it, gives a password. */

@@ -1,7 +1,7 @@
-import { tableId, type TableName } from '@elstream/core';
+import type { TableName } from '@elstream/core';
 import { databaseOf, serverOf } from './connection-url';
 import { effectiveSetting } from './effective-setting';
-import { foldName } from './name-limit';
+import { foldTable } from './name-limit';
 import { publicationName, slotName } from './names';
 import type { PipelineConfig } from './pipeline-schema';
 import type { ConfigProblem } from './problem';
@@ -54,7 +54,7 @@ function exactTargets(config: PipelineConfig): (readonly [string, string])[] {
     if (table?.kind !== 'exact') return [];
     const { targetSchema, targetName, history } = effectiveSetting(config, table.table);
     const target = { schema: targetSchema ?? config.warehouse.schema ?? table.table.schema, name: targetName ?? table.table.name };
-    const key = (name: TableName): string => `${databaseOf(config.warehouse.url)} ${foldName(tableId(name), config.warehouse.type)}`;
+    const key = (name: TableName): string => `${databaseOf(config.warehouse.url)} ${foldTable(name, config.warehouse.type)}`;
     const archive = history === null ? null : { schema: history.target.schema ?? target.schema, name: history.target.name ?? `${target.name}_archive` };
     const rows = [key(target), `writes ${match} into the same target table`] as const;
     return archive === null ? [rows] : [rows, [key(archive), `writes the history of ${match} into the same target table`] as const];

@@ -1,4 +1,4 @@
-export { databaseOf, isLoopback, productOfUrl, serverOf } from './connection-url';
+export { databaseOf, isLoopback, serverOf } from './connection-url';
 export { readTls, type KafkaTls, type Pem, type TlsTexts } from './kafka-tls';
 export { mapTables, type DescribedTable, type MappedTables } from './map-tables';
 export { stripSecrets, withSecrets } from './mask-secrets';

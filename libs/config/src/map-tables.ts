@@ -114,7 +114,7 @@ function nameProblems(id: string, target: TableName, columns: readonly MappedCol
     tooLong('target column', column.target, `columns.rename.${column.source}`);
     if (RESERVED_COLUMN.test(column.target)) out.push(`column ${column.source} of table ${id} would be called ${column.target}, a name kept for elstream's own columns; rename it by columns.rename`);
     const other = columns.findIndex((c) => foldName(c.target, warehouse) === foldName(column.target, warehouse));
-    if (other < i) out.push(`columns ${columns[other]?.source ?? ''} and ${column.source} of table ${id} would both be called ${column.target}${columns[other]?.target === column.target ? '' : ', which differs in case only'}; correct columns.rename`);
+    if (other < i) out.push(`columns ${columns[other]?.source ?? ''} and ${column.source} of table ${id} would both be called ${column.target}${columns[other]?.target === column.target ? '' : ', which differs in case or in blanks at its end only'}; correct columns.rename`);
   });
   return out;
 }

@@ -1,6 +1,6 @@
-import type { Product } from '@elstream/core';
+import { productOfUrl, type Product } from '@elstream/core';
 import { z } from 'zod';
-import { productOfUrl, urlProblem } from './connection-url';
+import { urlProblem } from './connection-url';
 import { TYPE_NAME } from './explicit-type';
 import { historySetting } from './history-setting';
 import { isName, MAX_NAME_LENGTH } from './name-limit';

@@ -1,5 +1,5 @@
-import type { Product } from '@elstream/core';
-import { endpointOf, productOfUrl } from './connection-url';
+import { productOfUrl, type Product } from '@elstream/core';
+import { endpointOf } from './connection-url';
 import { isHashType, typeProblem } from './explicit-type';
 import type { SettingProblem } from './issues';
 import { isName, nameLimit } from './name-limit';

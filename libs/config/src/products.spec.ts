@@ -1,5 +1,6 @@
+import { productOfUrl } from '@elstream/core';
 import { stringify } from 'yaml';
-import { databaseOf, endpointOf, productOfUrl, serverOf, urlProblem } from './connection-url';
+import { databaseOf, endpointOf, serverOf, urlProblem } from './connection-url';
 import { checkPipelineText, loadPipelineText } from './index';
 
 const kafka = { type: 'kafka', brokers: ['k:9092'], connect: { url: 'http://connect:8083' } };
@@ -33,6 +34,8 @@ describe('a connection URL', () => {
     ['another value of encrypt', 'mssql://h/d?encrypt=strict', 'has a parameter encrypt, which must be true or false'],
     ['an empty instance', 'mssql://h/d?instanceName=', 'has a parameter instanceName, which must be the name'],
     ['port and instance', 'mssql://h:1433/d?instanceName=X', 'names both a port and an instance'],
+    ['a slash of the password', 'mssql://u:12/34@h/d', 'has a / after the database; in user, password and database write %2F'],
+    ['a parameter twice', 'mssql://h/d?encrypt=true&encrypt=false', 'has the parameter encrypt more than once'],
   ])('with %s is refused', (_what, url, problem) => expect(urlProblem(url)).toContain(problem));
 
   it.each([
@@ -49,6 +52,7 @@ describe('a connection URL', () => {
     ['mssql://h/shop?instanceName=X', 'mssql://h/shop?instanceName=x', true],
     ['mssql://h/shop?instanceName=X', 'mssql://h/shop', false],
     ['mssql://h/shop', 'mssql://h/other', false],
+    ['mssql://h/sh%6Fp', 'mssql://h/SHOP%20', true],
     ['postgres://h/Shop', 'postgres://h/shop', false],
     ['postgres://h/shop', 'mssql://h/shop', false],
   ])('%s and %s are one database: %s', (a, b, same) => expect(databaseOf(a) === databaseOf(b)).toBe(same));

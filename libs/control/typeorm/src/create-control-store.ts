@@ -1,5 +1,5 @@
 import type { ControlStore } from '@elstream/control';
-import type { Logger } from '@elstream/core';
+import { productOfUrl, type Logger } from '@elstream/core';
 import { connectMssql, connectPostgres, productOf, type EntityDataSource, type MssqlConnection, type PostgresConnection } from '@elstream/database';
 import type { DataSource } from 'typeorm';
 import { againAfterDeadlock, namingTheHolder } from './again';
@@ -19,9 +19,9 @@ import { writesOf } from './writes';
  */
 export type ControlStoreOptions = { readonly logger: Logger } & ({ readonly dataSource: DataSource } | { readonly connection: PostgresConnection | MssqlConnection });
 
-/** The URL's scheme tells the product: `mssql:` and `sqlserver:` are SQL Server's. */
+/** The URL's scheme tells the product. */
 function connect(connection: PostgresConnection | MssqlConnection): Promise<EntityDataSource> {
-  if (/^(?:mssql|sqlserver):/i.test(connection.url)) return connectMssql(connection, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
+  if (productOfUrl(connection.url) === 'mssql') return connectMssql(connection, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
   return connectPostgres(connection, controlEntitiesFor('postgres'), controlDataSourceOptionsFor('postgres'));
 }
 

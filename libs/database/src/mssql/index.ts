@@ -1,4 +1,4 @@
-export { parseMssqlUrl, type MssqlConnection, type MssqlEndpoint } from './connection';
+export { parseMssqlUrl, type MssqlConnection } from './connection';
 export { connectMssql, mssqlConfig, mssqlOf, type Mssql } from './data-source';
 export { classifyMssqlError, isMssqlError } from './errors';
 export { DATABASE_IDENTITY, readMssqlIdentity } from './identity';
