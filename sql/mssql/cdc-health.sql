@@ -1,6 +1,7 @@
 -- Health of CDC in the current database: jobs, latency, what is captured, and how much time is left before changes that the
--- connector has not read are cleaned up. Reads only. As a member of sysadmin; with VIEW DATABASE STATE alone jobs, agent and
--- budget are left out. https://learn.microsoft.com/sql/relational-databases/track-changes/administer-and-monitor-change-data-capture-sql-server
+-- connector has not read are cleaned up. Reads only. As a member of sysadmin; for a login of fewer rights jobs, agent and
+-- budget end with an error each, and the rest goes on (so without -b).
+-- https://learn.microsoft.com/sql/relational-databases/track-changes/administer-and-monitor-change-data-capture-sql-server
 --   sqlcmd -S host -d database -U sa -C -i cdc-health.sql -W
 
 SET NOCOUNT ON;
