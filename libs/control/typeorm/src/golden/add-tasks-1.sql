@@ -1,3 +1,3 @@
 SET LOCK_TIMEOUT 30000;
 SELECT t.kind, t.table_id AS [table], MAX(t.ordinal) AS last
-  FROM [elstream].[task] AS t WITH (INDEX = (task_order)) WHERE t.run_id = @0 GROUP BY t.kind, t.table_id
+  FROM [elstream].[task] AS t WHERE t.run_id = @0 GROUP BY t.kind, t.table_id

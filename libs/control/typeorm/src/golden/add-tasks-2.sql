@@ -5,7 +5,7 @@ BEGIN TRANSACTION;
 SELECT @state = state, @pipeline = pipeline FROM [elstream].[run] WITH (UPDLOCK, ROWLOCK) WHERE id = @0;
 IF @state IN (N'pending', N'running')
 BEGIN
-  SELECT @last = MAX(ordinal) FROM [elstream].[task] WITH (INDEX = (task_order)) WHERE run_id = @0;
+  SELECT TOP (1) @last = ordinal FROM [elstream].[task] WHERE run_id = @0 ORDER BY ordinal DESC;
   IF COALESCE(@last, -1) <> @1 SET @outcome = N'moved';
   ELSE
   BEGIN

@@ -70,9 +70,9 @@ const parametersFrom = (first: number, count: number): string[] => Array.from({ 
 
 /**
  * What was read before the batch still holds: ordinals of a run only grow, under its lock, so an equal highest one means
- * the same tasks.
+ * the same tasks. The index `task_order` answers, no column of which is ever changed: so no chunk in work is waited for.
  */
-const unmoved = (run: string, expected: string, then: string): string => `SELECT @last = MAX(ordinal) FROM ${table('task')} WITH (INDEX = (task_order)) WHERE run_id = ${run};
+const unmoved = (run: string, expected: string, then: string): string => `SELECT TOP (1) @last = ordinal FROM ${table('task')} WHERE run_id = ${run} ORDER BY ordinal DESC;
   IF COALESCE(@last, -1) <> ${expected} SET @outcome = N'moved';
   ELSE
   BEGIN
@@ -81,12 +81,9 @@ ${then}
 
 /** Transactions of the control store on SQL Server, with positional parameters. `@outcome` NULL: there is no such run or pipeline, or the claim is lost. */
 export const batches = {
-  /**
-   * (Kind, table) of all tasks of the run. The index holds no column that is ever changed: whoever reads it waits for no
-   * worker in the middle of a chunk.
-   */
+  /** (Kind, table) of all tasks of the run. */
   taskGroups: `SELECT t.kind, t.table_id AS [table], MAX(t.ordinal) AS last
-  FROM ${table('task')} AS t WITH (INDEX = (task_order)) WHERE t.run_id = @0 GROUP BY t.kind, t.table_id`,
+  FROM ${table('task')} AS t WHERE t.run_id = @0 GROUP BY t.kind, t.table_id`,
 
   /** @0 run, @1 highest ordinal known, @2 … tasks. */
   addTasks: (slices: number): string =>
