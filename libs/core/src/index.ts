@@ -17,5 +17,6 @@ export * from './schema-change';
 export * from './table';
 export * from './target-kind';
 export * from './tracer';
+export * from './unicode';
 export * from './version';
 export * from './product';

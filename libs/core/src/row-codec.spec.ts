@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Cell, type Row } from './column-type';
 import { decodeRow, decodeRows, encodeRow, encodeRows } from './row-codec';
 
-const awkward = ['\\N', '\\', '\\\\N', '\t', '\n', '\r', '\r\n', '\b\f\v', '\\.', 'a\tb\\tc', '\\x41', '\\101', '😀', 'e\u0301', '\u{10FFFF}', '\u0001\u007f', '\u2028', ''];
+const awkward = ['\\N', '\\', '\\\\N', '\t', '\n', '\r', '\r\n', '\b\f\v', '\\.', 'a\tb\\tc', '\\x41', '\\101', '😀', 'e\u0301', '\u{10FFFF}', '\u0001\u007f', '\u2028', '', '\ud83d', 'a\ude00b', '\ude00\ud83d', '\ud800\udbff\udfff', '\\xed\\xa0\\x80'];
 const cell: fc.Arbitrary<Cell> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 12 }),
   fc.string({ unit: fc.constantFrom('\\', 'N', 't', 'n', '\t', '\n', '\r', '\b', '\f', '\v', 'x', '0', '7', '😀'), maxLength: 8 }),
@@ -81,6 +81,8 @@ describe('the row codec', () => {
     ['NULL beside the empty text', [null, '', null], '\\N\t\t\\N\n'],
     ['characters that would break a line', ['\t\n\r\b\f\v\\'], '\\t\\n\\r\\b\\f\\v\\\\\n'],
     ['bytea in hex', ['\\x00ff'], '\\\\x00ff\n'],
+    ['halves of a surrogate pair', ['a\ud83d', '\ude00b', '\ud800', '\udfff'], 'a\\xed\\xa0\\xbd\t\\xed\\xb8\\x80b\t\\xed\\xa0\\x80\t\\xed\\xbf\\xbf\n'],
+    ['a pair', ['\ud83d\ude00'], '😀\n'],
   ])('writes %s as PostgreSQL COPY does', (_what, row, line) => {
     expect(encodeRow(row)).toBe(line);
     expect(decodeRow(line.slice(0, -1))).toEqual(row);

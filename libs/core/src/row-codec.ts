@@ -5,23 +5,34 @@ import type { Cell, Row } from './column-type';
  * `\N` for NULL, backslash escapes for the characters that would break a line. This is the documented text format of
  * PostgreSQL's COPY, so on PostgreSQL both ends hand the bytes through without touching a value; other adapters
  * encode and decode with these functions. UTF-8; a chunk may end anywhere, also inside a character.
+ *
+ * Half of a surrogate pair, which nvarchar of SQL Server may hold, has no UTF-8. It travels as the escaped bytes it would
+ * have (`\xed\xa0\x80` to `\xed\xbf\xbf`): PostgreSQL refuses them, `decodeRow` gives it back. So it comes as far as to
+ * the warehouse, which parks its row (R7), and never as another character.
  */
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r', '\b': '\\b', '\f': '\\f', '\v': '\\v' };
 const UNESCAPES: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', b: '\b', f: '\f', v: '\v' };
  
-const NEEDS_ESCAPE = /[\\\t\n\r\b\f\v]/g;
+// with the `u` flag a pair is one character, and not found
+const NEEDS_ESCAPE = /[\\\t\n\r\b\f\v\p{Surrogate}]/gu;
 
 /** One row as a line, newline included. */
 export function encodeRow(row: Row): string {
-  return `${row.map((cell) => (cell === null ? '\\N' : cell.replace(NEEDS_ESCAPE, (c) => ESCAPES[c] ?? c))).join('\t')}\n`;
+  return `${row.map((cell) => (cell === null ? '\\N' : cell.replace(NEEDS_ESCAPE, (c) => ESCAPES[c] ?? halfAsBytes(c)))).join('\t')}\n`;
 }
 
 /** One line without its newline → cells. */
 export function decodeRow(line: string): Cell[] {
-  return line.split('\t').map((cell) => (cell === '\\N' ? null : cell.includes('\\') ? cell.replace(/\\([^0-7x]|[0-7]{1,3}|x[0-9a-fA-F]{1,2})/g, unescape) : cell));
+  return line.split('\t').map((cell) => (cell === '\\N' ? null : cell.includes('\\') ? cell.replace(/\\(xed\\x[ab][0-9a-f]\\x[89ab][0-9a-f]|[^0-7x]|[0-7]{1,3}|x[0-9a-fA-F]{1,2})/g, unescape) : cell));
+}
+
+function halfAsBytes(half: string): string {
+  const unit = half.charCodeAt(0);
+  return `\\xed\\x${(0x80 | ((unit >> 6) & 0x3f)).toString(16)}\\x${(0x80 | (unit & 0x3f)).toString(16)}`;
 }
 
 function unescape(_match: string, code: string): string {
+  if (code.startsWith('xed\\')) return String.fromCharCode(0xd000 | ((Number.parseInt(code.slice(5, 7), 16) & 0x3f) << 6) | (Number.parseInt(code.slice(9), 16) & 0x3f));
   if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
   if (code.length > 1) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
   return UNESCAPES[code] ?? code;

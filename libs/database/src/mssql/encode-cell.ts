@@ -1,5 +1,4 @@
-import { ElstreamError, floatText, type Cell } from '@elstream/core';
-import { isWellFormed } from './select-cell';
+import { ElstreamError, floatText, isWellFormed, type Cell } from '@elstream/core';
 import type { MssqlType } from './type-name';
 
 export type Encoded = string | number | Buffer;

@@ -10,7 +10,7 @@ export interface MssqlColumn {
 export interface SelectedCell {
   /** Goes into the select list. */
   readonly sql: string;
-  /** Turns what the driver gives for it into the cell. Throws ElstreamError (park) for a text that is no Unicode. */
+  /** Turns what the driver gives for it into the cell: all of nvarchar, half of a surrogate pair too, which no warehouse takes (R7). */
   readonly cell: (value: unknown) => Cell;
 }
 
@@ -35,9 +35,9 @@ export function selectCell({ type, native }: MssqlColumn, ref: string): Selected
     case 'uuid':
       return { sql: ref, cell: unlessNull((value) => textOf(value, native).toLowerCase()) };
     case 'text':
-      return { sql: unicodeText(held, ref), cell: unlessNull((value) => wellFormed(textOf(value, native))) };
+      return { sql: unicodeText(held, ref), cell: unlessNull((value) => textOf(value, native)) };
     case 'xml':
-      return { sql: `CONVERT(nvarchar(max), ${ref})`, cell: unlessNull((value) => wellFormed(textOf(value, native))) };
+      return { sql: `CONVERT(nvarchar(max), ${ref})`, cell: unlessNull((value) => textOf(value, native)) };
     case 'decimal':
     case 'money':
     case 'date':
@@ -124,19 +124,6 @@ function integerText(value: unknown, native: string): string {
 
 function textOf(value: unknown, native: string): string {
   return typeof value === 'string' ? value : unexpected(value, native);
-}
-
-/** Half of a surrogate pair has no UTF-8: it would arrive as another character, and the change stream cannot carry it either. */
-export function wellFormed(text: string): string {
-  if (isWellFormed(text)) return text;
-  throw new ElstreamError('VALUE_NOT_UNICODE', 'park', 'a text holds half of a surrogate pair, which is no Unicode character; correct the value, or leave the column out by columns.exclude');
-}
-
-/** Without the `u` flag's pairing, a lone half would also be found inside a pair. */
-const LONE = /\p{Surrogate}/u;
-
-export function isWellFormed(text: string): boolean {
-  return !LONE.test(text);
 }
 
 /** Never the value (R10). */

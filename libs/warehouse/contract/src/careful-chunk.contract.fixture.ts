@@ -54,6 +54,18 @@ export function carefulChunkContract(product: WarehouseProduct): void {
       for (const letter of parked) expect(letter.reason).not.toMatch(/long name|70000|no number/);
     });
 
+    it('parks rows with a text that is no Unicode, which no warehouse holds, by their keys', async () => {
+      const bad = { 1: ['1', 'a\ud83d', '1'], 501: ['501', '\ude00b', null] };
+      await expect(fx.loadChunk(items, await claim(), rowsOf(502, bad))).rejects.toMatchObject({ recovery: 'park' });
+      await fx.store.releaseAbandoned({ olderThanMs: 0 });
+      expect(await careful(rowsOf(502, bad))).toEqual({ outcome: 'done', rowsRead: 502, rowsFilled: 500, rowsParked: 2 });
+      expect((await fx.deadLetters()).map((d) => [d.key, d.code, d.row, d.bytes])).toEqual([
+        [['1'], 'VALUE_NOT_UNICODE', ['1', 'a\ufffd', '1'], encodeRow(bad[1])],
+        [['501'], 'VALUE_NOT_UNICODE', ['501', '\ufffdb', null], encodeRow(bad[501])],
+      ]);
+      expect((await fx.deadLetters())[0]?.reason).toMatch(/^column name holds half of a surrogate pair.*correct the value at the source and replay/);
+    });
+
     it('parks rows that a constraint of the target refuses, which only the fill meets', async () => {
       await fx.test.query(`ALTER TABLE target.items ADD CHECK (small > 0)`);
       const bad = { 3: ['3', 'tab\t\\', '0'], 600: ['600', null, '-1'], 601: ['601', 'much too long', '1'] };

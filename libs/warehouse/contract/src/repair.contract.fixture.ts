@@ -67,6 +67,14 @@ export function repairContract(product: WarehouseProduct): void {
       expect((await standing('3'))?.standing).toMatchObject({ version: { kind: 'preload' } });
     });
 
+    it('refuses a text that is no Unicode as the value’s fault, and writes the row once it is mended at the source', async () => {
+      await fx.openUse(items);
+      await expect(repairNow({ 1: row('1', 'a\ud83d'), 2: row('2', 'mended') })).rejects.toMatchObject({ recovery: 'park' });
+      expect((await fx.rows(items)).map((r) => r?.[1])).toEqual(['one', 'zwei', 'three']);
+      expect(await repairNow({ 1: row('1', 'a\ud83d\ude00') })).toEqual(['written']);
+      expect((await standing('1'))?.row).toEqual(row('1', 'a😀'));
+    });
+
     it('keeps the version the stream gave a row or marker of this epoch, and takes the lowest otherwise', async () => {
       await fx.openUse(items);
       await fx.apply(items, [event.delete(items, 30, '3')]);

@@ -45,6 +45,14 @@ describe('a chunk with bad rows', () => {
     expect(result).toMatchObject({ outcome: 'done', rowsRead: 4 });
   });
 
+  it('parks a text that is no Unicode by its key, under a reason of its own that names the column', async () => {
+    const rows = [row('1'), ['e\ud83d', '2', '1', null, null, null, null], row('3')];
+    const { parked, staged } = await merge(rows, () => null);
+    expect(parked.map((line) => [line[0], line[4], line[8], line[9]])).toEqual([[1, null, 'VALUE_NOT_UNICODE', expect.stringMatching(/^column region holds half of a surrogate pair/)]]);
+    expect(parked[0]?.[7]).toEqual(Buffer.from(encodeRow(rows[1] ?? [])));
+    expect(staged.map((line) => line[0])).toEqual([0, 2]);
+  });
+
   it('finds by trials the rows that a constraint of the target refuses, however many', async () => {
     const rows = Array.from({ length: 1_200 }, (_, i) => row(String(i)));
     const { parked, result } = await merge(rows, check([3, 600, 601]));

@@ -1,4 +1,4 @@
-import { decodeRow, decodeRows, encodeRow, keyOfRow, recoveryOf, type Cell, type ElstreamError, type ParkedEvent } from '@elstream/core';
+import { decodeRow, decodeRows, encodeRow, keyOfRow, notUnicode, recoveryOf, type Cell, type ElstreamError, type ParkedEvent } from '@elstream/core';
 import { t, type TSqlSession } from '@elstream/database';
 import type { ChunkResult, ChunkWrite } from '@elstream/warehouse';
 import { createParked, parkedBulk, parkedLine } from './dead-letters';
@@ -55,6 +55,13 @@ export class CarefulChunk {
     for await (const row of decodeRows(of.write.rows)) {
       const line = { ord: careful.rows, row, text: encodeRow(row) };
       careful.rows += 1;
+      // said by us: the two products would give two reasons, and neither names the column
+      const unfit = notUnicode(of.target.mapping, row);
+      if (unfit !== null) {
+        await careful.note(line.ord, row, unfit);
+        if (careful.exceeded) return careful;
+        continue;
+      }
       piece.push(line);
       chars += line.text.length;
       if (piece.length < PIECE_ROWS && chars < PIECE_CHARS) continue;

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { decodeRows, encodeRow, keyOfRow, recoveryOf, type Cell, type ElstreamError } from '@elstream/core';
+import { decodeRows, encodeRow, keyOfRow, notUnicode, recoveryOf, type Cell, type ElstreamError } from '@elstream/core';
 import { classifyPostgresError, copyIn, sqlOn, type Sql } from '@elstream/database';
 import { fillFromChunk, type Fill } from './bulk-writes';
 import { keyJson, parkStaged, rowJson, type Parked } from './dead-letters';
@@ -43,6 +43,13 @@ export class CarefulChunk {
     for await (const row of decodeRows(chunk.rows)) {
       const line = { ord: careful.rows, row, text: encodeRow(row) };
       careful.rows += 1;
+      // said by us: the two products would give two reasons, and neither names the column
+      const unfit = notUnicode(target.mapping, row);
+      if (unfit !== null) {
+        await careful.note(line.ord, row, unfit);
+        if (careful.exceeded) return careful;
+        continue;
+      }
       piece.push(line);
       chars += line.text.length;
       if (piece.length < PIECE_ROWS && chars < PIECE_CHARS) continue;

@@ -1,5 +1,6 @@
 import { decodeRows, LogPosition, type Cell, type KeyRange } from '@elstream/core';
 import { copyOut, onDatabase, quoteLiteral, rowOf, type DigestRows, type EntityDataSource } from '@elstream/database';
+import { requireHoldableKeys } from './holdable-key';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from './target';
 
 const keyList = (target: Target, alias: string): string => target.key.map((c) => `${alias}.${c.quoted}`).join(', ');
@@ -51,6 +52,7 @@ export interface VersionedRow {
 const KEYS_PER_STATEMENT = 2000;
 
 export async function readByKeys(dataSource: EntityDataSource, target: Target, keys: readonly (readonly string[])[]): Promise<VersionedRow[]> {
+  requireHoldableKeys(target.mapping, keys);
   const found: VersionedRow[] = [];
   const names = target.key.map((_, i) => `k${i}`);
   for (let start = 0; start < keys.length; start += KEYS_PER_STATEMENT) {

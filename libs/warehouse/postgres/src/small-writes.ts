@@ -4,6 +4,7 @@ import {
   leavesMarker,
   mayCarry,
   mayKeepUnknown,
+  notUnicode,
   ruleHolds,
   timestampText,
   type EventCell,
@@ -134,6 +135,9 @@ export async function deleteMarkers(sql: Sql, target: Target, keys: readonly (re
 
 export async function upsertRows(sql: Sql, target: Target, upserts: readonly Upsert[], epoch: number): Promise<void> {
   const values = (u: Upsert): EntityRow => {
+    // The driver would make another character of it, where COPY is refused.
+    const unfit = notUnicode(target.mapping, u.cells);
+    if (unfit !== null) throw unfit;
     const row: EntityRow = { [EPOCH_PROPERTY]: epoch, [POSITION_PROPERTY]: u.row.position.toBytes() };
     for (const [i, column] of target.columns.entries()) {
       const cell = u.cells[i];

@@ -1,4 +1,4 @@
-import { historyTable, type KeyRange, type TableMapping } from '@elstream/core';
+import { historyTable, isHeldByAll, type KeyRange, type TableMapping } from '@elstream/core';
 import { type Mssql } from '@elstream/database';
 import { copiedHistory, requireChunkRows, type ChunkRead, type HistoryRows } from '@elstream/source';
 import { HAS_KEY_INDEX, hasKeyIndexParams, selectHistory } from './history-sql';
@@ -33,6 +33,8 @@ export async function* planHistory(sql: Mssql, mapping: TableMapping, signal: Ab
   let from: readonly string[] | null = null;
   for await (const bound of rowsOf(sql, selectEveryBound(target, table.chunkRows), signal)) {
     const to = bound.map((cell) => cell ?? '');
+    // A task could not keep it: the range goes on to the next.
+    if (!to.every(isHeldByAll)) continue;
     yield { from, to };
     from = to;
   }

@@ -1,4 +1,4 @@
-import { describeKey, ElstreamError, type KeyRange, type TableMapping } from '@elstream/core';
+import { describeKey, ElstreamError, isHeldByAll, type KeyRange, type TableMapping } from '@elstream/core';
 import { type Mssql } from '@elstream/database';
 import { requireChunkRows } from '@elstream/source';
 import { selectNextBound } from './read-sql';
@@ -24,9 +24,12 @@ export async function* planChunks(sql: Mssql, mapping: TableMapping, signal: Abo
   } while (from !== null);
 }
 
+/** A task keeps it, which not every warehouse lets hold any text: behind a key that it could not keep, another one is taken. */
 async function nextBound(sql: Mssql, mapping: TableMapping, after: readonly string[] | null, signal: AbortSignal): Promise<readonly string[] | null> {
   const target = await lookUpTarget(sql, mapping);
-  let bound: readonly string[] | null = null;
-  for await (const row of rowsOf(sql, selectNextBound(target, after, mapping.chunkRows), signal)) bound = row.map((cell) => cell ?? '');
-  return bound;
+  for (let further = 0; ; further = 2 * further + 1) {
+    let bound: readonly string[] | null = null;
+    for await (const row of rowsOf(sql, selectNextBound(target, after, mapping.chunkRows + further), signal)) bound = row.map((cell) => cell ?? '');
+    if (bound?.every(isHeldByAll) !== false) return bound;
+  }
 }

@@ -48,6 +48,21 @@ describe('planning chunks', () => {
     await expect(collect(planChunks(stuck, MAPPING, running()))).rejects.toMatchObject({ code: 'CHUNK_BOUND', recovery: 'stop' });
   });
 
+  it('takes a bound further on where a task could not keep the text of one', async () => {
+    const texts = ['a', 'b\ud83d', 'c\0', 'd\ude00', 'f', 'g'];
+    const { mapping: keyed } = sampleTable([{ name: 'k', base: 'nvarchar', maxLength: 20, type: { kind: 'text', maxLength: 10, padded: false } }], ['k']);
+    const catalog = [{ name: 'k', base: 'nvarchar', maxLength: 20, precision: 0, scale: 0, collation: 'Latin1_General_100_BIN2', snapshot: true }];
+    const gate = scriptedGate(({ sql, params }) => {
+      if (sql === READ_TARGET) return catalog;
+      const at = texts.indexOf(String(params['after0'] ?? '')) + 1 + Number(params['skip']);
+      return at < texts.length ? [[texts[at]]] : [];
+    });
+    expect(await collect(planChunks(gate, { ...keyed, chunkRows: 1 }, running()))).toEqual<KeyRange[]>([{ from: null, to: ['f'] }, { from: ['f'], to: ['g'] }, { from: ['g'], to: null }]);
+    const every = scriptedGate(({ sql }) => (sql === READ_TARGET ? catalog : sql === HAS_KEY_INDEX ? [{ indexed: false }] : [['b\ud83d'], ['f']]));
+    const copied: TableMapping = { ...keyed, history: { kind: 'copied', target: { schema: 'w', name: 'h' }, source: { schema: 'dbo', name: 'h' }, period: { from: 0, to: 0 } } };
+    expect(await collect(planHistory(every, copied, running()))).toEqual<KeyRange[]>([{ from: null, to: ['f'] }, { from: ['f'], to: null }]);
+  });
+
   it('ends when told to', async () => {
     await expect(collect(planChunks(scriptedGate(skipping(25)), MAPPING, AbortSignal.abort(new Error('told to stop'))))).rejects.toThrow('told to stop');
   });
@@ -70,6 +85,13 @@ describe('reading rows', () => {
     const rows = await collect(decodeRows((await readHistory(gate, masked, { range: EVERYTHING }, running())).rows));
     const hashed = createHmac('sha256', 's').update('2024-01-01 00:00:00').digest('hex');
     expect(rows).toEqual([['1', hashed, '9999-12-31 23:59:59.9999999', 'f'], ['2', null, '2024-01-01 00:00:00.5', 't']]);
+  });
+
+  it('carries what is no Unicode as far as to the warehouse, which parks its row', async () => {
+    const { mapping: texts, target: of } = sampleTable([ID, { name: 'v', base: 'nvarchar', maxLength: 20, type: { kind: 'text', maxLength: 10, padded: false } }], ['id']);
+    const values = ['a\ud83d', '\ude00b', 'c\0', '\ud83d\ude00'];
+    const read = readRows(scriptedGate(() => values.map((value, i) => [i, value])), texts, selectRange(of, EVERYTHING), running());
+    expect(await collect(decodeRows(read.rows))).toEqual(values.map((value, i) => [String(i), value]));
   });
 
   it('of no keys asks nothing', async () => {
