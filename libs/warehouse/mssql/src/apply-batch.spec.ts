@@ -13,7 +13,7 @@ const fold: FoldedTable = { table: plain.mapping.id, truncate: null, events: 1, 
 const write: BatchWrite = { checkpoint, next, highest: position, tables: [{ mapping: plain.mapping, fold }], events: 1, committedAtUs: 9_007_199_254_740_993n, counter: null, reread: new Map(), parked: [], parkLimit: 10, reloads: new Map(), trial: false };
 
 /** Applies, with the outcomes of the transaction given one after another. Gives what was bound, too. */
-async function apply(outcomes: readonly (Record<string, unknown>[][] | Error)[], more: Partial<BatchWrite> = {}, reads: (statement: string) => Record<string, unknown>[] = () => []): Promise<{ result: BatchResult; bound: MssqlParams[]; statements: string[] }> {
+async function apply(outcomes: readonly (Record<string, unknown>[][] | Error)[], more: Partial<BatchWrite> = {}, reads: (statement: string) => Record<string, unknown>[] = () => []): Promise<{ result: BatchResult; bound: MssqlParams[]; statements: string[]; timeoutMs: number | undefined }> {
   const bound: MssqlParams[] = [];
   const statements: string[] = [];
   const session = new FakeSession((statement, params) => {
@@ -23,7 +23,7 @@ async function apply(outcomes: readonly (Record<string, unknown>[][] | Error)[],
     return outcomes[bound.length - 1] ?? new Error('one more was asked');
   });
   const db = { lockMs: 5, session: <T>(fn: (session: TSqlSession) => Promise<T>) => fn(session) } as unknown as Mssql;
-  return { result: await applyBatch(db, { ...write, ...more }, () => plain), bound, statements };
+  return { result: await applyBatch(db, { ...write, ...more }, () => plain), bound, statements, timeoutMs: session.timeouts.at(-1) };
 }
 
 describe('what a batch comes to', () => {
@@ -54,6 +54,12 @@ describe('what a batch comes to', () => {
     await expect(apply([[[{ outcome: 'not-prepared', n: 0 }]]])).rejects.toMatchObject({ code: 'TABLE_NOT_PREPARED', place: { table: plain.mapping.id } });
     await expect(apply([[[{ outcome: 'locked-out', code: -1 }]]])).rejects.toMatchObject({ code: 'DB_LOCK_TIMEOUT', recovery: 'retry' });
     await expect(apply([[]])).rejects.toMatchObject({ recovery: 'retry' });
+  });
+
+  it('a truncate, of a table however large, is not broken off, or it would begin anew for ever', async () => {
+    const applied = [[[{ outcome: 'applied', written: 0, deleted: 0 }]]];
+    expect((await apply(applied, { tables: [{ mapping: plain.mapping, fold: { ...fold, truncate: position } }] })).timeoutMs).toBe(0);
+    expect((await apply(applied)).timeoutMs).toBeUndefined();
   });
 
   describe('a statement that names what the warehouse table does not have, which the server refuses as a whole', () => {

@@ -4,6 +4,7 @@ import { type BatchResult, type BatchWrite, fillReread, type RereadRows } from '
 import { NO_HISTORY, type BatchHistory } from './batch-history';
 import { batchStatement, type BatchPlan, type Share } from './batch-statement';
 import { readStandings, type TableStanding } from './control-state';
+import { UNLIMITED } from './ddl-batch';
 import { createParked, parkedBulk, parkedDue, parkedLine } from './dead-letters';
 import { prepareHistory, stagedBegins } from './history/derive';
 import { runTransaction, type ServerOutcome } from './server-transaction';
@@ -138,7 +139,9 @@ async function attemptBatch(session: TSqlSession, { db, write, work, passed }: A
     ...Object.fromEntries(work.flatMap(({ fold }, n) => (fold.truncate === null ? [] : [[`truncatePosition${String(n)}`, t.varbinary(fold.truncate.toBytes(), 16)]]))),
     ...(ruleHolds('R5-epoch-in-transaction') ? {} : { sabotage: sabotaged(pipeline, work, states) }),
   };
-  return resultOf(await runTransaction(session, batchStatement(plan), params), write, work);
+  // a truncate of a large table takes the time it needs: broken off, it would begin anew for ever
+  const limits = plan.tables.some(({ truncate }) => truncate) ? UNLIMITED : {};
+  return resultOf(await runTransaction(session, batchStatement(plan), params, limits), write, work);
 }
 
 /** Only where something is decided from them before the transaction. */

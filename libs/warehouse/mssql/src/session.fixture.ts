@@ -3,6 +3,8 @@ import type { BulkTable, MssqlParams, TSqlSession } from '@elstream/database';
 /** A session that answers by a function and remembers what it was asked. */
 export class FakeSession implements TSqlSession {
   readonly asked: string[] = [];
+  /** Of `asked`, what was said of its time; undefined: the connection's. */
+  readonly timeouts: (number | undefined)[] = [];
   readonly loaded: { readonly table: string; readonly rows: (readonly unknown[])[] }[] = [];
 
   constructor(private readonly answer: (statement: string, params: MssqlParams) => Record<string, unknown>[][] | Error) {}
@@ -11,8 +13,9 @@ export class FakeSession implements TSqlSession {
     return ((await this.sets(statement, params))[0] ?? []) as R[];
   }
 
-  sets(statement: string, params: MssqlParams = {}): Promise<Record<string, unknown>[][]> {
+  sets(statement: string, params: MssqlParams = {}, { timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<Record<string, unknown>[][]> {
     this.asked.push(statement);
+    this.timeouts.push(timeoutMs);
     const answer = this.answer(statement, params);
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   }
