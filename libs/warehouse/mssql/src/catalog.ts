@@ -62,14 +62,17 @@ export function changedSince(relations: readonly Relation[]): string {
   return relations.map((r) => `ISNULL(${columnsText(nString(r.sql))}, N'') COLLATE Latin1_General_100_BIN2 <> ${nString(r.fingerprint)}`).join('\n OR ');
 }
 
+/** As `sys.types` calls it; somebody may have added one to a table of ours. */
+const ROWVERSION = 'timestamp';
+
 function standingColumn(column: CatalogColumn): StandingColumn {
   return {
     name: column.name,
     type: spelled(column),
     collation: column.collation ?? null,
     nullable: column.nullable,
-    filled: column.default_id !== 0 || column.identity || column.computed || column.generated !== 0,
-    unwritable: column.identity ? 'an identity column' : column.computed ? 'a computed column' : column.generated !== 0 ? 'a period column' : null,
+    filled: column.default_id !== 0 || column.identity || column.computed || column.generated !== 0 || column.type === ROWVERSION,
+    unwritable: column.identity ? 'an identity column' : column.computed ? 'a computed column' : column.generated !== 0 ? 'a period column' : column.type === ROWVERSION ? 'a rowversion' : null,
   };
 }
 
