@@ -43,7 +43,7 @@ export function standingSql(pipeline: string, target: Target, lockMs: number): s
     pipeline,
     exclusion: { by: 'merge' },
     tables: [target.mapping.id],
-    declare: `${keys.declare}\nDECLARE @epoch int, @phase nvarchar(64);`,
+    declare: `${keys.declare}\nDECLARE @epoch int, @phase nvarchar(64);\nDROP TABLE IF EXISTS ${STANDING};`,
     body: [
       'SELECT @epoch = s.epoch, @phase = s.phase FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;',
       `IF @epoch IS NULL\n${leave('not-prepared')}`,

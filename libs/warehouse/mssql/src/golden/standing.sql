@@ -5,6 +5,7 @@ INSERT INTO @keys_rows (ord, k0, k1)
 SELECT j.ord, j.k0, CONVERT(bigint, j.k1)
   FROM OPENJSON(@keys) WITH (ord int '$[0]', k0 nvarchar(max) '$[1]', k1 nvarchar(max) '$[2]') AS j;
 DECLARE @epoch int, @phase nvarchar(64);
+DROP TABLE IF EXISTS #standing;
 BEGIN TRANSACTION;
 IF @lock >= 0 EXEC @lock = sp_getapplock @Resource = N'elstream:8d9001d32c6a703d95921a77115050f3', @LockMode = N'Shared', @LockOwner = N'Transaction', @LockTimeout = 10000;
 SET @lane = 0;
