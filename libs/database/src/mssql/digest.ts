@@ -5,6 +5,7 @@ import type { TSql } from './gate';
 import { t, type MssqlParams } from './parameters';
 import { selectCell, type SelectedCell } from './select-cell';
 import { bracket } from './sql';
+import { mssqlType } from './type-name';
 
 /** The rows of one side that are digested, on SQL Server. */
 export interface MssqlDigestRows extends DigestTable {
@@ -64,7 +65,7 @@ function digested({ mapping, side, from }: MssqlDigestRows, buckets: number): Di
   const inner = mapping.columns.map((column, i) => `${carried(column, side, cells[i] ?? FREE)} AS c${String(i)}`);
   const key = mapping.key.map((index, i) => `${nameOf(mapping.columns[index], side)} AS k${String(i)}`);
   const md5 = (indices: readonly number[]): string => {
-    const parts = indices.flatMap((i) => parted(cells[i] ?? FREE, `u.c${String(i)}`));
+    const parts = indices.flatMap((i) => parted(cells[i] ?? FREE, `u.c${String(i)}`, mayBeHalf(mapping.columns[i], side)));
     // the collation of the expression decides the bytes: without it they would be those of a code page
     return `HASHBYTES('MD5', CONVERT(varchar(max), ${concatenation(parts, MAX_ARGUMENTS, concat)} COLLATE ${UTF8}))`;
   };
@@ -118,11 +119,26 @@ function bits(ref: string, type: string, bytes: number): string {
   return `LOWER(CONVERT(varchar(${String(2 * bytes)}), CONVERT(binary(${String(bytes)}), CONVERT(${type}, ${ref})), 2))`;
 }
 
-/** Arguments of CONCAT that write a cell; it leaves NULLs out, and no plain text is empty. */
-function parted({ form, hidden }: DigestedCell, ref: string): string[] {
+/** A source's nvarchar may hold half of a surrogate pair; a warehouse of ours never does. */
+function mayBeHalf(column: MappedColumn | undefined, side: DigestTable['side']): boolean {
+  if (column === undefined || side === 'target') return false;
+  const held = mssqlType(typeOnSide(column, side));
+  return held.of === 'text' && held.unicode;
+}
+
+/**
+ * Arguments of CONCAT that write a cell; it leaves NULLs out, and no plain text is empty. A text that is no Unicode has no
+ * length: the server makes another character of it, as capture does, and the two rows must not look equal. It is told by the
+ * way back, which is gone only where there are other characters than those of one byte.
+ */
+function parted({ form, hidden }: DigestedCell, ref: string, half: boolean): string[] {
   if (form !== 'free') return hidden ? [SEPARATOR] : [ref, SEPARATOR];
+  if (hidden) return [`N':'`];
+  const utf8 = `CONVERT(varchar(max), ${ref} COLLATE ${UTF8})`;
   // DATALENGTH counts bytes; LEN would leave blanks at the end out
-  return hidden ? [`N':'`] : [`DATALENGTH(CONVERT(varchar(max), ${ref} COLLATE ${UTF8}))`, `N':'`, ref];
+  const length = `DATALENGTH(${utf8})`;
+  const unlessHalf = `CASE WHEN DATALENGTH(${ref}) = 2 * ${length} THEN ${length} WHEN CONVERT(varbinary(max), ${ref}) = CONVERT(varbinary(max), CONVERT(nvarchar(max), ${utf8})) THEN ${length} END`;
+  return [half ? unlessHalf : length, `N':'`, ref];
 }
 
 /** Ends a cell whose text cannot hold it: a control character. */
