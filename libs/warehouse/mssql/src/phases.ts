@@ -1,6 +1,8 @@
 import { ElstreamError, LogPosition, ruleHolds, type TaskClaim } from '@elstream/core';
 import { t, type Mssql, type MssqlParams } from '@elstream/database';
 import { readState, stateVariables } from './control-state';
+import { UNLIMITED } from './ddl-batch';
+import { UNLIMITED } from './ddl-batch';
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
@@ -103,9 +105,10 @@ export function claimParams(claim: TaskClaim): MssqlParams {
   return { task: t.uuid(claim.taskId), attempt: t.int(claim.attempt), claimRun: t.uuid(claim.runId), claimEpoch: t.int(claim.epoch) };
 }
 
+/** Reads the whole table, however large: broken off, the preload would never end. */
 export async function finishPreload(db: Mssql, pipeline: string, target: Target, claim: TaskClaim): Promise<{ readonly outcome: 'done' | 'lost'; readonly rowsSwept: number }> {
   const table = target.mapping.id;
-  const { outcome, row } = await runTransaction(db, finishPreloadSql(pipeline, target, db.lockMs), { ...ofTable(pipeline, table), ...claimParams(claim) });
+  const { outcome, row } = await runTransaction(db, finishPreloadSql(pipeline, target, db.lockMs), { ...ofTable(pipeline, table), ...claimParams(claim) }, UNLIMITED);
   if (outcome === 'not-prepared') throw notPrepared(table);
   return outcome === 'done' ? { outcome, rowsSwept: Number(row['swept']) } : { outcome: 'lost', rowsSwept: 0 };
 }

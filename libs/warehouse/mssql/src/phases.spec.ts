@@ -1,0 +1,20 @@
+import type { Mssql } from '@elstream/database';
+import { finishPreload } from './phases';
+import { targets } from './table-statements.fixture';
+
+const claim = { taskId: 't', runId: 'r', attempt: 1, epoch: 3 } as unknown as Parameters<typeof finishPreload>[3];
+
+describe('the end of a preload', () => {
+  it('takes the time that reading a large table takes: broken off, it would begin anew for ever', async () => {
+    const limits: unknown[] = [];
+    const db = {
+      lockMs: 5,
+      sets: async (_statement: string, _params: unknown, limit: unknown) => {
+        limits.push(limit);
+        return Promise.resolve([[{ outcome: 'done', swept: '7' }]]);
+      },
+    } as unknown as Mssql;
+    expect(await finishPreload(db, 'shop', targets.plain, claim)).toEqual({ outcome: 'done', rowsSwept: 7 });
+    expect(limits).toEqual([{ timeoutMs: 0 }]);
+  });
+});
