@@ -65,6 +65,12 @@ describe('locks on SQL Server', () => {
     }
   });
 
+  it.each(calls)('%s counts what it affects where that decides, whatever the server does by default', async (call) => {
+    const { store, sent } = await recordingStore();
+    await CALLS[call]!(store);
+    for (const { sql } of sent) expect(sql).toMatch(sql.includes('BEGIN TRANSACTION') ? /@@ROWCOUNT|INSERT/ : /^SET NOCOUNT OFF;/);
+  });
+
   it.each(calls)('%s waits for no lock longer than it should', async (call) => {
     const { store, sent } = await recordingStore();
     await CALLS[call]!(store);

@@ -1,3 +1,3 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/queries/select-order-by-clause-transact-sql
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 SELECT [SchemaChange].[id] AS [SchemaChange_id], [SchemaChange].[seq] AS [SchemaChange_seq], [SchemaChange].[pipeline] AS [SchemaChange_pipeline], [SchemaChange].[table_id] AS [SchemaChange_table_id], [SchemaChange].[state] AS [SchemaChange_state], [SchemaChange].[change] AS [SchemaChange_change], [SchemaChange].[noticed_at] AS [SchemaChange_noticed_at], [SchemaChange].[decided_at] AS [SchemaChange_decided_at] FROM [elstream].[schema_change] [SchemaChange] WHERE (([SchemaChange].[pipeline] = @0) AND ([SchemaChange].[table_id] = @1)) ORDER BY [SchemaChange].[seq] DESC OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY

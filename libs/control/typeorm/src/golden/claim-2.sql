@@ -1,3 +1,3 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/queries/select-order-by-clause-transact-sql
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 SELECT [Task].[id] AS [Task_id], [Task].[run_id] AS [Task_run_id], [Task].[pipeline] AS [Task_pipeline], [Task].[table_id] AS [Task_table_id], [Task].[kind] AS [Task_kind], [Task].[state] AS [Task_state], [Task].[attempt] AS [Task_attempt], [Task].[epoch] AS [Task_epoch], [Task].[ordinal] AS [Task_ordinal], [Task].[payload] AS [Task_payload], [Task].[result] AS [Task_result], [Task].[rows] AS [Task_rows], [Task].[worker] AS [Task_worker], [Task].[error] AS [Task_error], [Task].[created_at] AS [Task_created_at], [Task].[started_at] AS [Task_started_at], [Task].[renewed_at] AS [Task_renewed_at], [Task].[finished_at] AS [Task_finished_at] FROM [elstream].[task] [Task] WHERE (([Task].[id] = @0) AND ([Task].[state] = @1) AND ([Task].[attempt] = @2)) ORDER BY (SELECT NULL) OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY

@@ -12,9 +12,10 @@ BEGIN
   BEGIN
     IF @4 = N'load'
     BEGIN
-      UPDATE [elstream].[run] SET @cancelled = id, state = N'cancelled', error = @7, finished_at = SYSUTCDATETIME() WHERE pipeline = @1 AND lane = N'validate' AND state IN (N'pending', N'running');
+      SELECT TOP (1) @cancelled = id FROM [elstream].[run] WHERE pipeline = @1 AND lane = N'validate' AND state IN (N'pending', N'running');
       IF @cancelled IS NOT NULL
       BEGIN
+        UPDATE [elstream].[run] SET state = N'cancelled', error = @7, finished_at = SYSUTCDATETIME() WHERE id = @cancelled AND state IN (N'pending', N'running');
         SET @rows = 1;
 WHILE @rows > 0
 BEGIN

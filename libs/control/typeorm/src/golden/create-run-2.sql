@@ -1,3 +1,3 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/queries/select-order-by-clause-transact-sql
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 SELECT [Run].[id] AS [Run_id], [Run].[seq] AS [Run_seq], [Run].[pipeline] AS [Run_pipeline], [Run].[reason] AS [Run_reason], [Run].[state] AS [Run_state], [Run].[stages] AS [Run_stages], [Run].[lane] AS [Run_lane], [Run].[scope] AS [Run_scope], [Run].[tables] AS [Run_tables], [Run].[error] AS [Run_error], [Run].[created_at] AS [Run_created_at], [Run].[started_at] AS [Run_started_at], [Run].[finished_at] AS [Run_finished_at] FROM [elstream].[run] [Run] WHERE (([Run].[id] = @0)) ORDER BY (SELECT NULL) OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY

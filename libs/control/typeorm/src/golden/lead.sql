@@ -1,5 +1,5 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/queries/hints-transact-sql-table
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 DECLARE @won int;
 UPDATE [elstream].[lease] WITH (UPDLOCK, ROWLOCK)
    SET holder = @1, expires_at = DATEADD(millisecond, @2, SYSUTCDATETIME())

@@ -1,3 +1,3 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/queries/select-order-by-clause-transact-sql
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 SELECT [v].[pipeline] AS [v_pipeline], [v].[table_id] AS [v_table_id], [v].[run_id] AS [v_run_id], [v].[seq] AS [v_seq], [v].[scope] AS [v_scope], [v].[position] AS [v_position], [v].[rows_compared] AS [v_rows_compared], [v].[confirmed_equal] AS [v_confirmed_equal], [v].[unverified] AS [v_unverified], [v].[differences] AS [v_differences], [v].[finished_at] AS [v_finished_at] FROM [elstream].[validation] [v] WHERE [v].[pipeline] = @0 AND ([v].[differences] <> 0 OR [v].[unverified] <> 0) ORDER BY [v].[seq] DESC OFFSET 0 ROWS FETCH NEXT 10 ROWS ONLY

@@ -1,3 +1,3 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/functions/json-modify-transact-sql
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 SELECT [t].[id] AS [t_id], [t].[run_id] AS [t_run_id], [t].[pipeline] AS [t_pipeline], [t].[table_id] AS [t_table_id], [t].[kind] AS [t_kind], [t].[state] AS [t_state], [t].[attempt] AS [t_attempt], [t].[epoch] AS [t_epoch], [t].[ordinal] AS [t_ordinal], [t].[rows] AS [t_rows], [t].[error] AS [t_error], JSON_MODIFY(JSON_MODIFY([t].[payload], @0, NULL), @1, NULL) AS [payload], JSON_MODIFY(JSON_MODIFY([t].[result], @0, NULL), @1, NULL) AS [result] FROM [elstream].[task] [t] WHERE [t].[run_id] = @2 ORDER BY [t_ordinal] ASC OFFSET 0 ROWS FETCH NEXT 10 ROWS ONLY

@@ -1,3 +1,3 @@
 -- https://learn.microsoft.com/en-us/sql/t-sql/functions/openjson-transact-sql
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 SELECT [t].[id] AS [t_id], [t].[run_id] AS [t_run_id], [t].[pipeline] AS [t_pipeline], [t].[table_id] AS [t_table_id], [t].[kind] AS [t_kind], [t].[state] AS [t_state], [t].[attempt] AS [t_attempt], [t].[epoch] AS [t_epoch], [t].[ordinal] AS [t_ordinal], [t].[payload] AS [t_payload], [t].[result] AS [t_result], [t].[rows] AS [t_rows], [t].[worker] AS [t_worker], [t].[error] AS [t_error], [t].[created_at] AS [t_created_at], [t].[started_at] AS [t_started_at], [t].[renewed_at] AS [t_renewed_at], [t].[finished_at] AS [t_finished_at] FROM [elstream].[task] [t] WHERE [t].[run_id] = @0 AND [t].[kind] = @1 AND [t].[state] = @2 AND EXISTS (SELECT 1 FROM OPENJSON([t].[result]) AS j WHERE j.[key] = @3 AND j.type = 2 AND TRY_CONVERT(float, j.value) > 0) ORDER BY [t].[ordinal] ASC OFFSET 1 ROWS FETCH NEXT 10 ROWS ONLY

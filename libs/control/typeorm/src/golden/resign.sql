@@ -1,2 +1,2 @@
-SET LOCK_TIMEOUT 30000;
+SET NOCOUNT OFF; SET LOCK_TIMEOUT 30000;
 DELETE FROM [elstream].[lease] WHERE ([role] = @0 AND [holder] = @1)

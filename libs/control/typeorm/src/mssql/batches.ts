@@ -129,9 +129,10 @@ BEGIN
   BEGIN
     IF @4 = N'load'
     BEGIN
-      UPDATE ${table('run')} SET @cancelled = id, state = N'cancelled', error = @7, finished_at = SYSUTCDATETIME() WHERE pipeline = @1 AND lane = N'validate' AND ${ACTIVE};
+      SELECT TOP (1) @cancelled = id FROM ${table('run')} WHERE pipeline = @1 AND lane = N'validate' AND ${ACTIVE};
       IF @cancelled IS NOT NULL
       BEGIN
+        UPDATE ${table('run')} SET state = N'cancelled', error = @7, finished_at = SYSUTCDATETIME() WHERE id = @cancelled AND ${ACTIVE};
         ${cancelTasks('@cancelled')}
       END;
     END;

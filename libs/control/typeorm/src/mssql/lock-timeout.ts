@@ -6,3 +6,9 @@ import { DEFAULT_TIMEOUTS } from '@elstream/database';
  * so it goes in front of each.
  */
 export const LOCK_TIMEOUT = `SET LOCK_TIMEOUT ${String(DEFAULT_TIMEOUTS.lockMs)};`;
+
+/**
+ * In front of statements whose affected rows decide something. A server may be configured to count none by default
+ * (`user options`), and then every conditional UPDATE would pass for one that found its row.
+ */
+export const COUNTING = `SET NOCOUNT OFF; ${LOCK_TIMEOUT}`;
