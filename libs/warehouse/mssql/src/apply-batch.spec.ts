@@ -22,8 +22,20 @@ async function apply(outcomes: readonly (Record<string, unknown>[][] | Error)[],
     statements.push(statement);
     return outcomes[bound.length - 1] ?? new Error('one more was asked');
   });
-  const db = { lockMs: 5, session: <T>(fn: (session: TSqlSession) => Promise<T>) => fn(session) } as unknown as Mssql;
-  return { result: await applyBatch(db, { ...write, ...more }, () => plain), bound, statements, timeoutMs: session.timeouts.at(-1) };
+  return { result: await applyBatch(dbOf(session), { ...write, ...more }, () => plain), bound, statements, timeoutMs: session.timeouts.at(-1) };
+}
+
+/** `broken`: called where the session would be closed. */
+function dbOf(session: TSqlSession, broken: () => void = () => undefined): Mssql {
+  const use = async <T>(fn: (session: TSqlSession) => Promise<T>): Promise<T> => {
+    try {
+      return await fn(session);
+    } catch (error) {
+      broken();
+      throw error;
+    }
+  };
+  return { lockMs: 5, session: use } as unknown as Mssql;
 }
 
 describe('what a batch comes to', () => {
@@ -54,6 +66,17 @@ describe('what a batch comes to', () => {
     await expect(apply([[[{ outcome: 'not-prepared', n: 0 }]]])).rejects.toMatchObject({ code: 'TABLE_NOT_PREPARED', place: { table: plain.mapping.id } });
     await expect(apply([[[{ outcome: 'locked-out', code: -1 }]]])).rejects.toMatchObject({ code: 'DB_LOCK_TIMEOUT', recovery: 'retry' });
     await expect(apply([[]])).rejects.toMatchObject({ recovery: 'retry' });
+  });
+
+  it.each([
+    ['a value that the target refuses', new ElstreamError('DB_2627', 'park', 'the primary key is violated'), 0],
+    ['a connection that breaks', new ElstreamError('DB_CONNECTION', 'retry', 'gone'), 1],
+  ])('%s: only a session that may be broken is closed, since the search for a row makes many trials', async (_what, refused, closed) => {
+    const session = new FakeSession((statement) => (statement.startsWith('SET NOCOUNT ON; SET XACT_ABORT ON') ? refused : []));
+    let broken = 0;
+    const db = dbOf(session, () => (broken += 1));
+    await expect(applyBatch(db, { ...write, trial: true }, () => plain)).rejects.toBe(refused);
+    expect(broken).toBe(closed);
   });
 
   it('a truncate, of a table however large, is not broken off, or it would begin anew for ever', async () => {

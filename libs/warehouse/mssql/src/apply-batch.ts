@@ -1,4 +1,4 @@
-import { ElstreamError, failpoint, ruleHolds, takesEvents, type FoldedRow, type FoldedTable } from '@elstream/core';
+import { ElstreamError, failpoint, recoveryOf, ruleHolds, takesEvents, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { t, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
 import { type BatchResult, type BatchWrite, fillReread, type RereadRows } from '@elstream/warehouse';
 import { NO_HISTORY, type BatchHistory } from './batch-history';
@@ -36,37 +36,54 @@ const staleEpochs = new Map<string, number>();
  * What can only be decided here (derived history, stored mappings) is compared there with what stands.
  */
 export async function applyBatch(db: Mssql, write: BatchWrite, targetOf: (tableId: string) => Target): Promise<BatchResult> {
-  return db.session(async (session) => {
-    const work: TableWork[] = [];
-    // in one order everywhere, so that two batches do not wait for each other's tables
-    for (const { mapping, fold } of [...write.tables].sort((a, b) => (a.mapping.id < b.mapping.id ? -1 : 1))) {
-      const target = targetOf(mapping.id);
-      const reread = write.reread.get(mapping.id);
-      const rows = fillReread(target.mapping, fold.rows, reread);
-      const begins = target.keepsBegin ? stagedBegins(mapping, fold.changes) : new Map<string, bigint>();
-      work.push({ target, reread, fold, rows, staged: rows.length === 0 ? null : await stageBatch(session, { n: work.length, target, rows, begins, trial: write.trial }) });
+  const done = await db.session(async (session): Promise<BatchResult | { readonly refused: unknown }> => {
+    try {
+      return await applyStaged(session, { db, write, work: await stageTables(session, write, targetOf) });
+    } catch (error) {
+      // Told after the session, which else would be closed as broken: the search for a value makes very many such trials.
+      if (recoveryOf(error) === 'park') return { refused: error };
+      throw error;
     }
-    if (write.parked.length > 0) {
-      await session.batch(createParked);
-      await session.bulk(parkedBulk, write.parked.map(parkedLine));
-    }
-    await failpoint('batch:staged');
-    let passed: ReadonlySet<number> = new Set();
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      try {
-        const result = await attemptBatch(session, { db, write, work, passed });
-        if (result !== null) return result;
-        passed = new Set();
-      } catch (error) {
-        const inactive = isOfServer(error) ? await tablesPassedOver(session, write.checkpoint.pipeline, work) : passed;
-        if (inactive === 'lost') return { outcome: 'lost' };
-        // nothing that was not known at this attempt: the error is what it says
-        if (inactive.size <= passed.size) throw error;
-        passed = inactive;
-      }
-    }
-    throw new ElstreamError('DB_SERIALIZATION', 'retry', 'rows that history was decided from were changed again and again meanwhile', { place: { pipeline: write.checkpoint.pipeline } });
   });
+  if ('refused' in done) throw done.refused;
+  return done;
+}
+
+async function stageTables(session: TSqlSession, write: BatchWrite, targetOf: (tableId: string) => Target): Promise<TableWork[]> {
+  const work: TableWork[] = [];
+  // in one order everywhere, so that two batches do not wait for each other's tables
+  for (const { mapping, fold } of [...write.tables].sort((a, b) => (a.mapping.id < b.mapping.id ? -1 : 1))) {
+    const target = targetOf(mapping.id);
+    const reread = write.reread.get(mapping.id);
+    const rows = fillReread(target.mapping, fold.rows, reread);
+    const begins = target.keepsBegin ? stagedBegins(mapping, fold.changes) : new Map<string, bigint>();
+    work.push({ target, reread, fold, rows, staged: rows.length === 0 ? null : await stageBatch(session, { n: work.length, target, rows, begins, trial: write.trial }) });
+  }
+  if (write.parked.length > 0) {
+    await session.batch(createParked);
+    await session.bulk(parkedBulk, write.parked.map(parkedLine));
+  }
+  await failpoint('batch:staged');
+  return work;
+}
+
+async function applyStaged(session: TSqlSession, of: Omit<Attempt, 'passed'>): Promise<BatchResult> {
+  const { pipeline } = of.write.checkpoint;
+  let passed: ReadonlySet<number> = new Set();
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    try {
+      const result = await attemptBatch(session, { ...of, passed });
+      if (result !== null) return result;
+      passed = new Set();
+    } catch (error) {
+      const inactive = isOfServer(error) ? await tablesPassedOver(session, pipeline, of.work) : passed;
+      if (inactive === 'lost') return { outcome: 'lost' };
+      // nothing that was not known at this attempt: the error is what it says
+      if (inactive.size <= passed.size) throw error;
+      passed = inactive;
+    }
+  }
+  throw new ElstreamError('DB_SERIALIZATION', 'retry', 'rows that history was decided from were changed again and again meanwhile', { place: { pipeline } });
 }
 
 /** An error of the server that is no value's fault and no passing one. */

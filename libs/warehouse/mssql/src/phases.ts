@@ -2,7 +2,6 @@ import { ElstreamError, LogPosition, ruleHolds, type TaskClaim } from '@elstream
 import { t, type Mssql, type MssqlParams } from '@elstream/database';
 import { readState, stateVariables } from './control-state';
 import { UNLIMITED } from './ddl-batch';
-import { UNLIMITED } from './ddl-batch';
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
