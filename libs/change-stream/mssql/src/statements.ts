@@ -32,15 +32,19 @@ export const TABLES = `SELECT s.name AS [schema], t.name AS [table], t.temporal_
 /** The newest commit that the capture job has taken up, NULL: none yet. */
 export const NEWEST = 'SELECT sys.fn_cdc_get_max_lsn() AS newest;';
 
-/** How long ago the newest entry of the capture job committed; on an idle database it writes one every five minutes. Times are the server's local ones, on both sides. */
-export const CAPTURE_AGE = `SELECT DATEDIFF(second, MAX(m.tran_end_time), GETDATE()) AS seconds
+/**
+ * How long ago the newest entry of the capture job committed; on an idle database it writes one every five minutes. Times are
+ * the server's local ones, on both sides. One row at the end of the index: the table has a row for each transaction of days.
+ */
+export const CAPTURE_AGE = `SELECT TOP (1) DATEDIFF(second, m.tran_end_time, GETDATE()) AS seconds
   FROM cdc.lsn_time_mapping AS m
- WHERE m.start_lsn = sys.fn_cdc_get_max_lsn();`;
+ ORDER BY m.start_lsn DESC;`;
 
-/** How long ago what stands at or just below `@needed` committed. NULL: it was cleaned up. */
-export const NEEDED_AGE = `SELECT DATEDIFF(second, MAX(m.tran_end_time), GETDATE()) AS seconds
+/** How long ago what stands at or just below `@needed` committed. No row: it was cleaned up. */
+export const NEEDED_AGE = `SELECT TOP (1) DATEDIFF(second, m.tran_end_time, GETDATE()) AS seconds
   FROM cdc.lsn_time_mapping AS m
- WHERE m.start_lsn <= @needed;`;
+ WHERE m.start_lsn <= CONVERT(binary(10), @needed)
+ ORDER BY m.start_lsn DESC;`;
 
 /** Bytes of the change tables of the instances in `@instances`, a JSON array of names. */
 export const CHANGE_BYTES = `SELECT SUM(a.total_pages) * CONVERT(bigint, 8192) AS bytes

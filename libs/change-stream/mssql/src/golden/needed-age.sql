@@ -1,4 +1,5 @@
 -- https://learn.microsoft.com/sql/relational-databases/system-tables/cdc-lsn-time-mapping-transact-sql
-SELECT DATEDIFF(second, MAX(m.tran_end_time), GETDATE()) AS seconds
+SELECT TOP (1) DATEDIFF(second, m.tran_end_time, GETDATE()) AS seconds
   FROM cdc.lsn_time_mapping AS m
- WHERE m.start_lsn <= @needed;
+ WHERE m.start_lsn <= CONVERT(binary(10), @needed)
+ ORDER BY m.start_lsn DESC;
