@@ -1,10 +1,11 @@
 import { silentLogger } from '@elstream/core';
 import { controlDataSourceOptionsFor, controlEntitiesFor, createControlStore } from '@elstream/control-typeorm';
 import { bracketTable, connectMssql, CONTROL_SCHEMA, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
-import { createTestMssql, eventually, type ServerFeature, type TestMssql } from '@elstream/testing';
+import { eventually, type MssqlClient, type ServerFeature, type TestMssql } from '@elstream/testing';
 import { PIPELINE, type DeadLetterLine, type Held, type TestWarehouse, type WarehouseProduct } from '@elstream/warehouse-contract';
 import { createMssqlWarehouse } from './index';
 import { tableHash } from './target';
+import { giveBack, takeDatabase } from './test-database.fixture';
 
 export interface MssqlTestWarehouse extends TestWarehouse {
   readonly db: TestMssql;
@@ -44,13 +45,12 @@ export const mssql = {
 const MAX_CONNECTIONS = 12;
 
 async function createTestWarehouse(): Promise<MssqlTestWarehouse> {
-  const db = await createTestMssql('wh');
-  const dataSource = await connectMssql({ url: db.url, applicationName: 'test', maxConnections: MAX_CONNECTIONS, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 15_000, logger: silentLogger }, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
+  const db = await takeDatabase(prepare);
+  const dataSource = await connect(db);
   const store = await createControlStore({ dataSource, logger: silentLogger });
-  await store.migrate();
-  await dropForeignKeys(db);
   const warehouse = await createMssqlWarehouse({ dataSource, pipeline: PIPELINE, logger: silentLogger });
   const count = async (sql: string): Promise<number> => Number((await db.query<{ n: number }>(sql))[0]?.n ?? 0);
+  const holders: MssqlClient[] = [];
   const waiting = (): Promise<number> => count(`SELECT COUNT(*) AS n FROM sys.dm_exec_requests WHERE database_id = DB_ID() AND blocking_session_id <> 0`);
   return {
     product: 'mssql',
@@ -61,13 +61,29 @@ async function createTestWarehouse(): Promise<MssqlTestWarehouse> {
     query: (sql) => db.query(sql),
     deadLetters: async () => (await db.query<DeadLetterRow>(DEAD_LETTERS)).map((row) => ({ ...row, id: row.id.toLowerCase(), key: parsed(row.key), old_key: parsed(row.old_key), row: parsed(row.row), bytes: row.bytes.toString('utf8') })),
     markerTable: (mapping) => bracketTable({ schema: CONTROL_SCHEMA, name: `marker_${tableHash(PIPELINE, mapping.id)}` }),
-    hold: (at) => holdRow(db, at, waiting),
+    hold: async (at) => {
+      const holder = await db.client();
+      holders.push(holder);
+      return holdRow(db, holder, { at, waiting });
+    },
     waitingForExclusion: () => count(`SELECT COUNT(*) AS n FROM sys.dm_tran_locks WHERE resource_type = 'APPLICATION' AND resource_database_id = DB_ID() AND request_status = 'WAIT'`),
     close: async () => {
+      await Promise.all(holders.map((holder) => holder.close()));
       await dataSource.destroy();
-      await db.drop();
+      await giveBack(db);
     },
   };
+}
+
+function connect(db: TestMssql): Promise<EntityDataSource> {
+  return connectMssql({ url: db.url, applicationName: 'test', maxConnections: MAX_CONNECTIONS, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 15_000, logger: silentLogger }, controlEntitiesFor('mssql'), controlDataSourceOptionsFor('mssql'));
+}
+
+async function prepare(db: TestMssql): Promise<void> {
+  const dataSource = await connect(db);
+  await (await createControlStore({ dataSource, logger: silentLogger })).migrate();
+  await dataSource.destroy();
+  await dropForeignKeys(db);
 }
 
 interface DeadLetterRow extends Omit<DeadLetterLine, 'bytes' | 'key' | 'old_key' | 'row'> {
@@ -85,8 +101,7 @@ const parsed = (json: string | null): unknown => (json === null ? null : (JSON.p
  * The last row a batch writes is that of its checkpoint (all of them are held), and a merge's that of its task: whoever holds it holds a transaction
  * that lacks nothing else.
  */
-async function holdRow(db: TestMssql, at: 'batch' | 'chunk', waiting: () => Promise<number>): Promise<Held> {
-  const holder = await db.client();
+async function holdRow(db: TestMssql, holder: MssqlClient, { at, waiting }: { readonly at: 'batch' | 'chunk'; readonly waiting: () => Promise<number> }): Promise<Held> {
   if (at === 'batch') await holder.query(`BEGIN TRANSACTION; SELECT 1 AS one FROM elstream.[checkpoint] WITH (UPDLOCK, REPEATABLEREAD) WHERE pipeline = N'${PIPELINE}'`);
   else {
     // of several tasks that are running, the one that was claimed first; looked for before, since looking takes locks
