@@ -16,6 +16,7 @@ export * from './row-codec';
 export * from './schema-change';
 export * from './table';
 export * from './target-kind';
+export * from './text';
 export * from './tracer';
 export * from './unicode';
 export * from './version';

@@ -61,6 +61,7 @@ describe('the key of a row', () => {
     expect(keyOfRow(mapping, ['5', 'eu', null])).toEqual(['eu', '5']);
     expect(describeKey(mapping, ['eu', '5'])).toBe('c1=eu, c0=5');
     expect(describeKey(mapping, ['eu', null])).toBe('c1=eu, c0=NULL');
+    expect(describeKey(mapping, ['a\0b\ud83d', '😀'])).toBe('c1=a\ufffdb\ufffd, c0=😀');
   });
 
   it.each([[null], [undefined]])('is refused by column and table when a cell is %p', (cell) => {

@@ -1,5 +1,6 @@
 import { ElstreamError } from './errors';
 import { keyCellIdentity, type Cell, type ColumnType, type Row } from './column-type';
+import { legible } from './text';
 
 /** A table's name in its database. */
 export interface TableName {
@@ -114,7 +115,7 @@ function typeAt(mapping: TableMapping, keyIndex: number): ColumnType {
   return mapping.columns[mapping.key[keyIndex] ?? -1]?.type ?? { kind: 'other' };
 }
 
-/** The key in words, for errors and logs about one row: `id=5, region=eu`. */
+/** The key in words, for errors, logs and reports about one row, which every product can keep: `id=5, region=eu`. */
 export function describeKey(mapping: TableMapping, key: Row): string {
-  return mapping.key.map((index, i) => `${mapping.columns[index]?.source ?? '?'}=${key[i] ?? 'NULL'}`).join(', ');
+  return legible(mapping.key.map((index, i) => `${mapping.columns[index]?.source ?? '?'}=${key[i] ?? 'NULL'}`).join(', '));
 }

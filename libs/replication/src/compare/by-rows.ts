@@ -2,6 +2,7 @@ import { decodeRows, keyIdentity, keyOfRow, type Cell, type TableMapping } from 
 import { rangeOf } from '../tasks/key-range';
 import type { TaskContext } from '../tasks/task-context';
 import { byKey, slices, unequalColumns } from './compare-rows';
+import { rowsAt } from './held-keys';
 import { bytesOfCells, type Tally } from './tally';
 
 type Key = readonly string[];
@@ -16,7 +17,7 @@ export async function* suspectsByKeys(context: TaskContext, mapping: TableMappin
   for (const slice of slices(keys, pipeline.settings.compareRows)) {
     if (signal.aborted) return;
     moved();
-    const [read, found] = await Promise.all([source.readByKeys(mapping, slice), pipeline.warehouse.readByKeys(mapping, slice)]);
+    const [read, found] = await Promise.all([source.readByKeys(mapping, slice), rowsAt(pipeline.warehouse, mapping, slice)]);
     tally.rows += read.length;
     tally.bytesMoved += bytesOfCells(read) + bytesOfCells(found.map((r) => r.row));
     const here = byKey(mapping, read, (row) => row);
@@ -47,7 +48,7 @@ async function* differingFromSource({ pipeline, task, signal, moved }: TaskConte
   const compare = async (piece: readonly Cell[][]): Promise<Key[]> => {
     moved();
     const keys = piece.map((row) => keyOfRow(mapping, row));
-    const found = await pipeline.warehouse.readByKeys(mapping, keys);
+    const found = await rowsAt(pipeline.warehouse, mapping, keys);
     const standing = byKey(mapping, found, (r) => r.row);
     tally.rows += piece.length;
     tally.bytesMoved += bytesOfCells(piece) + bytesOfCells(found.map((r) => r.row));

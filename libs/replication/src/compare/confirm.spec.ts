@@ -1,4 +1,4 @@
-import { LogPosition, type Cell, type Standing, type TableMapping } from '@elstream/core';
+import { ElstreamError, LogPosition, type Cell, type Standing, type TableMapping } from '@elstream/core';
 import type { TaskContext } from '../tasks/task-context';
 import { confirmDifferences } from './confirm';
 import { Side, TABLE, contextOf } from './sides.fixture';
@@ -94,5 +94,20 @@ describe('a key that looked unequal', () => {
     expect(hidden).toEqual({ table: 'public.t', key: 'id=1', cells: ['1'], of: 'row', kind: 'unequal', columns: ['name'] });
     const [shown] = (await confirm(looking(script, { showValues: true }))).differences;
     expect(shown).toEqual({ ...hidden, values: [{ source: 'new', warehouse: null }] });
+  });
+
+  it('that the warehouse cannot hold is missing there, is decided apart from the others, and reported as it can be kept', async () => {
+    const unheld = ['a\0', 'b\ud83d'];
+    const rows = (...ids: string[]) => new Map<string, Cell>(ids.map((id) => [id, 'x']));
+    const base = contextOf({ source: new Side(rows('1', ...unheld, '2', '3')), warehouse: new Side(rows('1', '3')), payload: {}, compareRows: 10 });
+    const { warehouse } = base.pipeline;
+    const readStanding: typeof warehouse.readStanding = async (mapping, keys) => {
+      if (keys.some(([id = '']) => unheld.includes(id))) throw new ElstreamError('VALUE_UNFIT', 'park', 'no text holds it');
+      return warehouse.readStanding(mapping, keys);
+    };
+    const context = { ...base, pipeline: { ...base.pipeline, warehouse: { ...warehouse, readStanding } } as unknown as TaskContext['pipeline'] };
+    const { differences, unverified } = await confirmDifferences(context, TABLE, [['1'], ['a\0'], ['2'], ['b\ud83d'], ['3']], newTally());
+    expect(unverified).toBe(0);
+    expect(differences.map((d) => [d.key, d.cells, d.kind])).toEqual([['id=a\ufffd', [], 'missing'], ['id=2', ['2'], 'missing'], ['id=b\ufffd', [], 'missing']]);
   });
 });

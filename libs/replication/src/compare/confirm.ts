@@ -1,10 +1,11 @@
-import { describeError, describeKey, ElstreamError, failpoint, keyIdentity, ruleHolds, sleep, type Cell, type TableMapping } from '@elstream/core';
+import { describeError, describeKey, ElstreamError, failpoint, isHeldByAll, keyIdentity, legible, ruleHolds, sleep, type Cell, type TableMapping } from '@elstream/core';
 import type { StreamMoment } from '@elstream/change-stream';
 import type { SourceDatabase } from '@elstream/source';
 import type { Difference } from '../overview/overview';
 import type { TaskContext } from '../tasks/task-context';
 import { awaitReadable } from '../transaction-wait';
 import { byKey, judge, slices, type StandingAt } from './compare-rows';
+import { standingAt } from './held-keys';
 import { streamPasses } from '../stream/passes';
 import { bytesOfCells, type Tally } from './tally';
 
@@ -94,7 +95,7 @@ async function judgeRound(context: TaskContext, mapping: TableMapping, round: Ro
   const inFlight: Key[] = [];
   for (const keys of slices(round.open, pipeline.settings.compareRows)) {
     moved();
-    const stands = await pipeline.warehouse.readStanding(mapping, keys);
+    const stands = await standingAt(pipeline.warehouse, mapping, keys);
     tally.superseded = supersededBy(context, stands);
     if (tally.superseded !== null) return null;
     tally.bytesMoved += bytesOfCells(stands.at.flatMap(({ row }) => (row === null ? [] : [row])));
@@ -143,11 +144,18 @@ interface Found {
 }
 
 function differenceOf({ pipeline }: TaskContext, mapping: TableMapping, { key, kind, columns, source, warehouse }: Found): Difference {
-  const found: Difference = { table: mapping.id, key: describeKey(mapping, key), cells: key, of: 'row', kind, columns };
+  const found: Difference = { table: mapping.id, key: describeKey(mapping, key), cells: keptKey(key), of: 'row', kind, columns };
   if (!pipeline.settings.showValues || columns.length === 0) return found;
   const shown = new Set(columns);
-  const values = mapping.columns.flatMap((column, i) => (shown.has(column.target) ? [{ source: source?.[i] ?? null, warehouse: warehouse?.[i] ?? null }] : []));
+  const values = mapping.columns.flatMap((column, i) => (shown.has(column.target) ? [{ source: shownCell(source?.[i]), warehouse: shownCell(warehouse?.[i]) }] : []));
   return { ...found, values };
+}
+
+const shownCell = (cell: Cell | undefined): Cell => (typeof cell === 'string' ? legible(cell) : null);
+
+/** As reports and repairs can keep it, in JSON of either product; empty where they cannot: the key in words says which it is. */
+export function keptKey(key: Key): Key {
+  return key.every(isHeldByAll) ? key : [];
 }
 
 async function sourceRows({ pipeline, moved }: TaskContext, source: SourceDatabase, { mapping, keys }: { readonly mapping: TableMapping; readonly keys: readonly Key[] }, tally: Tally): Promise<Rows> {

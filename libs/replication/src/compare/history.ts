@@ -4,6 +4,7 @@ import type { Difference } from '../overview/overview';
 import { rangeOf } from '../tasks/key-range';
 import type { TaskContext } from '../tasks/task-context';
 import { bucketCount, digestSlices, type DigestSlice } from './buckets';
+import { keptKey } from './confirm';
 import { checksumPass, expectedRows, stopIfTold } from './by-checksums';
 import { streamPasses } from '../stream/passes';
 import { bytesOfDigests, type Tally } from './tally';
@@ -119,5 +120,5 @@ async function copiesSettle(context: TaskContext, mapping: TableMapping, keys: r
 }
 
 function differenceOf(mapping: TableMapping, key: Key): Difference {
-  return { table: mapping.id, key: describeKey(mapping, key), cells: key, of: 'history', kind: 'missing', columns: [] };
+  return { table: mapping.id, key: describeKey(mapping, key), cells: keptKey(key), of: 'history', kind: 'missing', columns: [] };
 }

@@ -113,7 +113,7 @@ export interface Difference {
   readonly table: string;
   /** In words, `id=5`. */
   readonly key: string;
-  /** The key's cells, as a repair takes them. */
+  /** The key's cells, as a repair takes them; empty for a key that PostgreSQL's JSON cannot keep: mend that row at the source. */
   readonly cells: readonly string[];
   /** `history`: versions of the row in the copied history table. */
   readonly of: 'row' | 'history';

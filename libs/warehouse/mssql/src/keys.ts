@@ -1,3 +1,4 @@
+import { ElstreamError, isWellFormed } from '@elstream/core';
 import { keyValue, t, type MssqlParam } from '@elstream/database';
 import { columnDefinition, fullType, isText, keyEquals, keyOf, quotedOf, type EntityColumn, type Target } from './target';
 
@@ -29,8 +30,9 @@ SELECT j.ord, ${target.key.map((c, i) => keyCell(c, `j.k${String(i)}`)).join(', 
   };
 }
 
-/** For the parameter of `keyList`. */
+/** For the parameter of `keyList`. Throws ElstreamError (park) for a key that is never written: it is none of JSON either. */
 export function keysParam(keys: readonly (readonly string[])[]): MssqlParam {
+  if (keys.some((key) => !key.every(isWellFormed))) throw new ElstreamError('VALUE_UNFIT', 'park', 'a key holds half of a surrogate pair, which is no Unicode character; correct it at the source');
   return t.json(keys.map((key, ord) => [ord, ...key]));
 }
 
