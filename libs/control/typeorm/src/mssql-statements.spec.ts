@@ -18,6 +18,14 @@ describe('what is sent to SQL Server', () => {
     expect(new Set(rows.map((row) => row.tableId))).toEqual(new Set(["o'clock"]));
   });
 
+  it('names a database with a dot in its name as one', async () => {
+    const { store, sent } = await recordingStore(undefined, 'Sales.DWH');
+    await store.migrate();
+    const naming = sent.map(({ sql }) => /.*\[(?:Sales|DWH).*/.exec(sql)?.[0]).filter((line) => line !== undefined);
+    expect(naming.length).toBeGreaterThan(2);
+    for (const line of naming) expect(line).toMatch(/\[Sales\.DWH\]\.(?:\[elstream\]\.\[migration\]|"INFORMATION_SCHEMA"\."TABLES")/);
+  });
+
   it('has one parameter for any number of ids', async () => {
     const { store, sent } = await recordingStore();
     await store.readDeadLetters({ pipeline: 'p', ids: Array.from({ length: 5_000 }, () => RUN), limit: 10 });

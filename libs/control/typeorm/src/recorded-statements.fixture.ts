@@ -1,6 +1,6 @@
 import type { ControlStore, NewTask } from '@elstream/control';
 import { silentLogger } from '@elstream/core';
-import { bracket, EntityDataSource } from '@elstream/database';
+import { bracket, EntityDataSource, typeormName } from '@elstream/database';
 import type { GoldenStatement } from '@elstream/testing';
 import * as driver from 'mssql';
 import { QueryResult, type DataSourceOptions, type QueryRunner } from 'typeorm';
@@ -109,9 +109,9 @@ interface Sent {
 export const BY_THE_CLIENT = '-- by the client: ';
 
 /** A store on a DataSource that is not connected, and what it would have sent to SQL Server. @param said what the server says; throws what it raises */
-export async function recordingStore(said: (sql: string) => unknown[] = answer): Promise<{ readonly store: ControlStore; readonly sent: Sent[] }> {
+export async function recordingStore(said: (sql: string) => unknown[] = answer, database = 'warehouse'): Promise<{ readonly store: ControlStore; readonly sent: Sent[] }> {
   const sent: Sent[] = [];
-  const options = { type: 'mssql', driver, host: 'nowhere', database: 'warehouse', entities: [...controlEntitiesFor('mssql')], ...controlDataSourceOptionsFor('mssql') };
+  const options = { type: 'mssql', driver, host: 'nowhere', database: typeormName(database), entities: [...controlEntitiesFor('mssql')], ...controlDataSourceOptionsFor('mssql') };
   const dataSource = new EntityDataSource(options as unknown as DataSourceOptions, bracket);
   await dataSource.addEntities([]);
   const createRunner = dataSource.createQueryRunner.bind(dataSource);

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { config as MssqlConfig, ConnectionPool } from 'mssql';
 import type { DataSource, DataSourceOptions, EntitySchema } from 'typeorm';
-import { EntityDataSource } from '../entity-data-source';
+import { EntityDataSource, typeormName } from '../entity-data-source';
 import { parseMssqlUrl, type MssqlConnection } from './connection';
 import { driver } from './driver';
 import { classifyMssqlError } from './errors';
@@ -46,32 +46,15 @@ const share = (connections: number): number => Math.max(1, Math.ceil(connections
 
 /**
  * A TypeORM DataSource over SQL Server, initialised; `destroy` closes its sessions too. Every connection has XACT_ABORT
- * ON, so that any error ends the transaction; what waits for a lock does so until the statement's timeout, unless the
- * statement sets LOCK_TIMEOUT (`Mssql.lockMs`). Throws a classified `ElstreamError`.
+ * ON, so that any error ends the transaction; how long a statement waits for a lock is said with each. Throws a classified
+ * `ElstreamError`.
  */
 export async function connectMssql(connection: MssqlConnection, entities: readonly EntitySchema[] = [], extra: Record<string, unknown> = {}): Promise<EntityDataSource> {
   const config = mssqlConfig(connection);
   const warn = (error: unknown): void => {
     connection.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'idle database connection lost');
   };
-  const { server, user, ...rest } = config;
-  const options = {
-    type: 'mssql',
-    // TypeORM would ask for it by a computed name, which is not found in a bundle.
-    driver: driver(),
-    ...rest,
-    host: server,
-    username: user,
-    entities: [...entities],
-    synchronize: false,
-    migrationsRun: false,
-    logging: false,
-    // For TypeORM; the driver, which knows no such setting, gets the pool's from extra.
-    pool: { ...config.pool, errorHandler: warn },
-    // TypeORM sets useUTC to false unless told otherwise in the options it hands on.
-    extra: { options: config.options, pool: config.pool, beforeConnect: config.beforeConnect },
-    ...extra,
-  };
+  const options = { ...typeormOptions(config, warn), entities: [...entities], ...extra };
   const dataSource = new EntityDataSource(options as unknown as DataSourceOptions, bracket);
   try {
     await dataSource.initialize();
@@ -88,6 +71,28 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
     await destroy();
   };
   return dataSource;
+}
+
+/** node-mssql's configuration in TypeORM's words. */
+export function typeormOptions(config: MssqlConfig, errorHandler: (error: unknown) => void): Record<string, unknown> {
+  const { server, user, database = '', ...rest } = config;
+  return {
+    type: 'mssql',
+    // TypeORM would ask for it by a computed name, which is not found in a bundle.
+    driver: driver(),
+    ...rest,
+    host: server,
+    username: user,
+    // TypeORM names the database in statements about its migrations; one with a dot in its name would be two.
+    database: typeormName(database),
+    synchronize: false,
+    migrationsRun: false,
+    logging: false,
+    // For TypeORM; the driver, which knows no such setting, gets the pool's from extra.
+    pool: { ...config.pool, errorHandler },
+    // What the driver gets as it stands here. TypeORM sets useUTC to false unless told otherwise in these options.
+    extra: { options: config.options, pool: config.pool, database, beforeConnect: config.beforeConnect },
+  };
 }
 
 /** node-mssql's configuration of a connection. */
