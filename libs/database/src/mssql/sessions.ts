@@ -19,8 +19,9 @@ export class Sessions {
   constructor(config: MssqlConfig, max: number, onError: (error: unknown) => void) {
     this.pool = new Pool<ConnectionPool>({
       create: async () => {
-        // Its one connection is never taken down while it idles: temporary tables would go between two statements.
-        const one = new (driver().ConnectionPool)({ ...config, pool: { min: 0, max: 1, idleTimeoutMillis: 2 ** 31 - 1 } });
+        // Its one connection is never taken down while it idles: temporary tables would go between two statements. Nor is it
+        // asked before each statement whether it lives (`SELECT 1`): one that does not fails the session either way.
+        const one = new (driver().ConnectionPool)({ ...config, validateConnection: 'socket', pool: { min: 0, max: 1, idleTimeoutMillis: 2 ** 31 - 1 } });
         one.on('error', onError);
         return one.connect();
       },
