@@ -246,9 +246,10 @@ SELECT TOP (1) s.session_id AS id, s.program_name AS program, s.host_name AS hos
  WHERE s.session_id <> @@SPID
    AND EXISTS (
      SELECT 1 FROM sys.dm_tran_locks AS l
+       LEFT JOIN sys.partitions AS p ON l.resource_type IN (N'KEY', N'RID', N'PAGE') AND p.hobt_id = l.resource_associated_entity_id
       WHERE l.request_session_id = s.session_id AND l.resource_database_id = DB_ID() AND l.request_status = N'GRANT'
-        AND ((l.resource_type = N'OBJECT' AND l.request_mode NOT IN (N'IS', N'Sch-S')
-              AND l.resource_associated_entity_id IN (SELECT o.object_id FROM sys.tables AS o WHERE o.schema_id = SCHEMA_ID(N'${CONTROL_SCHEMA}')))
+        AND (CASE WHEN l.resource_type <> N'OBJECT' THEN p.object_id WHEN l.request_mode NOT IN (N'IS', N'Sch-S') THEN l.resource_associated_entity_id END
+               IN (SELECT o.object_id FROM sys.tables AS o WHERE o.schema_id = SCHEMA_ID(N'${CONTROL_SCHEMA}'))
           OR (l.resource_type = N'APPLICATION' AND l.resource_description LIKE N'%${CONTROL_SCHEMA}.migration%')))
  ORDER BY CASE s.status WHEN N'sleeping' THEN 0 ELSE 1 END, s.last_request_start_time`,
 } as const;
