@@ -143,20 +143,22 @@ interface Between {
 
 /**
  * How the values of a column are carried that a setting gives a type; a text: why they cannot be, with the remedy. Asked where
- * a time with its offset is given a type without one, or the other way round, or a float of SQL Server another type: such
- * values never compare equal.
+ * a time with its offset is given a type without one, or the other way round, or a float of SQL Server, at either side,
+ * stands beside another type: such values never compare equal, or not at all.
  *
  * `datetimeoffset` is carried as instant and offset; a PostgreSQL warehouse that is told `timestamptz` keeps the instant alone.
  */
 export function typeForSetting(column: ColumnSchema, wanted: string, between: Between): ColumnType | string {
   if (between.from === 'postgres' && between.to === 'postgres') return column.type;
-  if (between.from === 'mssql' && column.type.kind === 'float') return floatForSetting(column.type, wanted, between.to);
+  const intoFloat = between.to === 'mssql' && /^(?:float|real)$/.test(spelled(wanted).base);
+  if (column.type.kind === 'float' && (between.from === 'mssql' || intoFloat)) return floatForSetting(column.type, wanted, between.to);
+  if (intoFloat) return `would be a float in the warehouse, of which SQL Server writes no exact text, so that it could not be compared with ${column.native}; write decimal(precision,scale) or nvarchar(50), or remove the type`;
   return timeForSetting(column, wanted, between);
 }
 
-/** Checksums of another type could not be made inside SQL Server. */
+/** Checksums of another type could not be made inside SQL Server, whichever side it is. */
 function floatForSetting(type: Extract<ColumnType, { kind: 'float' }>, wanted: string, to: Product): ColumnType | string {
-  if (isHeldAsItsKind({ type, targetType: wanted })) return type;
+  if (isHeldAsItsKind({ type, targetType: spellType(wanted, to) })) return type;
   const own = { 32: { mssql: 'real', postgres: 'float4' }, 64: { mssql: 'float(53)', postgres: 'float8' } } as const;
   return `is a float, of which SQL Server writes no exact text, so that it could not be compared with ${wanted}; write ${own[type.bits][to]}, or remove the type`;
 }

@@ -179,6 +179,13 @@ describe('a type that the pipeline file gives', () => {
     ['an instant and a type without zone', sampleOf(POSTGRES_SAMPLES, 'timestamp with time zone'), 'datetime2(6)', 'postgres', 'mssql', /write datetimeoffset\(7\)/],
     ['what PostgreSQL does by itself', sampleOf(POSTGRES_SAMPLES, 'timestamp with time zone'), 'timestamp', 'postgres', 'postgres', instant],
     ['a float in another type than its own', sampleOf(MSSQL_SAMPLES, 'real'), 'numeric(20,4)', 'mssql', 'postgres', /is a float, of which SQL Server writes no exact text, .* write float4/],
+    ['a float in a text', sampleOf(MSSQL_SAMPLES, 'float'), 'nvarchar(50)', 'mssql', 'mssql', /is a float, .* write float\(53\), or remove the type/],
+    ['a float in one of another width', sampleOf(MSSQL_SAMPLES, 'real'), 'float', 'mssql', 'mssql', /is a float, .* write real, or remove/],
+    ['a float of PostgreSQL in one of another width', sampleOf(POSTGRES_SAMPLES, 'real'), 'float(53)', 'postgres', 'mssql', /is a float, .* write real, or remove/],
+    ['a float of PostgreSQL in its own', sampleOf(POSTGRES_SAMPLES, 'real'), 'Float ( 24 )', 'postgres', 'mssql', { kind: 'float', bits: 32 }],
+    ['a float of PostgreSQL in a text', sampleOf(POSTGRES_SAMPLES, 'double precision'), 'nvarchar(50)', 'postgres', 'mssql', { kind: 'float', bits: 64 }],
+    ['a number in a float of SQL Server', sampleOf(MSSQL_SAMPLES, 'decimal(19,4)'), 'float', 'mssql', 'mssql', /would be a float in the warehouse, .* compared with decimal\(19,4\); write decimal/],
+    ['an integer of PostgreSQL in a float of SQL Server', sampleOf(POSTGRES_SAMPLES, 'integer'), 'Real', 'postgres', 'mssql', /would be a float in the warehouse/],
     ['a float in its own', sampleOf(MSSQL_SAMPLES, 'float'), 'double precision', 'mssql', 'postgres', { kind: 'float', bits: 64 }],
     ['a text', sampleOf(POSTGRES_SAMPLES, 'text'), 'datetimeoffset(7)', 'postgres', 'mssql', text(null)],
   ])('decides how values are carried: %s', (...[, column, wanted, from, to, expected]) => {
