@@ -18,10 +18,10 @@ UNION ALL SELECT N'system versioning' FROM sys.tables AS s WHERE s.object_id = @
 UNION ALL SELECT N'memory optimisation' FROM sys.tables AS s WHERE s.object_id = @id AND s.is_memory_optimized = 1
 UNION ALL SELECT CONCAT(N'row level security by ', p.[name]) FROM sys.security_policies AS p JOIN sys.security_predicates AS q ON q.object_id = p.object_id WHERE q.target_object_id = @id;`;
 
-/** Columns of the primary key, in no order that matters. */
-export const PRIMARY_KEY_SQL = `SELECT k.[name] AS [constraint], c.[name] AS [name] FROM sys.key_constraints AS k
-  JOIN sys.index_columns AS x ON x.object_id = k.parent_object_id AND x.index_id = k.unique_index_id JOIN sys.columns AS c ON c.object_id = x.object_id AND c.column_id = x.column_id
- WHERE k.parent_object_id = @id AND k.[type] = 'PK' AND x.key_ordinal > 0 ORDER BY x.key_ordinal;`;
+/** Columns of the primary key, in its order. Its index has the constraint's name. */
+export const PRIMARY_KEY_SQL = `SELECT i.[name] AS [constraint], c.[name] AS [name] FROM sys.indexes AS i
+  JOIN sys.index_columns AS x ON x.object_id = i.object_id AND x.index_id = i.index_id JOIN sys.columns AS c ON c.object_id = x.object_id AND c.column_id = x.column_id
+ WHERE i.object_id = @id AND i.is_primary_key = 1 AND x.key_ordinal > 0 ORDER BY x.key_ordinal;`;
 
 /** Rights to create what is not there. */
 export const RIGHTS_SQL = `SELECT CASE WHEN SCHEMA_ID(@schema) IS NULL THEN HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE SCHEMA') ELSE HAS_PERMS_BY_NAME(QUOTENAME(@schema), N'SCHEMA', N'ALTER') END AS [schema],
