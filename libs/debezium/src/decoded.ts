@@ -41,6 +41,11 @@ export interface DecodedWrite {
   readonly oldKey: readonly string[] | null;
   readonly source: SourceBlock;
   readonly keyChange: KeyChange | null;
+  /**
+   * Indices of SQL Server's texts that hold U+FFFD, which its driver writes for half of a surrogate pair (and swallows the
+   * character behind it), and for bytes that Java's code pages lack: nothing here tells whether the source has it.
+   */
+  readonly doubtful: readonly number[];
 }
 
 /**

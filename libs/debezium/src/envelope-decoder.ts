@@ -37,6 +37,10 @@ const MEMBERS = new Map([
   ['message', MESSAGE],
 ]);
 
+const TEXT = /^(?:n?(?:char|varchar|text)|sysname)\b/i;
+const REPLACEMENT = '\ufffd';
+const NONE: readonly number[] = [];
+
 /** What has been read of the record in hand. */
 interface Parts {
   before: EventCell[] | null;
@@ -64,6 +68,8 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
   private readonly masked: readonly number[];
   /** Columns of which an update's NULL may be a value that was not sent. */
   private readonly maybeUnsent: readonly number[];
+  /** Columns in which the driver may have replaced characters. */
+  private readonly replaceable: readonly number[];
   /** Columns whose instants some releases of the connector move. */
   private readonly movable: readonly number[];
 
@@ -73,6 +79,7 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     const nullable = options.connector === 'postgresql' && options.handling.binary.startsWith('base64');
     this.maybeUnsent = this.mapping.columns.flatMap(({ type }, index) => (nullable && type.kind === 'binary' ? [index] : []));
     this.movable = options.natives.flatMap((native, index) => (options.connector === 'sqlserver' && /^datetimeoffset\b/i.test(native) ? [index] : []));
+    this.replaceable = this.mapping.columns.flatMap((column, index) => (options.connector === 'sqlserver' && TEXT.test(options.natives[index] ?? '') && column.mask?.kind !== 'null' ? [index] : []));
     const rows = new RowReader(options);
     this.rows = rows;
     this.keys = new KeyReader(this.mapping, rows);
@@ -208,6 +215,7 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     const hidden = parts.op === 'u' ? this.maybeUnsent.find((index) => row[index] === null) : undefined;
     if (hidden !== undefined) return this.poison(record, parts, 'DEBEZIUM_VALUE', `column ${mapping.columns[hidden]?.source ?? ''} of ${mapping.id} is NULL, as which Debezium writes an unchanged toasted bytea too unless binary.handling.mode=bytes; set it`);
     const old = parts.op === 'u' ? keyIn(mapping, parts.before) : null;
+    const doubtful = this.replaceable.filter((index) => row[index]?.includes(REPLACEMENT) === true);
     for (const index of this.masked) row[index] = applyMask(row[index], mapping.columns[index]?.mask ?? null);
     return {
       op: parts.op === 'u' ? 'update' : 'insert',
@@ -217,6 +225,7 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
       oldKey: old === null || old.every((cell, i) => cell === key[i]) ? null : old,
       source,
       keyChange: this.keys.change(record.headers, this.keyOf(parts)),
+      doubtful: doubtful.length === 0 ? NONE : doubtful,
     };
   }
 

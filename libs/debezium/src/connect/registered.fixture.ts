@@ -133,7 +133,7 @@ export class Registered {
 
   /** All it has delivered of `table`, once `enough` says so. */
   async events(enough: (events: readonly Event[]) => boolean, topic = this.plan().topics.tables[0] ?? ''): Promise<Event[]> {
-    const consumer = this.kafkajs().consumer({ groupId: `${this.name}-${randomBytes(3).toString('hex')}`, readUncommitted: false });
+    const consumer = this.kafkajs().consumer({ groupId: `${this.name}-${randomBytes(3).toString('hex')}`, readUncommitted: false, maxWaitTimeInMs: 200 });
     await consumer.connect();
     try {
       await consumer.subscribe({ topic, fromBeginning: true });
