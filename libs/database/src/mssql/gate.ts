@@ -44,10 +44,11 @@ type TimedRequest = new (pool: ConnectionPool, overrides: { readonly requestTime
 
 /** tedious's names: node-mssql, whose types say `tableLock`, hands them on as they are, and what tedious does not know is passed over. */
 const BULK_OPTIONS: { readonly keepNulls: boolean; readonly lockTable: boolean } = { keepNulls: true, lockTable: true };
-/** Rows handed to the driver at once: it keeps them all in memory. */
+/** Rows handed to the driver at once, and about the bytes at which it is fewer: it keeps them all in memory (R11). */
 const BULK_ROWS = 2_000;
-/** Rows the driver may be ahead of the reader. */
-const AHEAD_ROWS = 256;
+const BULK_BYTES = 8 * 1024 * 1024;
+/** Rows the driver may be ahead of the reader, however large they are (R11). */
+const AHEAD_ROWS = 32;
 
 /** The gate over a pool, or over a pool of one connection. */
 export class PoolGate implements TSqlSession {
@@ -108,11 +109,13 @@ export class PoolGate implements TSqlSession {
   async bulk(table: BulkTable, rows: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>): Promise<number> {
     let loaded = 0;
     let piece: (readonly unknown[])[] = [];
+    let bytes = 0;
     for await (const row of rows) {
       piece.push(row);
-      if (piece.length < BULK_ROWS) continue;
+      bytes += bytesOf(row);
+      if (piece.length < BULK_ROWS && bytes < BULK_BYTES) continue;
       loaded += await this.load(table, piece);
-      piece = [];
+      [piece, bytes] = [[], 0];
     }
     return piece.length === 0 ? loaded : loaded + (await this.load(table, piece));
   }
@@ -144,4 +147,9 @@ export class PoolGate implements TSqlSession {
     for (const [name, { type, value }] of Object.entries(params)) request.input(name, type, value);
     return request;
   }
+}
+
+/** About: as they are in memory, and on their way. */
+function bytesOf(row: readonly unknown[]): number {
+  return row.reduce<number>((sum, value) => sum + (typeof value === 'string' ? 2 * value.length : Buffer.isBuffer(value) ? value.length : 8), 0);
 }
