@@ -60,6 +60,14 @@ describe('classifyMssqlError', () => {
     expect(classifyMssqlError(Object.assign(new ConnectionError('m'), { code }))).toMatchObject({ code: ours, recovery });
   });
 
+  it.each(['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'])('a certificate that is not accepted (%s) does not pass by itself: it stops, and says what to do', (code) => {
+    // as Node, tedious and node-mssql wrap it
+    const ofTls = Object.assign(new Error('self-signed certificate'), { code });
+    const ofTedious = Object.assign(new Error('Failed to connect to h:1433 - self-signed certificate', { cause: ofTls }), { code: 'ESOCKET' });
+    const found = classifyMssqlError(new ConnectionError(ofTedious as never, 'ESOCKET'));
+    expect(found).toMatchObject({ code: 'DB_CERTIFICATE', recovery: 'stop', message: expect.stringContaining('trustServerCertificate=true') as unknown });
+  });
+
   it('a pool that gives no connection in time is tried again', () => {
     const error = Object.assign(new Error('operation timed out for an unknown reason'), { name: 'TimeoutError' });
     expect(classifyMssqlError(error)).toMatchObject({ code: 'DB_TIMEOUT', recovery: 'retry' });

@@ -60,6 +60,8 @@ const VALUE_ERRORS: Readonly<Record<number, string>> = {
 
 /** Codes of the driver (node-mssql, tedious) and of Node's sockets that mean the connection. */
 const BROKEN: ReadonlySet<string> = new Set(['ESOCKET', 'ECONNCLOSED', 'ENOTOPEN', 'ENOCONN', 'ECONNRESET', 'EPIPE', 'EABORT', 'ENOTBEGUN', 'EALREADYBEGUN', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'EINSTLOOKUP']);
+/** Node's words for a certificate that it does not accept; in the driver's error as the cause of a broken socket. */
+const CERTIFICATE = /^(?:ERR_TLS_CERT_\w+|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:GET_ISSUER_CERT\w*|VERIFY_LEAF_SIGNATURE)|HOSTNAME_MISMATCH)$/;
 /** node-mssql's pool waits for a connection and gives up with this name. */
 const POOL_TIMEOUT = 'TimeoutError';
 
@@ -85,6 +87,7 @@ export function classifyMssqlError(error: unknown): ElstreamError {
   }
   if (code === 'ETIMEOUT') return new ElstreamError('DB_TIMEOUT', 'retry', `${message}; a statement or the connecting took longer than its timeout`, { cause: error });
   if (code === 'ELOGIN') return new ElstreamError('DB_PASSWORD', 'stop', `${message}; check the user and password in the connection URL`, { cause: error });
+  if (code !== null && CERTIFICATE.test(code)) return new ElstreamError('DB_CERTIFICATE', 'stop', `the server's certificate is not accepted: ${message}; give the PEM file of its authority as NODE_EXTRA_CA_CERTS, connect by the name the certificate is for, or leave the check out by trustServerCertificate=true in the connection URL`, { cause: error });
   if (code === 'ECANCEL') return new ElstreamError('DB_CANCELLED', 'retry', 'the statement was cancelled', { cause: error });
   if (code !== null && BROKEN.has(code)) return new ElstreamError('DB_CONNECTION', 'retry', `${message}; check host and port in the connection URL and that the server runs`, { cause: error });
   return new ElstreamError('DB_UNKNOWN', 'stop', message, { cause: error });
@@ -107,7 +110,7 @@ function serverError(error: unknown): ServerError {
     const number = typeof candidate.number === 'number' ? candidate.number : candidate.info?.number;
     if (typeof number === 'number') return { number, code: null, message: candidate.message };
     if (candidate.name === POOL_TIMEOUT) return { number: null, code: 'ETIMEOUT', message: candidate.message };
-    if (typeof candidate.code === 'string' && found.code === null) found = { number: null, code: candidate.code, message: candidate.message };
+    if (typeof candidate.code === 'string' && (found.code === null || CERTIFICATE.test(candidate.code))) found = { number: null, code: candidate.code, message: candidate.message };
     current = candidate.driverError ?? candidate.originalError ?? candidate.cause;
   }
   return found;
