@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { nString } from '@elstream/database';
-import { leave } from './server-transaction';
+import { END_TRANSACTION, leave } from './server-transaction';
 
 /** Two processes that follow one change, or prepare the table: one after the other. At the beginning of a transaction's body. */
 export function ddlLock(tableSql: string, lockMs: number): string {
@@ -10,9 +10,26 @@ IF @lock < 0
 ${leave('locked-out', '@lock AS code')}`;
 }
 
-/** A statement compiled only when it is reached: what it names may not be there before. */
-export function dynamic(statement: string): string {
-  return `EXEC sys.sp_executesql ${nString(statement)};`;
+/**
+ * A statement compiled only when it is reached: what it names may not be there before. Where it does not compile, XACT_ABORT
+ * ends nothing: what follows it would be done, and committed, without it.
+ *
+ * @param parameters as `sp_executesql` takes them after the statement: `N'@a int', @a = @b`
+ */
+export function dynamic(statement: string, parameters?: string): string {
+  return `${dynamicBlock(statement, parameters)};`;
+}
+
+/** The same, as it may stand before ELSE. */
+export function dynamicBlock(statement: string, parameters?: string): string {
+  return `BEGIN
+  EXEC sys.sp_executesql ${nString(statement)}${parameters === undefined ? '' : `, ${parameters}`};
+  IF @@ERROR <> 0
+  BEGIN
+    ${END_TRANSACTION}
+    RETURN;
+  END;
+END`;
 }
 
 /** Columns of a large table are rewritten for as long as it takes: broken off, it would begin anew for ever. Locks are waited for shortly. */

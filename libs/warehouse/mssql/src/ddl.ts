@@ -120,7 +120,7 @@ END;`;
 /** A dynamic statement with one output variable, as `name type`. */
 function dynamicInto(statement: string, variable: string): string {
   const [name = ''] = variable.split(' ');
-  return `EXEC sys.sp_executesql ${nString(statement)}, ${nString(`@${variable} OUTPUT`)}, @${name} = @${name} OUTPUT;`;
+  return dynamic(statement, `${nString(`@${variable} OUTPUT`)}, @${name} = @${name} OUTPUT`);
 }
 
 /** Quoted names of all tables a mapping has in the warehouse. */

@@ -7,13 +7,11 @@ const claim = { taskId: 't', runId: 'r', attempt: 1, epoch: 3 } as unknown as Pa
 describe('the end of a preload', () => {
   it('takes the time that reading a large table takes: broken off, it would begin anew for ever', async () => {
     const limits: unknown[] = [];
-    const db = {
-      lockMs: 5,
-      sets: async (_statement: string, _params: unknown, limit: unknown) => {
-        limits.push(limit);
-        return Promise.resolve([[{ outcome: 'done', swept: '7' }]]);
-      },
-    } as unknown as Mssql;
+    const sets = async (_statement: string, _params: unknown, limit: unknown): Promise<unknown> => {
+      limits.push(limit);
+      return Promise.resolve([[{ outcome: 'done', swept: '7' }]]);
+    };
+    const db = { lockMs: 5, session: async (fn: (session: unknown) => Promise<unknown>) => fn({ sets }) } as unknown as Mssql;
     expect(await finishPreload(db, 'shop', targets.plain, claim)).toEqual({ outcome: 'done', rowsSwept: 7 });
     expect(limits).toEqual([{ timeoutMs: 0 }]);
   });

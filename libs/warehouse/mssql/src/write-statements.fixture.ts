@@ -10,6 +10,7 @@ import { insertEnded } from './history/ended';
 import { imagesStand } from './history/images';
 import { mergeChunkSql } from './merge-chunk';
 import { beginPreloadSql, finishPreloadSql, promoteSql, setLiveAtSql, waitingSql } from './phases';
+import { END_TRANSACTION } from './server-transaction';
 import { batchMisfits, chunkMisfits, convertBatch, convertChunk, createBatchTables, createChunkTables, type BatchShape } from './staging';
 import { buildTarget, type Target } from './target';
 import { targets } from './table-statements.fixture';
@@ -63,6 +64,7 @@ export function writeStatements(): GoldenStatement[] {
     { name: 'batch-with-parked-events', sql: batch([table(spelled, null)], { parked: true, parkedDue: true, reloads: true }) },
     { name: 'batch-without-rows', sql: batch([]) },
     { name: 'batch-trial', sql: batch([table(plain, shape)], { trial: true }) },
+    { name: 'end-transaction', sql: END_TRANSACTION },
     { name: 'parked-stage', sql: createParked },
     { name: 'chunk-stage', sql: createChunkTables(plain) },
     { name: 'chunk-convert', sql: convertChunk(plain) },
@@ -75,9 +77,9 @@ export function writeStatements(): GoldenStatement[] {
     { name: 'begin-preload', sql: beginPreloadSql(PIPELINE, plain, LOCK_MS) },
     { name: 'finish-preload', sql: finishPreloadSql(PIPELINE, plain, LOCK_MS) },
     { name: 'finish-preload-with-derived-history', sql: finishPreloadSql(PIPELINE, derived, LOCK_MS) },
-    { name: 'set-live-at', sql: setLiveAtSql },
+    { name: 'set-live-at', sql: setLiveAtSql(LOCK_MS) },
     { name: 'waiting-tables', sql: waitingSql },
-    { name: 'promote-live', sql: promoteSql },
+    { name: 'promote-live', sql: promoteSql(LOCK_MS) },
     { name: 'create-checkpoint', sql: createCheckpointSql },
     { name: 'read-checkpoints', sql: checkpointsSql },
     { name: 'drop-checkpoints', sql: dropCheckpointsSql },

@@ -133,7 +133,7 @@ function keepStandingRows(target: Target, table: Relation, history: Relation | n
 }
 
 function dynamicWithNow(statement: string): string {
-  return `EXEC sys.sp_executesql ${nString(statement)}, N'@now datetime2(6)', @now = ${NOW};`;
+  return dynamic(statement, `N'@now datetime2(6)', @now = ${NOW}`);
 }
 
 function dropHistoryIndex(target: Target, archive: Relation | null): string[] {

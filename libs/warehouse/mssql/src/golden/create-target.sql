@@ -15,7 +15,14 @@ BEGIN
   SELECT N'moved' AS outcome;
   RETURN;
 END;
-IF SCHEMA_ID(N'o''dbo') IS NULL EXEC sys.sp_executesql N'CREATE SCHEMA [o''dbo]';
+IF SCHEMA_ID(N'o''dbo') IS NULL BEGIN
+  EXEC sys.sp_executesql N'CREATE SCHEMA [o''dbo]';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 IF OBJECT_ID(N'[o''dbo].[order]]lines]', N'U') IS NULL CREATE TABLE [o'dbo].[order]]lines] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, [price] decimal(19,4) NULL, [ratio] float NULL, [picture] varbinary(max) NULL, [at] datetimeoffset(7) NULL, [note]]s] nvarchar(max) NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
 IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(N'[o''dbo].[order]]lines]', N'U') AND e.lock_escalation <> 1) ALTER TABLE [o'dbo].[order]]lines] SET (LOCK_ESCALATION = DISABLE);
 IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
@@ -23,7 +30,14 @@ IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(N'[elstre
 IF NOT EXISTS (SELECT 1 FROM elstream.table_state WHERE pipeline = @pipeline AND table_id = @table AND epoch > 0)
 BEGIN
   DECLARE @highest int = 0;
-EXEC sys.sp_executesql N'SELECT @highest = ISNULL(MAX(__elstream_epoch), 0) FROM [o''dbo].[order]]lines]', N'@highest int OUTPUT', @highest = @highest OUTPUT;
+BEGIN
+  EXEC sys.sp_executesql N'SELECT @highest = ISNULL(MAX(__elstream_epoch), 0) FROM [o''dbo].[order]]lines]', N'@highest int OUTPUT', @highest = @highest OUTPUT;
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
   UPDATE elstream.table_state SET epoch = @highest WHERE pipeline = @pipeline AND table_id = @table AND epoch = 0;
   IF @@ROWCOUNT = 0 INSERT INTO elstream.table_state (pipeline, table_id, epoch) VALUES (@pipeline, @table, @highest);
 END;

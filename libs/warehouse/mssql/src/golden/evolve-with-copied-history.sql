@@ -39,36 +39,197 @@ BEGIN
 END;
 SET LOCK_TIMEOUT 3000;
 ALTER TABLE [o'dbo].[order]]lines] DROP CONSTRAINT [PK_order]]lines];
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [valid_from] datetime2(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [valid_to] datetime2(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD CONSTRAINT [PK_order]]lines] PRIMARY KEY CLUSTERED ([region], [id])';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [valid_from] datetime2(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [valid_to] datetime2(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD CONSTRAINT [PK_order]]lines] PRIMARY KEY CLUSTERED ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 ALTER TABLE [elstream].[marker_c8082f3db458b9a4] DROP CONSTRAINT [PK_marker];
-EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ALTER COLUMN [id] bigint NOT NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ADD CONSTRAINT [PK_marker] PRIMARY KEY CLUSTERED ([region], [id])';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ALTER COLUMN [id] bigint NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ADD CONSTRAINT [PK_marker] PRIMARY KEY CLUSTERED ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 DROP INDEX IF EXISTS [elstream_history_c8082f3db458b9a4] ON [o'dbo].[order]]lines_archive];
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [id] bigint NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [price] decimal(19,4) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [ratio] float NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [picture] varbinary(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [at] datetimeoffset(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [note]]s] nvarchar(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [valid_from] datetime2(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [valid_to] datetime2(7) NULL';
-EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
-IF OBJECT_ID(N'[o''dbo].[order]]lines_as_of]', N'IF') IS NULL EXEC sys.sp_executesql N'CREATE FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
-(SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[valid_from], t.[valid_to] FROM [o''dbo].[order]]lines] AS t WHERE (t.[valid_from] <= CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))) AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_from] >= t.[valid_from] AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))) OR (t.[valid_from] IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
- UNION ALL
- SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [valid_from], h.[valid_to] AS [valid_to] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))'; ELSE EXEC sys.sp_executesql N'ALTER FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [id] bigint NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [price] decimal(19,4) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [ratio] float NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [picture] varbinary(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [at] datetimeoffset(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [note]]s] nvarchar(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [valid_from] datetime2(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [valid_to] datetime2(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+IF OBJECT_ID(N'[o''dbo].[order]]lines_as_of]', N'IF') IS NULL BEGIN
+  EXEC sys.sp_executesql N'CREATE FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
 (SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[valid_from], t.[valid_to] FROM [o''dbo].[order]]lines] AS t WHERE (t.[valid_from] <= CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))) AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_from] >= t.[valid_from] AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))) OR (t.[valid_from] IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
  UNION ALL
  SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [valid_from], h.[valid_to] AS [valid_to] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END ELSE BEGIN
+  EXEC sys.sp_executesql N'ALTER FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
+(SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[valid_from], t.[valid_to] FROM [o''dbo].[order]]lines] AS t WHERE (t.[valid_from] <= CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))) AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_from] >= t.[valid_from] AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))) OR (t.[valid_from] IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
+ UNION ALL
+ SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [valid_from], h.[valid_to] AS [valid_to] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(7), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 UPDATE h SET h.__elstream_approximate = 1 FROM [o'dbo].[order]]lines_archive] AS h WITH (TABLOCKX) WHERE h.__elstream_approximate = 0;
 UPDATE s SET stale = CASE WHEN x.list IS NULL THEN NULL ELSE CONCAT(N'columns were added at the source: ', N'[', x.list, N']') END, updated_at = @now
   FROM elstream.table_state AS s

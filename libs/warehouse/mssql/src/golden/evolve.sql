@@ -36,17 +36,87 @@ BEGIN
 END;
 SET LOCK_TIMEOUT 3000;
 ALTER TABLE [o'dbo].[order]]lines] DROP CONSTRAINT [PK_order]]lines];
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD CONSTRAINT [PK_order]]lines] PRIMARY KEY CLUSTERED ([region], [id])';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD CONSTRAINT [PK_order]]lines] PRIMARY KEY CLUSTERED ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 ALTER TABLE [elstream].[marker_c8082f3db458b9a4] DROP CONSTRAINT [PK_marker];
-EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ALTER COLUMN [id] bigint NOT NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ADD CONSTRAINT [PK_marker] PRIMARY KEY CLUSTERED ([region], [id])';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ALTER COLUMN [id] bigint NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [elstream].[marker_c8082f3db458b9a4] ADD CONSTRAINT [PK_marker] PRIMARY KEY CLUSTERED ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 UPDATE s SET stale = CASE WHEN x.list IS NULL THEN NULL ELSE CONCAT(N'columns were added at the source: ', N'[', x.list, N']') END, updated_at = @now
   FROM elstream.table_state AS s
  CROSS APPLY (SELECT STRING_AGG(CONVERT(nvarchar(max), CONCAT(N'"', STRING_ESCAPE(a.[value], 'json'), N'"')), N',') WITHIN GROUP (ORDER BY CONVERT(int, a.[key])) AS list FROM OPENJSON(CASE WHEN s.stale LIKE N'columns were added at the source: %' THEN SUBSTRING(s.stale, 35, DATALENGTH(s.stale)) ELSE N'[]' END) AS a

@@ -46,43 +46,204 @@ BEGIN
   RETURN;
 END;
 SET LOCK_TIMEOUT 3000;
-EXEC sys.sp_executesql N'INSERT INTO [o''dbo].[order]]lines_archive] WITH (TABLOCKX) ([region], [id], [price], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], CONVERT(datetime2(6), NULL), CASE WHEN @now IS NULL OR CONVERT(datetime2(6), NULL) > @now THEN CONVERT(datetime2(6), NULL) ELSE @now END, 0, 1, CONVERT(varbinary(16), NULL) FROM [o''dbo].[order]]lines] AS t', N'@now datetime2(6)', @now = @now;
+BEGIN
+  EXEC sys.sp_executesql N'INSERT INTO [o''dbo].[order]]lines_archive] WITH (TABLOCKX) ([region], [id], [price], [valid_from], [valid_to], [deleted], __elstream_approximate, __elstream_position) SELECT t.[region], t.[id], t.[price], CONVERT(datetime2(6), NULL), CASE WHEN @now IS NULL OR CONVERT(datetime2(6), NULL) > @now THEN CONVERT(datetime2(6), NULL) ELSE @now END, 0, 1, CONVERT(varbinary(16), NULL) FROM [o''dbo].[order]]lines] AS t', N'@now datetime2(6)', @now = @now;
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 TRUNCATE TABLE [o'dbo].[order]]lines];
 ALTER TABLE [o'dbo].[order]]lines] DROP CONSTRAINT [PK_order]]lines];
 DROP INDEX IF EXISTS [elstream_history_c8082f3db458b9a4] ON [o'dbo].[order]]lines_archive];
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 DROP INDEX IF EXISTS [elstream_history_c8082f3db458b9a4] ON [o'dbo].[order]]lines_archive];
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [id] bigint NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [price] decimal(19,4) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [ratio] float NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [picture] varbinary(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [at] datetimeoffset(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [note]]s] nvarchar(max) NULL';
-EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD PRIMARY KEY CLUSTERED ([region], [id])';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [id] bigint NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ALTER COLUMN [price] decimal(19,4) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [ratio] float NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [picture] varbinary(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [at] datetimeoffset(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD [note]]s] nvarchar(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD PRIMARY KEY CLUSTERED ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 DROP TABLE IF EXISTS [elstream].[marker_c8082f3db458b9a4];
 IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
 IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') AND e.lock_escalation <> 1) ALTER TABLE [elstream].[marker_c8082f3db458b9a4] SET (LOCK_ESCALATION = DISABLE);
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD __elstream_valid_from datetime2(6) NULL';
-IF SCHEMA_ID(N'o''dbo') IS NULL EXEC sys.sp_executesql N'CREATE SCHEMA [o''dbo]';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD __elstream_valid_from datetime2(6) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+IF SCHEMA_ID(N'o''dbo') IS NULL BEGIN
+  EXEC sys.sp_executesql N'CREATE SCHEMA [o''dbo]';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 IF OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') IS NULL CREATE TABLE [o'dbo].[order]]lines_archive] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NULL, [id] bigint NULL, [price] decimal(19,4) NULL, [ratio] float NULL, [picture] varbinary(max) NULL, [at] datetimeoffset(7) NULL, [note]]s] nvarchar(max) NULL, [valid_from] datetime2(6) NULL, [valid_to] datetime2(6) NULL, [deleted] bit NOT NULL, [__elstream_approximate] bit NOT NULL DEFAULT 0, [__elstream_position] varbinary(16) NULL, [__elstream_change] varbinary(128) NULL);
 IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND e.lock_escalation <> 1) ALTER TABLE [o'dbo].[order]]lines_archive] SET (LOCK_ESCALATION = DISABLE);
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD __elstream_change varbinary(128) NULL';
-IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND LEFT([name], 33) = N'elstream_history_c8082f3db458b9a4') EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
-IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND LEFT([name], 32) = N'elstream_change_c8082f3db458b9a4') EXEC sys.sp_executesql N'CREATE INDEX [elstream_change_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] (__elstream_change) WHERE __elstream_change IS NOT NULL';
-IF OBJECT_ID(N'[o''dbo].[order]]lines_as_of]', N'IF') IS NULL EXEC sys.sp_executesql N'CREATE FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
-(SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[__elstream_valid_from] FROM [o''dbo].[order]]lines] AS t WHERE (t.__elstream_valid_from <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) OR (t.__elstream_valid_from IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
- UNION ALL
- SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [__elstream_valid_from] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))'; ELSE EXEC sys.sp_executesql N'ALTER FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines_archive] ADD __elstream_change varbinary(128) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND LEFT([name], 33) = N'elstream_history_c8082f3db458b9a4') BEGIN
+  EXEC sys.sp_executesql N'CREATE INDEX [elstream_history_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'[o''dbo].[order]]lines_archive]', N'U') AND LEFT([name], 32) = N'elstream_change_c8082f3db458b9a4') BEGIN
+  EXEC sys.sp_executesql N'CREATE INDEX [elstream_change_c8082f3db458b9a4] ON [o''dbo].[order]]lines_archive] (__elstream_change) WHERE __elstream_change IS NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+IF OBJECT_ID(N'[o''dbo].[order]]lines_as_of]', N'IF') IS NULL BEGIN
+  EXEC sys.sp_executesql N'CREATE FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
 (SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[__elstream_valid_from] FROM [o''dbo].[order]]lines] AS t WHERE (t.__elstream_valid_from <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) OR (t.__elstream_valid_from IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
  UNION ALL
  SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [__elstream_valid_from] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END ELSE BEGIN
+  EXEC sys.sp_executesql N'ALTER FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
+(SELECT t.[region], t.[id], t.[price], t.[gone], t.[__elstream_epoch], t.[__elstream_position], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[__elstream_valid_from] FROM [o''dbo].[order]]lines] AS t WHERE (t.__elstream_valid_from <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) OR (t.__elstream_valid_from IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
+ UNION ALL
+ SELECT h.[region] COLLATE Latin1_General_100_BIN2 AS [region], h.[id] AS [id], h.[price] AS [price], NULL AS [gone], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], h.[valid_from] AS [__elstream_valid_from] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 UPDATE elstream.dead_letter SET state = N'discarded', settled_at = @now, note = @note WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j) AND state = N'parked';
 DELETE FROM elstream.history_due WHERE pipeline = @pipeline AND table_id IN (SELECT j.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@tables) AS j);
 COMMIT TRANSACTION;

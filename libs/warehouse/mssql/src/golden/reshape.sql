@@ -45,14 +45,70 @@ END;
 SET LOCK_TIMEOUT 3000;
 TRUNCATE TABLE [o'dbo].[order]]lines];
 ALTER TABLE [o'dbo].[order]]lines] DROP CONSTRAINT [PK_order]]lines];
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
-EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD PRIMARY KEY CLUSTERED ([region], [id])';
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [id] bigint NOT NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [price] decimal(19,4) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [ratio] float NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [picture] varbinary(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [at] datetimeoffset(7) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD [note]]s] nvarchar(max) NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ALTER COLUMN [gone] int NULL';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
+BEGIN
+  EXEC sys.sp_executesql N'ALTER TABLE [o''dbo].[order]]lines] ADD PRIMARY KEY CLUSTERED ([region], [id])';
+  IF @@ERROR <> 0
+  BEGIN
+    IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+    RETURN;
+  END;
+END;
 DROP TABLE IF EXISTS [elstream].[marker_c8082f3db458b9a4];
 IF OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') IS NULL CREATE TABLE [elstream].[marker_c8082f3db458b9a4] ([region] nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL, [id] bigint NOT NULL, __elstream_epoch int NOT NULL, __elstream_position varbinary(16) NULL, PRIMARY KEY CLUSTERED ([region], [id]));
 IF EXISTS (SELECT 1 FROM sys.tables AS e WHERE e.object_id = OBJECT_ID(N'[elstream].[marker_c8082f3db458b9a4]', N'U') AND e.lock_escalation <> 1) ALTER TABLE [elstream].[marker_c8082f3db458b9a4] SET (LOCK_ESCALATION = DISABLE);

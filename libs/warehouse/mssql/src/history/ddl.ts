@@ -1,6 +1,6 @@
 import { bracket, bracketTable, nString } from '@elstream/database';
 import type { Relation } from '../catalog';
-import { dynamic, escalationOff } from '../ddl-batch';
+import { dynamic, dynamicBlock, escalationOff } from '../ddl-batch';
 import { columnDefinition, EPOCH_COLUMN, keyEquals, POSITION_COLUMN, POSITION_TYPE, quotedOf, type Target } from '../target';
 import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, CHANGE_TYPE, DELETED_COLUMN, ENDED_COLUMN, TIME_TYPE, type Archive } from './archive';
 
@@ -104,8 +104,8 @@ export function createAsOf(target: Target, tables: HistoryTables): string {
 /** Altered where it stands, so that grants stay. */
 export function makeAsOf(target: Target, archive: Archive, columns: HistoryColumns): string {
   const rest = asOfSql(target, archive, columns);
-  const made = (verb: 'CREATE' | 'ALTER'): string => dynamic(`${verb} ${rest}`);
-  return `IF OBJECT_ID(${nString(bracketTable(archive.asOf))}, N'IF') IS NULL ${made('CREATE')} ELSE ${made('ALTER')}`;
+  const made = (verb: 'CREATE' | 'ALTER'): string => dynamicBlock(`${verb} ${rest}`);
+  return `IF OBJECT_ID(${nString(bracketTable(archive.asOf))}, N'IF') IS NULL ${made('CREATE')} ELSE ${made('ALTER')};`;
 }
 
 /**
