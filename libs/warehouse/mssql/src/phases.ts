@@ -112,15 +112,20 @@ export async function finishPreload(db: Mssql, pipeline: string, target: Target,
   return outcome === 'done' ? { outcome, rowsSwept: Number(row['swept']) } : { outcome: 'lost', rowsSwept: 0 };
 }
 
-export const setLiveAtSql = `UPDATE elstream.table_state SET live_at = @position, updated_at = SYSUTCDATETIME()
+/** Before a statement that stands alone: locks are waited for as long as in a transaction, and rows counted whatever the server does by default. */
+const alone = (lockMs: number): string => `SET NOCOUNT OFF; SET LOCK_TIMEOUT ${String(lockMs)};`;
+
+export const setLiveAtSql = (lockMs: number): string => `${alone(lockMs)}
+UPDATE elstream.table_state SET live_at = @position, updated_at = SYSUTCDATETIME()
  WHERE pipeline = @pipeline AND table_id = @table AND epoch = @epoch AND phase = N'catching-up' AND live_at IS NULL;`;
 
 export async function setLiveAt(db: Mssql, at: { pipeline: string; table: string; epoch: number; position: LogPosition }): Promise<void> {
-  await db.execute(setLiveAtSql, { ...ofTable(at.pipeline, at.table), epoch: t.int(at.epoch), position: t.nvarchar(at.position.hex, 128) });
+  await db.execute(setLiveAtSql(db.lockMs), { ...ofTable(at.pipeline, at.table), epoch: t.int(at.epoch), position: t.nvarchar(at.position.hex, 128) });
 }
 
 export const waitingSql = `SELECT s.table_id, s.live_at, s.epoch FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.phase = N'catching-up' AND s.live_at IS NOT NULL ORDER BY s.table_id;`;
-export const promoteSql = `UPDATE elstream.table_state SET phase = N'live', updated_at = SYSUTCDATETIME()
+export const promoteSql = (lockMs: number): string => `${alone(lockMs)}
+UPDATE elstream.table_state SET phase = N'live', updated_at = SYSUTCDATETIME()
  WHERE pipeline = @pipeline AND table_id = @table AND phase = N'catching-up' AND epoch = @epoch AND live_at = @liveAt;`;
 
 /** `catching-up → live`, conditional on the very H that was judged. */
@@ -129,7 +134,7 @@ export async function promoteLive(db: Mssql, pipeline: string, passed: (liveAt: 
   const promoted: string[] = [];
   for (const row of waiting) {
     if (!passed(LogPosition.parse(row.live_at))) continue;
-    const done = await db.execute(promoteSql, { ...ofTable(pipeline, row.table_id), epoch: t.int(row.epoch), liveAt: t.nvarchar(row.live_at, 128) });
+    const done = await db.execute(promoteSql(db.lockMs), { ...ofTable(pipeline, row.table_id), epoch: t.int(row.epoch), liveAt: t.nvarchar(row.live_at, 128) });
     if (done === 1) promoted.push(row.table_id);
   }
   return promoted;
