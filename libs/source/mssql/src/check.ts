@@ -85,8 +85,8 @@ export function serverProblems(facts: ServerFacts, agent: boolean | null, { capt
   if (!azure && !(major >= FIRST_VERSION)) problems.push(`the source is SQL Server ${facts.version}; upgrade it to 2019 (15.0) or later`);
   if (facts.compatibility < FIRST_COMPATIBILITY) problems.push(`compatibility level of database ${facts.database} is ${String(facts.compatibility)}; run ALTER DATABASE ${database} SET COMPATIBILITY_LEVEL = ${String(FIRST_COMPATIBILITY)}, or higher`);
   if (!facts.writable) problems.push(`database ${facts.database} is read-only at this server, perhaps a secondary; point the connection URL at the primary, and source.readUrl at the secondary`);
-  if (!facts.serverState) problems.push(`login ${facts.login} may not see the transactions in progress; run GRANT VIEW SERVER STATE TO ${bracket(facts.login)} in master (from SQL Server 2022 on VIEW SERVER PERFORMANCE STATE suffices)`);
-  if (!facts.databaseState) problems.push(`user ${facts.user} may not see where the log ends; run GRANT VIEW DATABASE STATE TO ${bracket(facts.user)} in ${database} (from SQL Server 2022 on VIEW DATABASE PERFORMANCE STATE suffices)`);
+  if (!facts.serverState) problems.push(`login ${facts.login} may not see the transactions in progress and where the log ends; run GRANT VIEW SERVER STATE TO ${bracket(facts.login)} in master (from SQL Server 2022 on VIEW SERVER PERFORMANCE STATE suffices)`);
+  if (!facts.databaseState) problems.push(`user ${facts.user} may not see the errors of capture and how full the log is; run GRANT VIEW DATABASE STATE TO ${bracket(facts.user)} in ${database} (from SQL Server 2022 on VIEW DATABASE PERFORMANCE STATE suffices)`);
   return capture ? [...problems, ...captureProblems(facts, agent)] : problems;
 }
 

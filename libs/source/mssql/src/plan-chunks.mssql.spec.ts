@@ -11,6 +11,7 @@ const CASES: readonly KeyCase[] = [
     rows: `SELECT 1, DATEADD(nanosecond, 100 * (i % 3), CONVERT(datetime2(7), '2020-01-01')), CONVERT(uniqueidentifier, HASHBYTES('MD5', CONVERT(varchar(20), i))) FROM ${numbers(700)}`,
     later: `VALUES (1, '9999-12-31 23:59:59.9999999', NEWID()), (0, '0001-01-01', NEWID()), (1, '2020-01-01', NEWID())`,
   },
+  { name: 'composite of text that tells no case, and int', columns: 'a varchar(5) COLLATE Latin1_General_CI_AS, b int', key: 'a, b', rows: `SELECT CHOOSE(1 + i % 4, 'eu', 'EU', 'us', 'Us'), i FROM ${numbers(900)}`, later: `VALUES ('Eu', -1), ('US', 99999), ('', 0), ('zz', 0)` },
   { name: 'GUIDs, which are ordered from their last bytes', columns: 'k uniqueidentifier', key: 'k', rows: `SELECT CONVERT(uniqueidentifier, HASHBYTES('MD5', CONVERT(varchar(20), i))) FROM ${numbers(900)}`, later: `VALUES ('00000000-0000-0000-0000-000000000000'), ('ffffffff-ffff-ffff-ffff-ffffffffffff')` },
   {
     name: 'text under a collation that tells no case',
