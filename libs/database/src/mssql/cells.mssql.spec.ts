@@ -96,7 +96,8 @@ describe('values on a SQL Server', () => {
   });
 
   it('finds a row by the text of its key, whatever its type', async () => {
-    for (const row of served().filter(({ native }) => !/max|text|image|xml|float|real/.test(native))) {
+    const bytes = serverFeatures().has('binary-styles');
+    for (const row of served().filter(({ native }) => !/max|text|image|xml|float|real/.test(native) && (bytes || !/binary|rowversion|timestamp/.test(native)))) {
       const cells = await written(row);
       for (const [id, cell] of cells.entries()) {
         if (cell === null) continue;
@@ -106,7 +107,7 @@ describe('values on a SQL Server', () => {
     }
   });
 
-  it('that a code page does not have are told before they are written', async () => {
+  itWith('code-pages', 'that a code page does not have are told before they are written', async () => {
     const { misfit, sqlType } = stagedColumn('varchar(3) COLLATE Latin1_General_CI_AS');
     const values = ['abc', 'é', '€', 'ł', '😀', '漢', 'abc '].map((text, i) => `(${String(i)}, N'${text}')`);
     await database.query(`DROP TABLE IF EXISTS dbo.raw; CREATE TABLE dbo.raw (id int NOT NULL, v ${sqlType.replace('(3)', '(10)')} NULL); INSERT INTO dbo.raw VALUES ${values.join(', ')}`);

@@ -119,7 +119,7 @@ export function carefulChunkContract(product: WarehouseProduct): void {
       expect(await state()).toMatchObject({ phase: 'stopped' });
     });
 
-    it('an error that is no value’s fails the chunk as ever', async () => {
+    product.itWith('error-208', 'an error that is no value’s fails the chunk as ever', async () => {
       async function* broken(): AsyncGenerator<Uint8Array> {
         yield* bytesOf(rowsOf(10));
         throw new Error('the source went away');

@@ -61,7 +61,7 @@ export function deadLettersContract(product: WarehouseProduct): void {
       expect(await fx.deadLetters()).toEqual([]);
     });
 
-    it('of what cannot be read have neither key nor row, and text that not every product holds hinders nothing', async () => {
+    product.itWith('nul-characters', 'of what cannot be read have neither key nor row, and text that not every product holds hinders nothing', async () => {
       const poison = letter('x', { op: 'poison', key: null, row: null });
       const nul = letter('x', { op: 'insert', key: ['a\0b'], oldKey: ['c'], row: ['a\0b', '\ud800', null], reason: 'key a\0b' });
       expect(await fx.apply(items, [], new Map(), { parked: [poison, nul] })).toMatchObject({ outcome: 'applied' });
@@ -77,7 +77,7 @@ export function deadLettersContract(product: WarehouseProduct): void {
       expect(await fx.deadLetters()).toEqual([]);
     });
 
-    it('note versions of their keys that the source has all the same, where history is copied', async () => {
+    product.itWith('nul-characters', 'note versions of their keys that the source has all the same, where history is copied', async () => {
       await fx.apply(items, [], new Map(), { parked: [letter('2', { dueHistory: [['2'], ['a\0b'], ['3']] })] });
       expect((await fx.warehouse.dueHistory(PIPELINE, 10)).map((due) => [due.table, due.key])).toEqual([[items.id, ['2']], ...(holdsNul ? [[items.id, ['a\0b']]] : []), [items.id, ['3']]]);
     });

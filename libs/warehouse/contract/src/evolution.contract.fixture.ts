@@ -14,6 +14,10 @@ export function evolutionContract(product: WarehouseProduct): void {
   const narrow = items(['id', 'int4', int], ['name', 'varchar(10)', short(10)]);
   const wide = items(['id', 'int8', big], ['name', 'varchar(20)', short(20)], ['more', 'text']);
 
+  // the function “as of” is made anew, and what hangs on a key's column
+  const grown = ['alter-function'] as const;
+  const retyped = ['alter-function', 'alter-column-null', 'long-names'] as const;
+
   describe('following and resetting a table that keeps history', () => {
     let fx: WarehouseFixture;
     beforeEach(async () => {
@@ -31,7 +35,7 @@ export function evolutionContract(product: WarehouseProduct): void {
     const archived = async (columns: string, table = 'items_archive'): Promise<unknown[][]> => query(`SELECT ${columns} FROM target.${table} AS h ORDER BY h.id, h.valid_to`);
     const FAR = '9999-01-01 00:00:00+00:00';
 
-    it('adds and widens columns of rows, markers and versions, and the function “as of” returns them', async () => {
+    product.itWith(retyped, 'adds and widens columns of rows, markers and versions, and the function “as of” returns them', async () => {
       await evolve(narrow, wide);
       expect(await fx.warehouse.checkTables([wide])).toEqual([]);
       expect(await archived('id, name, more')).toEqual([['1', 'a', null]]);
@@ -41,27 +45,27 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await state()).toMatchObject({ phase: 'live', stale: 'columns were added at the source: ["more"]' });
     });
 
-    it('a view of the table goes on, and shows what its columns are by then', async () => {
+    product.itWith(retyped, 'a view of the table goes on, and shows what its columns are by then', async () => {
       await fx.test.query('CREATE VIEW target.seen AS SELECT id, name FROM target.items');
       await evolve(narrow, wide);
       await fx.apply(wide, [event.insert(wide, 6, ['9007199254740993', 'longer than before', null])]);
       expect(await query('SELECT id, name FROM target.seen ORDER BY id')).toContainEqual(['9007199254740993', 'longer than before']);
     });
 
-    it('following a change twice does it once, and a process with an earlier mapping narrows nothing', async () => {
+    product.itWith(retyped, 'following a change twice does it once, and a process with an earlier mapping narrows nothing', async () => {
       await evolve(narrow, wide);
       await evolve(narrow, wide);
       await evolve(narrow, items(['id', 'int4', int], ['name', 'varchar(10)', short(10)]));
       expect(await fx.warehouse.checkTables([wide])).toEqual([]);
     });
 
-    it('several processes that follow a change at once do it once, batches beside them or not', async () => {
+    product.itWith(retyped, 'several processes that follow a change at once do it once, batches beside them or not', async () => {
       await Promise.all([...Array.from({ length: 3 }, async () => evolve(narrow, wide)), fx.apply(narrow, [event.insert(narrow, 6, ['3', 'c'])])]);
       expect(await fx.warehouse.checkTables([wide])).toEqual([]);
       expect(await fx.rows(wide)).toHaveLength(3);
     });
 
-    it('a preload that reads the added columns answers them; one planned with the earlier mapping does not', async () => {
+    product.itWith(['alter-function', 'bracket-escapes'], 'a preload that reads the added columns answers them; one planned with the earlier mapping does not', async () => {
       const longer = items(['id', 'int4', int], ['name', 'varchar(10)', short(10)], ['more', 'text'], ['"] x', 'text']);
       await evolve(narrow, longer);
       await load(fx, narrow, [['1', 'a2'], ['2', 'b']]);
@@ -70,7 +74,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await state()).toMatchObject({ stale: null });
     });
 
-    it('a column that is added and dropped again before a preload read it asks for none', async () => {
+    product.itWith(grown, 'a column that is added and dropped again before a preload read it asks for none', async () => {
       const more = items(['id', 'int4', int], ['name', 'varchar(10)', short(10)], ['more', 'text']);
       const other = items(['id', 'int4', int], ['name', 'varchar(10)', short(10)], ['other', 'text']);
       await evolve(narrow, more);
@@ -91,7 +95,7 @@ export function evolutionContract(product: WarehouseProduct): void {
         await fx.store.replaceMapping(PIPELINE, narrow, added);
       };
 
-      it('is no touch of the epoch that the preload for it begins: the stream begins again', async () => {
+      product.itWith(grown, 'is no touch of the epoch that the preload for it begins: the stream begins again', async () => {
         await followed();
         const { runId, epoch } = await fx.beginPreload(added);
         expect(await fx.apply(narrow, [event.update(narrow, 20, ['1', 'a3'])])).toEqual({ outcome: 'lost' });
@@ -100,7 +104,7 @@ export function evolutionContract(product: WarehouseProduct): void {
         expect(await fx.rows(added)).toContainEqual(['1', 'a3', 'x']);
       });
 
-      it('mends no row', async () => {
+      product.itWith(grown, 'mends no row', async () => {
         await followed();
         await fx.openUse(narrow);
         const stands = await fx.warehouse.readStanding(narrow, [['9']]);
@@ -124,7 +128,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await fx.rows(narrow)).toEqual([['1', 'newer']]);
     });
 
-    it('a column dropped at the source stays; its return under another type takes what stands along', async () => {
+    product.itWith(retyped, 'a column dropped at the source stays; its return under another type takes what stands along', async () => {
       const less = items(['id', 'int4', int]);
       await evolve(narrow, less);
       expect(await fx.warehouse.checkTables([less])).toEqual([]);
@@ -136,7 +140,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await fx.rows(returned)).toEqual([['1', 'a2'], ['2', 'b'], ['3', null]]);
     });
 
-    it('reshaping keeps what was true as approximate versions, converts them, and gives markers and history the new key', async () => {
+    product.itWith(retyped, 'reshaping keeps what was true as approximate versions, converts them, and gives markers and history the new key', async () => {
       const to: TableMapping = { ...items(['id', 'varchar(20)', short(20)], ['name', 'varchar(10)', short(10)]), key: [1] };
       await fx.warehouse.stopTable(PIPELINE, narrow.id, 'another key');
       await fx.warehouse.reshapeTable(PIPELINE, to);
@@ -146,12 +150,12 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await query('SELECT id, name FROM target.items ORDER BY name')).toEqual([['x', 'k1'], [null, 'k2']]);
     });
 
-    it('only a stopped table is reshaped', async () => {
+    product.itWith(retyped, 'only a stopped table is reshaped', async () => {
       await expect(fx.warehouse.reshapeTable(PIPELINE, wide)).rejects.toMatchObject({ code: 'TABLE_NOT_STOPPED', recovery: 'refuse' });
       expect(await fx.rows(narrow)).toHaveLength(2);
     });
 
-    it('versions that do not fit the new type keep their table, under another name', async () => {
+    product.itWith(retyped, 'versions that do not fit the new type keep their table, under another name', async () => {
       const to = items(['id', 'int4', int], ['name', 'int4', int]);
       await fx.warehouse.stopTable(PIPELINE, narrow.id, 'name is a number now');
       await fx.warehouse.reshapeTable(PIPELINE, to);
@@ -177,7 +181,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await fx.rows(wide)).toEqual([['1', 'anew', null]]);
     });
 
-    it('a reset does not drop the data that a view shows, and says so by its name', async () => {
+    product.itWith('expression-dependencies', 'a reset does not drop the data that a view shows, and says so by its name', async () => {
       await fx.test.query('CREATE VIEW target.seen AS SELECT id, name FROM target.items');
       await expect(fx.warehouse.resetTables(PIPELINE, [narrow], { dropData: true })).rejects.toMatchObject({ code: 'RESET_BLOCKED', recovery: 'refuse', message: expect.stringContaining('target.seen') as string });
       expect(await fx.rows(narrow)).toHaveLength(2);
@@ -213,7 +217,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await state()).toMatchObject({ phase: 'live', error: null });
     });
 
-    it('copied versions that lack an added column give way to what the source says of them now; purged ones stay', async () => {
+    product.itWith(grown, 'copied versions that lack an added column give way to what the source says of them now; purged ones stay', async () => {
       const timestamp: ColumnType = { kind: 'timestamp', zone: true };
       const period: readonly ColumnLine[] = [['valid_from', 'timestamptz', timestamp], ['valid_to', 'timestamptz', timestamp]];
       const copied = (...columns: readonly ColumnLine[]): TableMapping => ({

@@ -5,7 +5,7 @@ import { event, mappingOf, PIPELINE, WarehouseFixture, type Held, type Warehouse
 export function exclusionContract(product: WarehouseProduct): void {
   const items = mappingOf(product, 'items', [['id', 'int8', { kind: 'integer', bits: 64 }], ['name', 'text']]);
 
-  describe('merges and batches of a table exclude each other (R4)', () => {
+  product.describeWith('update-locks', 'merges and batches of a table exclude each other (R4)', () => {
     let fx: WarehouseFixture;
     let runId: string;
     let epoch: number;

@@ -51,10 +51,16 @@ export interface TestWarehouse {
   close(): Promise<void>;
 }
 
+/** What a server may lack, beside what no write can be without: by these names its tests are skipped. */
+export type Need = 'alter-column-null' | 'alter-function' | 'bracket-escapes' | 'error-208' | 'expression-dependencies' | 'hundred-nanoseconds' | 'long-names' | 'nul-characters' | 'openjson-escapes' | 'update-locks';
+
 /** What the suites have to know of a product. */
 export interface WarehouseProduct {
   readonly product: Product;
   create(): Promise<TestWarehouse>;
+  /** Tests, and a test, that run only where the server has it all. */
+  describeWith(needs: Need | readonly Need[], name: string, body: () => void): void;
+  itWith(needs: Need | readonly Need[], name: string, body: () => Promise<void>): void;
   /** The product's spelling of a type in PostgreSQL's: `int8`, `int2`, `text`, `varchar(10)`. */
   type(name: string): string;
   /** Bytes as a literal. */

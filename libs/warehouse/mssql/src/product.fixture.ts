@@ -1,7 +1,7 @@
 import { silentLogger } from '@elstream/core';
 import { controlDataSourceOptionsFor, controlEntitiesFor, createControlStore } from '@elstream/control-typeorm';
 import { bracketTable, connectMssql, CONTROL_SCHEMA, DEFAULT_TIMEOUTS, type EntityDataSource } from '@elstream/database';
-import { eventually, type MssqlClient, type ServerFeature, type TestMssql } from '@elstream/testing';
+import { describeWith, eventually, itWith, type MssqlClient, type ServerFeature, type TestMssql } from '@elstream/testing';
 import { PIPELINE, type DeadLetterLine, type Held, type TestWarehouse, type WarehouseProduct } from '@elstream/warehouse-contract';
 import { createMssqlWarehouse } from './index';
 import { tableHash } from './target';
@@ -35,6 +35,8 @@ const TYPES: Readonly<Record<string, string>> = {
 export const mssql = {
   product: 'mssql',
   create: createTestWarehouse,
+  describeWith,
+  itWith,
   type: (name) => TYPES[name] ?? name,
   bytes: (value) => `0x${Buffer.from(value).toString('hex')}`,
   until: (condition) => eventually(condition),

@@ -17,6 +17,8 @@ const AT: Readonly<Record<'batch' | 'chunk', FailpointName>> = { batch: 'batch:b
 export const postgres = {
   product: 'postgres',
   create: createTestWarehouse,
+  describeWith: (_needs, name, body) => describe(name, body),
+  itWith: (_needs, name, body) => it(name, body),
   type: (name) => `pg_catalog.${name}`,
   bytes: (value) => `'\\x${Buffer.from(value).toString('hex')}'`,
   until: (condition) => eventually(condition),

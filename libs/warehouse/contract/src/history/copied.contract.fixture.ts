@@ -61,7 +61,7 @@ export function copiedHistoryContract(product: WarehouseProduct): void {
       expect(await notes()).toHaveLength(50);
     });
 
-    it('keys of updates, moves and deletes are due, noted with their batch; those of inserts are not', async () => {
+    product.itWith('openjson-escapes', 'keys of updates, moves and deletes are due, noted with their batch; those of inserts are not', async () => {
       const row = (id: string): Cell[] => [id, 'n', null, day(6), END];
       await fx.apply(orders, [event.insert(orders, 10, row('7')), event.update(orders, 11, row('1')), event.update(orders, 12, row('3'), ['2']), event.delete(orders, 13, '4'), event.update(orders, 14, row('1'))]);
       const noted = await due();
@@ -82,7 +82,7 @@ export function copiedHistoryContract(product: WarehouseProduct): void {
       expect(await due()).toHaveLength(1);
     });
 
-    it('shows the rows as of a time by the source’s own period', async () => {
+    product.itWith('hundred-nanoseconds', 'shows the rows as of a time by the source’s own period', async () => {
       await merge([version('1', 'a', [1, 3]), version('1', 'b', [3, 5]), version('2', 'x', [2, 4], true)]);
       const at = async (n: number): Promise<string[]> => (await fx.test.query<{ note: string }>(`SELECT note FROM target.orders_as_of('${day(n)}:00') ORDER BY id`)).map((r) => r.note);
       expect([await at(1), await at(2), await at(3), await at(4), await at(5)]).toEqual([['a'], ['a', 'x'], ['b', 'x'], ['b'], ['now']]);
