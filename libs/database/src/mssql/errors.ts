@@ -18,7 +18,7 @@ const KNOWN: Readonly<Record<number, readonly [code: string, recovery: Recovery,
   ...many([9002], 'DB_DISK_FULL', 'retry', 'the transaction log is full; back it up or let it grow; the work goes on by itself'),
   ...many([3906, 3908], 'DB_READ_ONLY', 'retry', 'the database is read-only, perhaps a secondary; point the connection URL at the primary'),
   ...many([976, 978, 979, 982, 983, 988, 4221, 5901], 'DB_SECONDARY', 'retry', 'the replica cannot be read now; check the availability group'),
-  ...many([845, 913, 921, 922, 923, 924, 927, 929, 941, 942, 945, 952, 955, 956, 6005, 17142, 17187, 17197, 18401, 18451, 18461, 40197, 40501, 40540, 40613, 49918, 49919, 49920], 'DB_SHUTDOWN', 'retry', 'the database or its server is stopping, starting or busy'),
+  ...many([845, 913, 921, 922, 923, 924, 927, 929, 941, 942, 945, 952, 955, 956, 6005, 9001, 17142, 17187, 17197, 18401, 18451, 18461, 40197, 40501, 40540, 40613, 49918, 49919, 49920], 'DB_SHUTDOWN', 'retry', 'the database or its server is stopping, starting or busy'),
   ...many([10928, 10929, 17809, 17810], 'DB_CONNECTIONS', 'retry', 'the server takes no more connections; lower the connection limit in the pipeline'),
   ...many([-2, 3617, 596, 233, 64, 10053, 10054, 10060, 10061, 121, 258, 3980, 3989], 'DB_CONNECTION', 'retry', 'the connection to the database broke'),
 };
