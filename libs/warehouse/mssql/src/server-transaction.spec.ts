@@ -6,7 +6,7 @@ import { FakeSession } from './session.fixture';
 
 const unbound = new ElstreamError('DB_208', 'stop', 'Invalid object name');
 
-describe('a transaction on the server that an error of compiling leaves open', () => {
+describe('a transaction on the server that an error of compiling may leave open', () => {
   it('is ended on the session it was begun on, which may go on', async () => {
     const session = new FakeSession((statement) => (statement === END_TRANSACTION ? [] : unbound));
     await expect(runTransaction(session, 'BEGIN TRANSACTION;')).rejects.toBe(unbound);
@@ -30,6 +30,11 @@ describe('a transaction on the server that an error of compiling leaves open', (
     } as unknown as Mssql;
     expect((await runTransaction(db, 'BEGIN TRANSACTION;')).outcome).toBe('done');
     expect(held).toBe(1);
+  });
+
+  it('is told with a remedy, where a primary key by which rows are looked up is gone', async () => {
+    const session = new FakeSession(() => new ElstreamError('DB_8622', 'stop', 'could not produce a query plan because of the hints'));
+    await expect(runTransaction(session, 'BEGIN TRANSACTION;')).rejects.toMatchObject({ code: 'DB_8622', recovery: 'stop', message: expect.stringContaining('make it again') as string });
   });
 
   it('ends where a statement in it does not compile: what follows is not done without it', () => {

@@ -87,13 +87,21 @@ async function setsOf(sql: Mssql | TSqlSession, statement: string, params: Mssql
   }
 }
 
+/** The server's own words for what `SEEK` meets name a hint of ours, which nobody can remove. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof ElstreamError) || error.code !== 'DB_8622') return error;
+  return new ElstreamError(error.code, error.recovery, 'rows cannot be looked up by their key: the primary key of a warehouse table (or of its delete markers in the schema elstream) is gone or disabled; make it again, or reset the table [SQL Server error 8622]', { cause: error });
+}
+
 /**
  * Runs it.
  *
  * @throws ElstreamError `DB_LOCK_TIMEOUT` (retry) where the exclusion was not had in time; classified errors of the server
  */
 export async function runTransaction(sql: Mssql | TSqlSession, statement: string, params: MssqlParams = {}, limits: Limits = {}): Promise<ServerOutcome> {
-  const sets = await setsOf(sql, statement, params, limits);
+  const sets = await setsOf(sql, statement, params, limits).catch((error: unknown) => {
+    throw explained(error);
+  });
   const at = sets.findIndex((set) => set[0] !== undefined && 'outcome' in set[0]);
   const row = sets[at]?.[0];
   if (row === undefined) throw new ElstreamError('DB_NO_OUTCOME', 'retry', 'a transaction came to no outcome: the connection was cut off');
