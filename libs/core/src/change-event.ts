@@ -19,17 +19,23 @@ interface OfTable {
   readonly change?: string;
 }
 
-/** `row` cells follow the table's mapping; `undefined` is *unknown* (R6). */
-export interface InsertEvent extends OfTable {
-  readonly op: 'insert';
+interface OfRow extends OfTable {
   readonly tx: TransactionInfo;
+  /** Cells follow the table's mapping; `undefined` is *unknown* (R6). */
   readonly row: EventRow;
+  /**
+   * Indices of cells that hold a character which capture also writes for what it could not read: the source is asked which it
+   * is before the event is applied. Absent: none.
+   */
+  readonly doubtful?: readonly number[];
 }
 
-export interface UpdateEvent extends OfTable {
+export interface InsertEvent extends OfRow {
+  readonly op: 'insert';
+}
+
+export interface UpdateEvent extends OfRow {
   readonly op: 'update';
-  readonly tx: TransactionInfo;
-  readonly row: EventRow;
   /** The key before the update where it changed (bytewise), else null. */
   readonly oldKey: readonly string[] | null;
 }

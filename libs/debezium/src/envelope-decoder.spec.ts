@@ -174,3 +174,20 @@ describe('records that cannot be decoded are poison', () => {
     expect(JSON.stringify(decoded, (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v))).not.toContain('secret');
   });
 });
+
+describe('a text of SQL Server with U+FFFD', () => {
+  const columns: readonly ColumnSpec[] = [{ name: 'k', type: text, native: 'nvarchar(9)' }, { name: 'v', type: text, native: 'varchar(9)' }, { name: 'x', type: { kind: 'other' }, native: 'xml' }];
+  const row = (k: string, v: string): string => JSON.stringify({ k, v, x: '<a>\ufffd</a>' });
+
+  it.each<[string, string, readonly number[]]>([['a', 'b', []], ['a\ufffd', '\ufffdb', [0, 1]], ['a', '\ufffd', [1]]])('%j, %j is in doubt: its driver writes it for what it cannot read', (k, v, doubtful) => {
+    expect(decode(decoderOf(columns), envelope('c', { after: row(k, v) }))).toMatchObject({ op: 'insert', doubtful });
+    expect(decode(decoderOf(columns, {}, 'postgresql'), envelope('u', { after: row(k, v), source: POSTGRES_SOURCE }))).toMatchObject({ op: 'update', doubtful: [] });
+  });
+
+  it('is in doubt where it is hashed, and not where nothing of it is shown', () => {
+    const mapping = mappingOf(columns);
+    const masked = (mask: object) => createEnvelopeDecoder({ mapping: { ...mapping, columns: mapping.columns.map((c, i) => (i === 1 ? { ...c, mask } : c)) } as typeof mapping, natives: columns.map((c) => c.native), connector: 'sqlserver', handling: DEBEZIUM_DEFAULTS });
+    expect(decode(masked({ kind: 'hash', secret: 's' }), envelope('c', { after: row('a', '\ufffd') }))).toMatchObject({ doubtful: [1] });
+    expect(decode(masked({ kind: 'null' }), envelope('c', { after: row('a', '\ufffd') }))).toMatchObject({ doubtful: [] });
+  });
+});

@@ -81,16 +81,17 @@ export class TableDecoder {
    */
   private write(decoded: DecodedWrite, common: { readonly table: string; readonly tx: TransactionInfo; readonly change?: string }): ChangeEvent {
     const { row, oldKey, snapshotRead, keyChange } = decoded;
+    const ofRow = { ...common, row, ...(decoded.doubtful.length === 0 ? {} : { doubtful: decoded.doubtful }) };
     if (oldKey !== null) {
       const names = this.mapping.key.map((index) => this.mapping.columns[index]?.source ?? '').join(', ');
       throw new ElstreamError('STREAM_KEY_COLUMNS', 'stop', `an update of ${this.mapping.id} changes its key (${names}), which the connector does not take for the key: it lies in the partition of another; start a run to prepare the table (it sets the connector's message.key.columns) and preload it again`, {
         place: { table: this.mapping.id, setting: 'message.key.columns' },
       });
     }
-    if (decoded.op === 'update' || snapshotRead) return { op: 'update', ...common, row, oldKey: null };
+    if (decoded.op === 'update' || snapshotRead) return { op: 'update', ...ofRow, oldKey: null };
     // An insert carries every column that the log has, except one that is half of a key change.
     if (keyChange === null && row.includes(undefined)) this.reshaped(this.mapping.id);
-    return { op: 'insert', ...common, row };
+    return { op: 'insert', ...ofRow };
   }
 
   /** Of a table with masks the bytes hold clear values, so none are kept (R10). Kept ones are copied: the event outlives its fetch. */

@@ -49,7 +49,7 @@ const VALUE_ERRORS: Readonly<Record<string, string>> = {
   '22003': 'a number is out of range',
   '22007': 'a date or time is not one',
   '22008': 'a date or time is out of range',
-  '22021': 'a text has a character the database encoding lacks',
+  '22021': 'a text has a character the database encoding lacks, such as U+0000 or half of a surrogate pair; correct it at the source',
   '22P02': 'a text is no value of the column’s type',
   '22P03': 'a binary value is malformed',
   '22P04': 'a row of a COPY is malformed',

@@ -277,7 +277,7 @@ export class JsonScanner {
       return this.fail('a string holds an escape that JSON does not have');
     }
     // Half a character has no UTF-8 form: on its way to the warehouse it would become U+FFFD.
-    if (raw.includes('\\u') && LONE_SURROGATE.test(text)) throw new FieldError('DEBEZIUM_VALUE', 'holds half of a surrogate pair');
+    if (raw.includes('\\u') && LONE_SURROGATE.test(text)) throw new FieldError('DEBEZIUM_VALUE', 'holds half of a surrogate pair; correct the value at the source, then replay this');
     return text;
   }
 }

@@ -7,6 +7,7 @@ import type { PipelineHandle } from '../pipeline';
 import { tell } from '../tell';
 import { awaitReadable } from '../transaction-wait';
 import { acceptedEvents, isParked } from './bisect';
+import { settleDoubts, type DoubtReads } from './doubtful';
 import { foldAccepted, narrowDown, type Narrowed } from './narrow-down';
 import { boundOf } from './passes';
 import { codeOf, countParked, parkedPoison, stopAt } from './parked';
@@ -39,16 +40,18 @@ export interface TakenBatch {
  *
  * @returns the new checkpoint, or null if another process moved it
  */
-export async function applyBatch(context: ApplyContext, taken: TakenBatch): Promise<Checkpoint | null> {
+export async function applyBatch(context: ApplyContext, given: TakenBatch): Promise<Checkpoint | null> {
   const { deps, pipeline } = context;
-  const { batch, checkpoint, mappings } = taken;
+  const { checkpoint, mappings } = given;
   const began = deps.clock();
   await failpoint('batch:taken');
+  const reread = new Map<string, RereadRows>();
+  const batch = { ...given.batch, events: await settleDoubts(given.batch.events, mappings, doubtReads(context, mappings, reread)) };
+  const taken = { ...given, batch };
   let folded = foldBatch(batch.events, mappings, checkpoint.highest);
   let accepted: readonly RowEvent[] | null = null;
   const parked = await poisonOf(context, taken, folded);
   const committedAtUs = newest(batch);
-  const reread = new Map<string, RereadRows>();
   for (;;) {
     const write = { ...batchWrite(taken, folded, { committedAtUs, reread }), parked, parkLimit: pipeline.settings.deadLetters.limit };
     const result = await offer(context, taken, write);
@@ -171,8 +174,7 @@ async function readAgain(
     const mapping = mappings.get(table);
     if (mapping === undefined) continue;
     const before = reread.get(table) ?? { rows: [], absent: [] };
-    const rows = [];
-    for (const slice of slices(keys, REREAD_KEYS)) rows.push(...(await readByKeys(source, mapping, slice)));
+    const rows = await readSlices(source, mapping, keys);
     const found = byKey(mapping, rows, (row) => row);
     const asked = new Set(keys.map((key) => keyIdentity(mapping, key)));
     const kept = before.rows.filter((row) => !asked.has(keyIdentity(mapping, keyOfRow(mapping, row))));
@@ -185,6 +187,23 @@ async function readAgain(
   }
   const end = await source.endOfLog();
   for (const [table, answer] of answers) reread.set(table, { ...answer, readUntil: await boundOf(context, table, end) });
+}
+
+/** What is read for doubts counts as read again: rows may be newer than their versions say. */
+function doubtReads(context: ApplyContext, mappings: ReadonlyMap<string, TableMapping>, reread: Map<string, RereadRows>): DoubtReads {
+  return {
+    look: async (mapping, keys) => readSlices(await context.pipeline.source(), mapping, keys),
+    readAgain: async (keys) => {
+      await readAgain(context, mappings, keys, reread);
+      return new Map([...reread].map(([table, { rows }]) => [table, rows]));
+    },
+  };
+}
+
+async function readSlices(source: SourceDatabase, mapping: TableMapping, keys: readonly (readonly string[])[]): Promise<Cell[][]> {
+  const rows: Cell[][] = [];
+  for (const slice of slices(keys, REREAD_KEYS)) rows.push(...(await readByKeys(source, mapping, slice)));
+  return rows;
 }
 
 /** A permanent error names its table: a column that is gone by now is the schema watch's to follow. */
