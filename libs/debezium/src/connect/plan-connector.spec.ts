@@ -70,6 +70,10 @@ describe('planConnector', () => {
     expect(planConnector({ ...SQL_SERVER, source: { ...SQL_SERVER.source, tls } }).config).toMatchObject(sqlServer);
   });
 
+  it('leaves texts that ask for tables Unicode: as texts of a code page, names that it lacks would not be found', () => {
+    expect(planConnector(SQL_SERVER).config).not.toHaveProperty(['driver.sendStringParametersAsUnicode']);
+  });
+
   it('gives the schema history its own client settings, twice', () => {
     const client = { 'security.protocol': 'SASL_SSL' };
     expect(planConnector({ ...SQL_SERVER, schemaHistory: { ...SQL_SERVER.schemaHistory, client } }).config).toMatchObject({ 'schema.history.internal.producer.security.protocol': 'SASL_SSL', 'schema.history.internal.consumer.security.protocol': 'SASL_SSL' });

@@ -129,7 +129,6 @@ function sqlServerSettings({ source, schemaHistory }: SqlServerPlanOptions): Set
     'database.names': source.database,
     ...sqlServerTls(source.tls),
     ...(source.readReplica ? { 'driver.applicationIntent': 'ReadOnly' } : {}),
-    'driver.sendStringParametersAsUnicode': 'false',
     'snapshot.isolation.mode': 'snapshot',
     'data.query.mode': 'direct',
     'streaming.fetch.size': '0',
