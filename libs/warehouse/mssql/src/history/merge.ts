@@ -5,7 +5,7 @@ import { imageDigest } from '../exact-text';
 import { commit, leave, runTransaction, serverTransaction } from '../server-transaction';
 import { lacking } from '../stale-marks';
 import { currentMapping, outdated, refuseOutdated } from '../stored-guard';
-import { keyEquals, quotedOf, stagedOf, type Target } from '../target';
+import { keyEquals, quotedOf, stagedOf, type EntityColumn, type Target } from '../target';
 import { stageTyped, type TypedStage } from '../typed-stage';
 import { APPROXIMATE_COLUMN, DELETED_COLUMN, type Archive } from './archive';
 
@@ -85,10 +85,12 @@ function incompleteVersions(target: Target, archive: Archive): string {
  */
 function missingVersions(target: Target, archive: Archive): string {
   const keys = archive.key.map((c) => c.property).join(', ');
-  return `WITH staged AS (SELECT s.*, ${imageDigest(target.columns, stagedOf('s'))} AS digest FROM ${VERSIONS} AS s),
-numbered AS (SELECT s.*, ROW_NUMBER() OVER (PARTITION BY s.digest ORDER BY s.ord) AS place FROM staged AS s),
+  // as what it is: of HASHBYTES the server expects 8,000 bytes, and would take memory for them; numbered apart from the cells for the same reason
+  const digest = (columns: readonly EntityColumn[], of: (column: EntityColumn) => string): string => `CONVERT(binary(32), ${imageDigest(columns, of)})`;
+  return `WITH staged AS (SELECT s.ord, ${digest(target.columns, stagedOf('s'))} AS digest FROM ${VERSIONS} AS s),
+numbered AS (SELECT s.ord, s.digest, ROW_NUMBER() OVER (PARTITION BY s.digest ORDER BY s.ord) AS place FROM staged AS s),
 stands AS (SELECT v.digest, COUNT_BIG(*) AS n FROM
-  (SELECT ${imageDigest(archive.columns, quotedOf('h'))} AS digest FROM (SELECT DISTINCT ${keys} FROM ${VERSIONS}) AS k JOIN ${archive.sql} AS h ON ${keyEquals(archive.key, quotedOf('h'), stagedOf('k'))}) AS v GROUP BY v.digest)
+  (SELECT ${digest(archive.columns, quotedOf('h'))} AS digest FROM (SELECT DISTINCT ${keys} FROM ${VERSIONS}) AS k JOIN ${archive.sql} AS h ON ${keyEquals(archive.key, quotedOf('h'), stagedOf('k'))}) AS v GROUP BY v.digest)
 INSERT INTO ${archive.sql} (${[...archive.columns.map((c) => c.quoted), `[${DELETED_COLUMN}]`].join(', ')})
-SELECT ${[...target.columns.map(stagedOf('s')), 's.deleted'].join(', ')} FROM numbered AS s LEFT JOIN stands AS h ON h.digest = s.digest WHERE s.place > ISNULL(h.n, 0);`;
+SELECT ${[...target.columns.map(stagedOf('s')), 's.deleted'].join(', ')} FROM numbered AS n JOIN ${VERSIONS} AS s ON s.ord = n.ord LEFT JOIN stands AS h ON h.digest = n.digest WHERE n.place > ISNULL(h.n, 0);`;
 }
