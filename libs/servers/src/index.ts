@@ -8,6 +8,6 @@ export { findKustomize, type KubernetesObject, type KustomizeBuild, renderKustom
 export { type ContainerEnvironment, environmentOfContainer, type ManifestContainer, type ManifestProbe, type ManifestVariable, type PodSpec, type Workload, workloadsOf } from './manifests';
 export { findKafka, type KafkaPrograms, kafkaVersions } from './kafka/find-kafka';
 export { findJdbcSink, type JdbcSinkPlugin } from './kafka/find-jdbc-sink';
-export { type KafkaServer, type KafkaServerOptions, startKafkaServer } from './kafka/kafka-server';
+export { type KafkaListener, type KafkaServer, type KafkaServerOptions, startKafkaServer } from './kafka/kafka-server';
 export { type ConnectOptions, type ConnectServer, startConnect } from './kafka/connect-server';
 export { describeKafka, type KafkaCluster } from './kafka/probe';

@@ -1,8 +1,10 @@
-import { describeError, ElstreamError, type Logger, silentLogger } from '@elstream/core';
+import { ElstreamError, type Logger, silentLogger } from '@elstream/core';
 import { type Admin, CompressionTypes, ConfigResourceTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer, type ProducerConfig, type SASLOptions } from 'kafkajs';
 import { type ConnectionOptions } from 'node:tls';
 import { registerCodecs } from './codecs';
 import { type ConsumeOptions, type KafkaConsumer, type KafkaPartition, type LogRange, startConsumer } from './consumer';
+import { greetBrokers } from './greeting';
+import { classifyKafkaError } from './kafka-errors';
 import { OffsetReader, type PartitionOffsets } from './offset-reader';
 
 // This file, consumer.ts and offset-reader.ts are all that knows kafkajs: what they export names none of its types.
@@ -46,7 +48,7 @@ export interface KafkaProducer {
   close(): Promise<void>;
 }
 
-/** A Kafka cluster. Errors of its calls: `KAFKA` (retry). */
+/** A Kafka cluster. Errors of its calls: `KAFKA` (retry), or as of `openKafka`, and `KAFKA_PRIVILEGE` (stop). */
 export interface KafkaClient {
   /** Creates what is not there; a topic that is there is left as it is. Resolves once its partitions can be asked for. */
   createTopics(topics: readonly NewTopic[]): Promise<void>;
@@ -68,20 +70,23 @@ export interface KafkaClient {
 
 const codecs: Record<Codec, CompressionTypes> = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD };
 
-/** What a caller makes of an error of kafkajs: connections, elections and timeouts pass. */
-const failed = (what: string, cause: unknown): ElstreamError => (cause instanceof ElstreamError ? cause : new ElstreamError('KAFKA', 'retry', `Kafka: ${what}: ${describeError(cause)}`, { cause }));
-
 async function during<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw failed(what, error);
+    throw classifyKafkaError(what, error);
   }
 }
 
-/** Connects. @throws ElstreamError `KAFKA` (retry) when no broker is reached */
+/**
+ * Connects.
+ *
+ * @throws ElstreamError `KAFKA` (retry) when no broker is reached; `KAFKA_TLS`, `KAFKA_LOGIN`, `KAFKA_PASSWORD`,
+ * `KAFKA_MECHANISM` (stop), naming the setting, where brokers do not take what the settings say
+ */
 export async function openKafka(settings: KafkaSettings): Promise<KafkaClient> {
   registerCodecs();
+  await greetBrokers(settings);
   const kafka = new Kafka(configOf(settings));
   const admin = kafka.admin();
   await during(`connect to ${settings.brokers.join(',')}`, () => admin.connect());
@@ -99,8 +104,8 @@ function configOf({ brokers, clientId, tls, sasl, requestTimeoutMs = 30_000, log
     requestTimeout: requestTimeoutMs,
     connectionTimeout: 5_000,
     ...(tls === undefined ? {} : { ssl: tls }),
-    // Its type wants the mechanism known when it compiles.
-    ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
+    // Its type wants the mechanism known when it compiles. A copy: kafkajs writes to it, and ours is the pipeline's.
+    ...(sasl === undefined ? {} : { sasl: { ...sasl } as SASLOptions }),
     retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 8 },
     logLevel: logLevel.WARN,
     // Its words for the passing troubles of a cluster are strong, and it tries again by itself: none is an error of ours.

@@ -1,5 +1,6 @@
-import { describeError, ElstreamError, ruleHolds, type Logger } from '@elstream/core';
+import { describeError, type ElstreamError, ruleHolds, type Logger } from '@elstream/core';
 import { type Consumer, type EachBatchPayload, type Kafka, type KafkaMessage } from 'kafkajs';
+import { classifyKafkaError } from './kafka-errors';
 
 export interface KafkaPartition {
   readonly topic: string;
@@ -149,12 +150,17 @@ class Reader implements KafkaConsumer {
       maxWaitTimeInMs: 500,
       readUncommitted: false,
       allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 8, restartOnFailure: () => Promise.resolve(this.#closing === undefined) },
+      retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 8, restartOnFailure: (error) => Promise.resolve(this.#closing === undefined && this.classified(error).recovery === 'retry') },
     });
   }
 
   private get heartbeatMs(): number {
     return Math.min(3_000, Math.floor((this.options.sessionTimeoutMs ?? 30_000) / 4));
+  }
+
+  /** What a person must correct is not tried again. */
+  private classified(error: unknown): ElstreamError {
+    return classifyKafkaError(`the consumer of ${this.options.groupId} ended`, error);
   }
 
   async start(): Promise<void> {
@@ -168,7 +174,7 @@ class Reader implements KafkaConsumer {
     });
     this.#consumer.on(CRASH, ({ payload }) => {
       this.lose();
-      if (!payload.restart && this.#closing === undefined) this.options.onFailure(new ElstreamError('KAFKA', 'retry', `the consumer of ${this.options.groupId} ended: ${describeError(payload.error)}`, { cause: payload.error }));
+      if (!payload.restart && this.#closing === undefined) this.options.onFailure(this.classified(payload.error));
     });
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: [...this.options.topics], fromBeginning: true });

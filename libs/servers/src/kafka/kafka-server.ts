@@ -12,11 +12,30 @@ import { describeKafka } from './probe';
 export interface KafkaServerOptions extends PlaceOptions {
   /** The broker's settings on top of ours, such as `log.retention.check.interval.ms`. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Beside the plain one, which the brokers use among themselves. */
+  readonly listeners?: readonly KafkaListener[];
+  /** Users that log in by SCRAM; made with the folder, so not in one that is there already. */
+  readonly scramUsers?: readonly ScramUser[];
   readonly logLevel?: 'warn' | 'info';
   /** As of `ConnectOptions`. */
   readonly fast?: boolean;
   /** How long a start may take, the recovery of kept data included. Default 90,000 ms. */
   readonly startTimeoutMs?: number;
+}
+
+/** A listener on a free port of 127.0.0.1. */
+export interface KafkaListener {
+  /** Of capital letters. */
+  readonly name: string;
+  readonly protocol: 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
+  /** The broker's settings for this listener alone, such as `ssl.keystore.location`; read at each start. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface ScramUser {
+  readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+  readonly name: string;
+  readonly password: string;
 }
 
 /**
@@ -26,6 +45,8 @@ export interface KafkaServerOptions extends PlaceOptions {
 export interface KafkaServer extends OwnServer {
   /** `127.0.0.1:port` */
   readonly brokers: string;
+  /** The same of a listener that was asked for, by its name. */
+  brokersOf(listener: string): string;
 }
 
 /** What a record may have at most: a change event of 10 MB, and the rest of its batch. */
@@ -43,6 +64,8 @@ export async function startKafkaServer(options: KafkaServerOptions = {}): Promis
 
 class Server extends PortServer implements KafkaServer {
   #clusterId: string | undefined;
+  /** Of the listeners beside the plain one; kept as long as its port is. */
+  #beside: { readonly port: number; readonly listeners: readonly PlacedListener[] } | undefined;
 
   constructor(
     private readonly options: KafkaServerOptions,
@@ -58,10 +81,19 @@ class Server extends PortServer implements KafkaServer {
     return `127.0.0.1:${String(this.port)}`;
   }
 
+  brokersOf(listener: string): string {
+    const found = this.#beside?.listeners.find(({ name }) => name === listener);
+    if (found === undefined) throw failure(`Kafka was not asked for a listener ${listener}`);
+    return `127.0.0.1:${String(found.port)}`;
+  }
+
   protected override async command(): Promise<Command> {
     const { dir, programs } = this.place;
     const settings = path.join(dir, 'server.properties');
-    writeProperties(settings, { ...brokerSettings(dir, this.port, await portBeside(this.port)), ...this.options.config });
+    const { listeners = [], config } = this.options;
+    const [controller = 0, ...ports] = await portsBeside(this.port, 1 + listeners.length);
+    if (this.#beside?.port !== this.port) this.#beside = { port: this.port, listeners: listeners.map((listener, i) => ({ ...listener, port: ports[i] ?? 0 })) };
+    writeProperties(settings, { ...brokerSettings(dir, controller), ...listenerSettings(this.port, controller, this.#beside.listeners), ...config });
     this.#clusterId = clusterIdOf(dir) ?? (await this.format(settings));
     return this.java('kafka.Kafka', [settings], programs);
   }
@@ -77,7 +109,8 @@ class Server extends PortServer implements KafkaServer {
     rmSync(dataDir(this.place.dir), { recursive: true, force: true });
     // As Kafka writes them: 16 bytes, base64url, no dash at the beginning.
     const id = `E${randomBytes(16).toString('base64url').slice(1, 21)}A`;
-    const { program, args, env } = this.java('kafka.tools.StorageTool', ['format', '-t', id, '-c', settings], this.place.programs);
+    const users = (this.options.scramUsers ?? []).flatMap(({ mechanism, name, password }) => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`]);
+    const { program, args, env } = this.java('kafka.tools.StorageTool', ['format', '-t', id, '-c', settings, ...users], this.place.programs);
     const { code, stdout, stderr } = await run(program, args, { env: { ...process.env, ...env } });
     const formatted = clusterIdOf(this.place.dir);
     if (code !== 0 || formatted === undefined) throw failure(`Kafka's folder ${this.place.dir} cannot be prepared: ${lastLines(stdout + stderr)}`);
@@ -98,23 +131,35 @@ function clusterIdOf(dir: string): string | undefined {
   return existsSync(file) ? /^cluster\.id=(.+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
 }
 
-async function portBeside(port: number): Promise<number> {
-  for (;;) {
+async function portsBeside(port: number, count: number): Promise<readonly number[]> {
+  const found = new Set<number>();
+  while (found.size < count) {
     const other = await freePort();
-    if (other !== port) return other;
+    if (other !== port) found.add(other);
   }
+  return [...found];
 }
 
-function brokerSettings(dir: string, port: number, controllerPort: number): Record<string, string> {
-  const [broker, controller] = [`PLAINTEXT://127.0.0.1:${String(port)}`, `CONTROLLER://127.0.0.1:${String(controllerPort)}`];
+type PlacedListener = KafkaListener & { readonly port: number };
+
+function listenerSettings(port: number, controllerPort: number, beside: readonly PlacedListener[]): Record<string, string> {
+  const all = [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT', port }, ...beside];
+  const advertised = all.map((listener) => `${listener.name}://127.0.0.1:${String(listener.port)}`).join(',');
+  return {
+    listeners: `${advertised},CONTROLLER://127.0.0.1:${String(controllerPort)}`,
+    'advertised.listeners': advertised,
+    'listener.security.protocol.map': [...all.map(({ name, protocol }) => `${name}:${protocol}`), 'CONTROLLER:PLAINTEXT'].join(','),
+    ...Object.fromEntries(beside.flatMap(({ name, config }) => Object.entries(config).map(([key, value]) => [`listener.name.${name.toLowerCase()}.${key}`, value]))),
+  };
+}
+
+function brokerSettings(dir: string, controllerPort: number): Record<string, string> {
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
     // Its own only voter: the port may be another at each start.
     'controller.quorum.voters': `1@127.0.0.1:${String(controllerPort)}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `${broker},${controller}`,
-    'advertised.listeners': broker,
     'log.dirs': dataDir(dir),
     // A misspelt topic is to be an error, as it is where operators have switched this off.
     'auto.create.topics.enable': 'false',
