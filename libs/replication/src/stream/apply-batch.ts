@@ -121,12 +121,16 @@ function refused({ pipeline }: ApplyContext, { batch }: TakenBatch, error: unkno
  */
 async function poisonOf({ pipeline }: ApplyContext, { mappings }: TakenBatch, { poison }: FoldedBatch): Promise<ParkedEvent[]> {
   if (poison.length > 0 && pipeline.settings.deadLetters.policy === 'stop') {
-    const active = new Set((await pipeline.warehouse.readTableStates(pipeline.name)).filter(takesEvents).map((s) => s.table));
+    const active = await activeTables(pipeline);
     const event = poison.find((p) => active.has(p.table));
     const mapping = mappings.get(event?.table ?? '');
     if (event !== undefined && mapping !== undefined) throw stopAt({ pipeline: pipeline.name, event, error: new Error(event.reason) }, mapping);
   }
   return poison.map(parkedPoison);
+}
+
+async function activeTables({ name, warehouse }: PipelineHandle): Promise<Set<string>> {
+  return new Set((await warehouse.readTableStates(name)).filter(takesEvents).map((s) => s.table));
 }
 
 /** One line per batch, without values; and what the warehouse made of a table with too many. */
@@ -192,6 +196,7 @@ async function readAgain(
 /** What is read for doubts counts as read again: rows may be newer than their versions say. */
 function doubtReads(context: ApplyContext, mappings: ReadonlyMap<string, TableMapping>, reread: Map<string, RereadRows>): DoubtReads {
   return {
+    active: async () => activeTables(context.pipeline),
     look: async (mapping, keys) => readSlices(await context.pipeline.source(), mapping, keys),
     readAgain: async (keys) => {
       await readAgain(context, mappings, keys, reread);

@@ -23,7 +23,7 @@ const insert = (n: number, ...row: EventRow): ChangeEvent => ({ op: 'insert', ta
 const update = (n: number, ...row: EventRow): ChangeEvent => ({ op: 'update', table: TABLE.id, tx: tx(n), row, oldKey: null, ...marked(row) });
 
 /** A source with these rows, and a warehouse that holds no text that is no Unicode. */
-function world(source: readonly Cell[][]) {
+function world(source: readonly Cell[][], phase = 'live') {
   const asked = { reads: [] as string[][], waits: 0 };
   const applied: BatchWrite[] = [];
   const written = (write: BatchWrite): readonly (readonly (Cell | undefined)[])[] => write.tables.flatMap(({ mapping, fold }) => fillReread(mapping, fold.rows, write.reread.get(mapping.id)).flatMap((row) => (row.op === 'upsert' ? [row.cells] : [])));
@@ -44,7 +44,7 @@ function world(source: readonly Cell[][]) {
     }),
     stream: async () => ({ mark: async () => ({ bound: () => LogPosition.fromBigInt(99n, 8) }) }),
     warehouse: {
-      readTableStates: async () => [{ table: TABLE.id, epoch: 1, phase: 'live', error: null }],
+      readTableStates: async () => [{ table: TABLE.id, epoch: 1, phase, error: null }],
       applyBatch: async (write: BatchWrite) => {
         if (written(write).some((cells) => cells.some((cell) => typeof cell === 'string' && !isWellFormed(cell)))) throw new ElstreamError('VALUE_NOT_UNICODE', 'park', 'no Unicode');
         if (write.trial) return { outcome: 'tried' };
@@ -99,5 +99,11 @@ describe('a text with a character that capture may have put there', () => {
     expect(await world([['k\ud83d', 'v', 'w']]).apply(insert(1, 'k\ufffd', 'v', 'w'), insert(2, '2', 'v', 'w'))).toEqual({ rows: [['2', 'v', 'w']], parked: [['poison', undefined, 'VALUE_NOT_UNICODE']] });
     expect(await world([['k\ufffd', 'v', 'w']]).apply(insert(1, 'k\ufffd', 'v', 'w'))).toEqual({ rows: [['k\ufffd', 'v', 'w']], parked: [] });
     expect(await world([['k\ufffd', 'v\ud83d', 'w']]).apply(insert(1, 'k\ufffd', 'v\ufffd', 'w'))).toEqual({ rows: [], parked: [['insert', 'k\ufffd', 'VALUE_NOT_UNICODE']] });
+  });
+
+  it('of a table that takes no events is not looked at: it may be gone at the source', async () => {
+    const { apply, asked } = world([], 'stopped');
+    await apply(insert(1, '1', 'a\ufffd', 'w'));
+    expect(asked.reads).toEqual([]);
   });
 });

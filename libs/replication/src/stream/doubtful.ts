@@ -6,6 +6,8 @@ type Rows = ReadonlyMap<string, readonly Cell[]>;
 type Doubtful = (InsertEvent | UpdateEvent) & { readonly doubtful: readonly number[] };
 
 export interface DoubtReads {
+  /** Tables that take events: of others nothing is applied, and their source may be gone. */
+  readonly active: () => Promise<ReadonlySet<string>>;
   /** Rows of the source at these keys, as they can be seen now. */
   readonly look: (mapping: TableMapping, keys: readonly Key[]) => Promise<readonly (readonly Cell[])[]>;
   /** The same after R4's wait, as cells that no event carried are read; by table id. */
@@ -19,9 +21,11 @@ export interface DoubtReads {
  * means unchanged. One that is no Unicode goes on as it is: no warehouse takes it, and the event is parked, as the row of a
  * chunk is (R7). A row that is gone is deleted by an event to come; under a key with such a character it may never have been.
  */
-export async function settleDoubts(events: readonly ChangeEvent[], mappings: ReadonlyMap<string, TableMapping>, { look, readAgain }: DoubtReads): Promise<readonly ChangeEvent[]> {
-  const doubtful = events.filter(isDoubtful).filter((event) => mappings.has(event.table));
-  if (doubtful.length === 0) return events;
+export async function settleDoubts(events: readonly ChangeEvent[], mappings: ReadonlyMap<string, TableMapping>, { active, look, readAgain }: DoubtReads): Promise<readonly ChangeEvent[]> {
+  const marked = events.filter(isDoubtful);
+  if (marked.length === 0) return events;
+  const tables = await active();
+  const doubtful = marked.filter(({ table }) => tables.has(table) && mappings.get(table)?.halted === undefined);
   const seen = new Map<string, Rows>();
   for (const [table, keys] of keysOf(doubtful, mappings)) {
     const mapping = mappings.get(table);
@@ -42,10 +46,12 @@ export async function settleDoubts(events: readonly ChangeEvent[], mappings: Rea
       if (mapping !== undefined) now.set(table, byKey(mapping, rows, (row) => row));
     }
   }
-  return events.map((event) => {
-    const mapping = isDoubtful(event) ? mappings.get(event.table) : undefined;
-    return mapping === undefined || !isDoubtful(event) ? event : settled(event, mapping, wrong.has(event) ? { row: rowOf(event, now) } : null);
-  });
+  const settledOf = new Map<ChangeEvent, ChangeEvent>();
+  for (const event of doubtful) {
+    const mapping = mappings.get(event.table);
+    if (mapping !== undefined) settledOf.set(event, settled(event, mapping, wrong.has(event) ? { row: rowOf(event, now) } : null));
+  }
+  return events.map((event) => settledOf.get(event) ?? event);
 }
 
 /** @param source null: the source has just this text */
