@@ -112,7 +112,7 @@ export function reshapeStatement(pipeline: string, target: Target, of: Shaping &
       ...(renamed ? [renameHistory(target)] : []),
       `DROP TABLE IF EXISTS ${target.markerSql};`,
       createMarkersSql(target),
-      ...(table === null ? [] : [createArchive(target, { table, archive: renamed ? null : archive }), createAsOf(target, { table: grown(table, planned), archive: renamed ? null : grown(archive, planned) })]),
+      ...(table === null ? [] : [createArchive(target, { table, archive: renamed ? null : archive }), createAsOf(target, { table: grown(table, planned), archive: renamed ? null : grown(archive, planned) }, true)]),
       // keys of another shape; the preload reads every row, and all of a copied history, anew
       discardParked,
       forgetDue,

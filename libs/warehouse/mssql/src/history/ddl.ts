@@ -1,7 +1,7 @@
 import { bracket, bracketTable, nString } from '@elstream/database';
 import type { Relation } from '../catalog';
 import { dynamic, dynamicBlock, escalationOff } from '../ddl-batch';
-import { columnDefinition, EPOCH_COLUMN, keyEquals, POSITION_COLUMN, POSITION_TYPE, quotedOf, type Target } from '../target';
+import { columnDefinition, EPOCH_COLUMN, KEY_COLLATION, keyEquals, POSITION_COLUMN, POSITION_TYPE, quotedOf, type Target } from '../target';
 import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, CHANGE_TYPE, DELETED_COLUMN, ENDED_COLUMN, TIME_TYPE, type Archive } from './archive';
 
 /** A column of the archive, for CREATE TABLE and for comparing. */
@@ -97,15 +97,18 @@ export function historyColumns(target: Target, { table, archive }: HistoryTables
   };
 }
 
-export function createAsOf(target: Target, tables: HistoryTables): string {
-  return target.archive === null ? '' : makeAsOf(target, target.archive, historyColumns(target, tables));
+/** @param altered false: columns are as they were; a function of the same text is left alone, since altering it waits for all who read by it */
+export function createAsOf(target: Target, tables: HistoryTables, altered: boolean): string {
+  return target.archive === null ? '' : makeAsOf(target, target.archive, historyColumns(target, tables), altered);
 }
 
-/** Altered where it stands, so that grants stay. */
-export function makeAsOf(target: Target, archive: Archive, columns: HistoryColumns): string {
+/** Altered where it stands, so that grants stay. Also where its text stays: it keeps the types of its columns from when it was made. */
+export function makeAsOf(target: Target, archive: Archive, columns: HistoryColumns, altered = true): string {
   const rest = asOfSql(target, archive, columns);
   const made = (verb: 'CREATE' | 'ALTER'): string => dynamicBlock(`${verb} ${rest}`);
-  return `IF OBJECT_ID(${nString(bracketTable(archive.asOf))}, N'IF') IS NULL ${made('CREATE')} ELSE ${made('ALTER')};`;
+  const id = `OBJECT_ID(${nString(bracketTable(archive.asOf))}, N'IF')`;
+  const differs = `ISNULL(RIGHT(OBJECT_DEFINITION(${id}), ${String(rest.length)}), N'') COLLATE ${KEY_COLLATION} <> ${nString(rest)}`;
+  return `IF ${id} IS NULL ${made('CREATE')} ELSE ${altered ? '' : `IF ${differs} `}${made('ALTER')};`;
 }
 
 /**
