@@ -1,12 +1,13 @@
 import { createKafkaStream } from '@elstream/change-stream-kafka';
 import { createPostgresStream } from '@elstream/change-stream-postgres';
 import type { ChangeStream } from '@elstream/change-stream';
-import { partitionsOf, publicationName, readTls, slotName, tableSelection, type KafkaStream, type PipelineConfig } from '@elstream/config';
+import { partitionsOf, publicationName, slotName, tableSelection, type KafkaStream, type PipelineConfig } from '@elstream/config';
 import { controlDataSourceOptionsFor, controlEntitiesFor } from '@elstream/control-typeorm';
 import { ElstreamError, type Logger } from '@elstream/core';
 import { DEFAULT_TIMEOUTS, productOf, type EntityDataSource } from '@elstream/database';
 import type { SourceDatabase } from '@elstream/source';
 import type { Warehouse } from '@elstream/warehouse';
+import { kafkaAccess } from './kafka-access';
 import { adaptersOf, CONNECT_TIMEOUT_MS, counterPrefix, type WarehouseParts } from './products';
 import { schemaHistoryClient } from './schema-history';
 
@@ -72,12 +73,12 @@ async function connectDirectStream(config: PipelineConfig, logger: Logger, silen
 }
 
 async function connectKafkaStream(config: PipelineConfig, stream: KafkaStream, logger: Logger): Promise<ChangeStream> {
-  const { brokers, clientId, tls, sasl, connect, partitions, replicas, retentionMs } = stream;
+  const { connect, partitions, replicas, retentionMs } = stream;
   const capture = await adaptersOf[config.source.type].capture(config, stream, logger);
   try {
     const { excludedColumns } = tableSelection(config);
     return await createKafkaStream({
-      kafka: { brokers, clientId, ...(tls === null ? {} : { tls: readTls(tls) }), ...(sasl === null ? {} : { sasl }) },
+      kafka: kafkaAccess(stream),
       pipeline: config.name,
       groupId: stream.groupId,
       topicPrefix: stream.topicPrefix,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { schemaHistoryClient } from './schema-history';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----';
@@ -24,4 +25,22 @@ describe("the clients of a connector's schema history", () => {
       'ssl.keystore.key': PEM,
     }],
   ])('%s', (_what, stream, expected) => expect(schemaHistoryClient(stream)).toEqual(expected));
+
+  it('leave the names of brokers unchecked where we do', () => {
+    expect(schemaHistoryClient({ tls: { rejectUnauthorized: false, ca: pem }, sasl: null })).toMatchObject({ 'ssl.endpoint.identification.algorithm': '', 'ssl.truststore.certificates': PEM });
+  });
+
+  it.each([
+    ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey, 'pkcs1'],
+    ['EC', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'sec1'],
+  ] as const)("get a key of OpenSSL's form for %s in the one that Java reads", (_, key, type) => {
+    const text = key.export({ type: type as 'pkcs1', format: 'pem' }).toString();
+    const given = schemaHistoryClient({ tls: { rejectUnauthorized: true, cert: pem, key: { kind: 'text', text } }, sasl: null });
+    expect(given['ssl.keystore.key']).toBe(key.export({ type: 'pkcs8', format: 'pem' }));
+  });
+
+  it('are refused a key that cannot be read, without showing it', () => {
+    const text = '-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----';
+    expect(() => schemaHistoryClient({ tls: { rejectUnauthorized: true, cert: pem, key: { kind: 'text', text } }, sasl: null })).toThrow(/^stream\.tls\.key is no private key(?!.*hunter2)/);
+  });
 });

@@ -1,4 +1,6 @@
 import { readTls, type KafkaStream } from '@elstream/config';
+import { ElstreamError } from '@elstream/core';
+import { createPrivateKey } from 'node:crypto';
 
 const LOGIN = {
   plain: { mechanism: 'PLAIN', module: 'org.apache.kafka.common.security.plain.PlainLoginModule' },
@@ -23,11 +25,22 @@ function login({ mechanism, username, password }: NonNullable<KafkaStream['sasl'
   };
 }
 
-/** A worker elsewhere has none of our files: it is given the texts. */
+/** A worker elsewhere has none of our files: it is given the texts. Java cannot trust everybody, but leave the names out. */
 function certificates(tls: NonNullable<KafkaStream['tls']>): Record<string, string> {
-  const { ca, cert, key } = readTls(tls);
+  const { ca, cert, key, rejectUnauthorized } = readTls(tls);
   return {
+    ...(rejectUnauthorized ? {} : { 'ssl.endpoint.identification.algorithm': '' }),
     ...(ca === undefined ? {} : { 'ssl.truststore.type': 'PEM', 'ssl.truststore.certificates': ca }),
-    ...(cert === undefined || key === undefined ? {} : { 'ssl.keystore.type': 'PEM', 'ssl.keystore.certificate.chain': cert, 'ssl.keystore.key': key }),
+    ...(cert === undefined || key === undefined ? {} : { 'ssl.keystore.type': 'PEM', 'ssl.keystore.certificate.chain': cert, 'ssl.keystore.key': pkcs8(key) }),
   };
+}
+
+/** Kafka's clients in Java take no other form of a key; Node, and so we, take those of OpenSSL too. */
+function pkcs8(key: string): string {
+  if (!/-----BEGIN (?:RSA|EC) P/.test(key)) return key;
+  try {
+    return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem' }).toString();
+  } catch (error) {
+    throw new ElstreamError('CONFIG_INVALID', 'refuse', 'stream.tls.key is no private key that can be read; give a PEM key without a password', { cause: error, place: { setting: 'stream.tls.key' } });
+  }
 }
