@@ -83,7 +83,7 @@ export function createTargetSql(pipeline: string, target: Target, { table, marke
       ...(markers !== null && !isMarkersOf(markers, target) ? [dropMarkersOfAnotherKey(target)] : []),
       createMarkersSql(target),
       createArchive(target, { table, archive }),
-      createAsOf(target, { table, archive }, false),
+      createAsOf(target, { table, archive }, table === null || archive === null),
       ensureState(target),
       commit('created'),
     ].filter((line) => line !== '').join('\n'),

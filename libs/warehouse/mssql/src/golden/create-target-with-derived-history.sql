@@ -70,10 +70,7 @@ IF OBJECT_ID(N'[o''dbo].[order]]lines_as_of]', N'IF') IS NULL BEGIN
     IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
     RETURN;
   END;
-END ELSE IF ISNULL(RIGHT(OBJECT_DEFINITION(OBJECT_ID(N'[o''dbo].[order]]lines_as_of]', N'IF')), 1254), N'') COLLATE Latin1_General_100_BIN2 <> N'FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
-(SELECT t.[region], t.[id], t.[price], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[__elstream_epoch], t.[__elstream_position], t.[__elstream_valid_from] FROM [o''dbo].[order]]lines] AS t WHERE (t.__elstream_valid_from <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) OR (t.__elstream_valid_from IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
- UNION ALL
- SELECT h.[region] AS [region], h.[id] AS [id], h.[price] AS [price], h.[ratio] AS [ratio], h.[picture] AS [picture], h.[at] AS [at], h.[note]]s] AS [note]]s], CONVERT(int, NULL) AS [__elstream_epoch], CONVERT(varbinary(16), NULL) AS [__elstream_position], h.[valid_from] AS [__elstream_valid_from] FROM [o''dbo].[order]]lines_archive] AS h WHERE (h.[valid_from] IS NULL OR h.[valid_from] <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00''))))' BEGIN
+END ELSE BEGIN
   EXEC sys.sp_executesql N'ALTER FUNCTION [o''dbo].[order]]lines_as_of] (@at datetimeoffset(7)) RETURNS TABLE AS RETURN
 (SELECT t.[region], t.[id], t.[price], t.[ratio], t.[picture], t.[at], t.[note]]s], t.[__elstream_epoch], t.[__elstream_position], t.[__elstream_valid_from] FROM [o''dbo].[order]]lines] AS t WHERE (t.__elstream_valid_from <= CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))) OR (t.__elstream_valid_from IS NULL AND NOT EXISTS (SELECT 1 FROM [o''dbo].[order]]lines_archive] AS h WHERE h.[region] = t.[region] AND DATALENGTH(h.[region]) = DATALENGTH(t.[region]) AND h.[id] = t.[id] AND h.[valid_to] > CONVERT(datetime2(6), CONVERT(datetime2(7), SWITCHOFFSET(@at, ''+00:00'')))))
  UNION ALL

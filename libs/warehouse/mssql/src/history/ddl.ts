@@ -81,25 +81,26 @@ function ensureBegin(target: Target, table: Relation | null): string {
 export interface HistoryColumns {
   readonly current: readonly string[];
   readonly old: readonly string[];
-  /** Of text columns of the target, by name; absent: the database's own. */
+  /** Of text columns of the target whose versions have another, or may; absent: the same. */
   readonly collations: ReadonlyMap<string, string>;
 }
 
-/** After `createArchive`. */
-export function historyColumns(target: Target, { table, archive }: HistoryTables): HistoryColumns {
+/** After `createArchive`. @param altered columns may be given other collations than they have here */
+export function historyColumns(target: Target, { table, archive }: HistoryTables, altered = true): HistoryColumns {
   const current = table === null ? [...target.columns.map((c) => c.name), EPOCH_COLUMN, POSITION_COLUMN] : table.columns.map((c) => c.name);
   const others = current.filter((name) => name !== BEGIN_COLUMN);
+  const standing = new Map((archive?.columns ?? []).map((c) => [c.name, c.collation]));
   const old = archive !== null ? archive.columns.map((c) => c.name) : target.archive === null ? [] : archiveLines(target.archive).map((l) => l.name);
   return {
     current: target.keepsBegin ? [...others, BEGIN_COLUMN] : others,
     old,
-    collations: new Map((table?.columns ?? []).flatMap((c) => (c.collation === null ? [] : [[c.name, c.collation] as const]))),
+    collations: new Map((table?.columns ?? []).flatMap((c) => (c.collation === null || (!altered && c.collation === standing.get(c.name)) ? [] : [[c.name, c.collation] as const]))),
   };
 }
 
 /** @param altered false: columns are as they were; a function of the same text is left alone, since altering it waits for all who read by it */
 export function createAsOf(target: Target, tables: HistoryTables, altered: boolean): string {
-  return target.archive === null ? '' : makeAsOf(target, target.archive, historyColumns(target, tables), altered);
+  return target.archive === null ? '' : makeAsOf(target, target.archive, historyColumns(target, tables, altered), altered);
 }
 
 /** Altered where it stands, so that grants stay. Also where its text stays: it keeps the types of its columns from when it was made. */
