@@ -153,7 +153,7 @@ const runDetail = run.extend({ progress: z.array(tableProgress), ...validationRe
 const difference = z.object({
   table: z.string(),
   key: z.string().describe('In words, id=5'),
-  cells: keyCells.describe("The key's cells, as a repair takes them"),
+  cells: z.array(z.string()).describe("The key's cells, as a repair takes them; empty for a key that cannot be written as JSON (U+0000, half a surrogate pair): correct the row in the source"),
   of: z.enum(['row', 'history']).describe('history: superseded versions of the row, in the history table that is copied'),
   kind: z.enum(['missing', 'extra', 'unequal']),
   columns: z.array(z.string()).describe('Names of the unequal columns, in the warehouse'),
