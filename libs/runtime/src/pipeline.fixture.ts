@@ -118,12 +118,12 @@ export async function becomesEqual(databases: Databases, table: string, columns:
 }
 
 /** Keeps changing `public.item` (inserts, updates, deletes, key moves, a rolled-back transaction) until stopped; resolves to the number of transactions. */
-export function startWriter(database: TestDatabase): { stop(): Promise<number> } {
+export function startWriter(database: TestDatabase, transactions = Infinity): { stop(): Promise<number> } {
   let going = true;
   const done = (async () => {
     const client = await database.client();
     let n = 0;
-    for (; going; n += 1) {
+    for (; going && n < transactions; n += 1) {
       const id = 1 + ((n * 7919) % 3_000);
       await client.query('BEGIN');
       await client.query('INSERT INTO item (id, name, amount) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, amount = EXCLUDED.amount', [100_000 + n, `new ${String(n)}`, n]);

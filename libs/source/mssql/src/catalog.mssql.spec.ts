@@ -3,7 +3,7 @@ import { createMssqlSource } from './mssql-source';
 import { numbers, openSource } from './source-fixture.fixture';
 
 describe('describing the tables of a SQL Server source', () => {
-  it('keeps names of any letters and 200 columns in order', async () => {
+  itWith('quotes-in-names', 'keeps names of any letters and 200 columns in order', async () => {
     const names = Array.from({ length: 200 }, (_, i) => `Column "${String(i)}" ünï.码`);
     const quoted = names.map((n) => `[${n}]`);
     await using context = await openSource(`CREATE TABLE [a.b "c"] (${quoted.map((n) => `${n} int NOT NULL`).join(', ')}, PRIMARY KEY (${quoted[3] ?? ''}, ${quoted[1] ?? ''}))`);

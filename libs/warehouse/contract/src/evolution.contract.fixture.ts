@@ -16,7 +16,7 @@ export function evolutionContract(product: WarehouseProduct): void {
 
   // the function “as of” is made anew, and what hangs on a key's column
   const grown = ['alter-function'] as const;
-  const retyped = ['alter-function', 'alter-column-null', 'long-names'] as const;
+  const retyped = ['alter-function', 'alter-column-null', 'index-names'] as const;
 
   describe('following and resetting a table that keeps history', () => {
     let fx: WarehouseFixture;
@@ -120,7 +120,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       });
     });
 
-    it('a table that was stopped before it was ever prepared begins above the epochs of the rows it finds', async () => {
+    product.itWith('index-names', 'a table that was stopped before it was ever prepared begins above the epochs of the rows it finds', async () => {
       await load(fx, narrow, [['1', 'a2'], ['2', 'b']]);
       await fx.warehouse.forgetTables(PIPELINE, [narrow.id]);
       await fx.warehouse.stopTable(PIPELINE, narrow.id, 'stopped first');
@@ -187,7 +187,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await fx.rows(narrow)).toHaveLength(2);
     });
 
-    it('a reset that keeps the data leaves the rows until the next preload replaces and sweeps them', async () => {
+    product.itWith('index-names', 'a reset that keeps the data leaves the rows until the next preload replaces and sweeps them', async () => {
       await fx.warehouse.resetTables(PIPELINE, [narrow], { dropData: false });
       expect(await state()).toMatchObject({ phase: 'new', rowsPreloaded: 0 });
       expect(await fx.rows(narrow)).toHaveLength(2);
@@ -195,7 +195,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await fx.rows(narrow)).toEqual([['2', 'again']]);
     });
 
-    it('a forgotten table keeps its rows, and known again it is loaded over them', async () => {
+    product.itWith('index-names', 'a forgotten table keeps its rows, and known again it is loaded over them', async () => {
       await load(fx, narrow, [['1', 'a2'], ['2', 'b']]);
       await fx.warehouse.forgetTables(PIPELINE, [narrow.id]);
       await fx.warehouse.forgetTables(PIPELINE, [narrow.id]);
@@ -206,7 +206,7 @@ export function evolutionContract(product: WarehouseProduct): void {
       expect(await fx.rows(narrow)).toEqual([['1', 'newer']]);
     });
 
-    it('stops a table under its preload: chunks and events write nothing, and only a preload brings it back', async () => {
+    product.itWith('index-names', 'stops a table under its preload: chunks and events write nothing, and only a preload brings it back', async () => {
       const { runId, epoch } = await fx.beginPreload(narrow);
       const claim = await fx.claimTask(runId, narrow, epoch);
       await fx.warehouse.stopTable(PIPELINE, narrow.id, 'renamed at the source');

@@ -52,7 +52,7 @@ export interface TestWarehouse {
 }
 
 /** What a server may lack, beside what no write can be without: by these names its tests are skipped. */
-export type Need = 'alter-column-null' | 'alter-function' | 'bracket-escapes' | 'error-208' | 'expression-dependencies' | 'hundred-nanoseconds' | 'long-names' | 'nul-characters' | 'openjson-escapes' | 'update-locks';
+export type Need = 'alter-column-null' | 'alter-function' | 'binary-styles' | 'bracket-escapes' | 'error-208' | 'expression-dependencies' | 'hundred-nanoseconds' | 'index-names' | 'nul-characters' | 'openjson-escapes' | 'update-locks';
 
 /** What the suites have to know of a product. */
 export interface WarehouseProduct {

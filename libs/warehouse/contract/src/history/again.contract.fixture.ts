@@ -14,7 +14,9 @@ const identified = (...events: readonly unknown[]): RowEvent[] => (events as Row
 export function historyAgainContract(product: WarehouseProduct): void {
   const items = itemsWithHistory(product);
 
-  describe.each([['small writes', 0], ['bulk writes', 250]])('derived history of events that are emitted again, by %s', (_name, pads) => {
+  const WAYS = [['small writes', 0], ['bulk writes', 250]] as const;
+  // a change is known by its bytes, which come as hexadecimal digits
+  for (const [name, pads] of WAYS) product.describeWith('binary-styles', `derived history of events that are emitted again, by ${name}`, () => {
     let fx: WarehouseFixture;
     let offset = 0;
     beforeEach(async () => {

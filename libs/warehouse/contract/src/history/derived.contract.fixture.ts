@@ -42,7 +42,7 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
       expect((await versions(fx)).map((v) => [v.row[1], v.from, v.to, v.deleted])).toEqual([['one', null, 10, false], ['a', 10, 20, false], ['b', 20, 30, true]]);
     });
 
-    it('a row deleted and inserted again in one batch leaves a hole between its versions, and no other', async () => {
+    product.itWith('hundred-nanoseconds', 'a row deleted and inserted again in one batch leaves a hole between its versions, and no other', async () => {
       await apply(event.delete(items, 10, '1'), event.insert(items, 15, ['1', 'again', null]));
       expect((await versions(fx)).map((v) => [v.row[1], v.from, v.to, v.deleted])).toEqual([['one', null, 10, true]]);
       expect(await begins(fx)).toMatchObject({ 1: 15 });
@@ -134,7 +134,7 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         expect((await versions(fx)).at(-1)).toEqual({ row: ['1', 'c', 'read later'], from: 12, to: 20, deleted: false, approximate: false });
       });
 
-      it('a row the next preload finds unchanged goes on; a changed and a swept one leave an approximate version', async () => {
+      product.itWith(['index-names', 'hundred-nanoseconds'], 'a row the next preload finds unchanged goes on; a changed and a swept one leave an approximate version', async () => {
         await apply(event.update(items, 10, ['1', 'a', 'b1']), event.update(items, 10, ['2', 'b', 'b2']), event.update(items, 10, ['3', 'c', null]));
         await preload(fx, items, [['1', 'a', 'b1'], ['2', 'changed meanwhile', 'b2']]);
         const all = await versions(fx);
@@ -144,7 +144,7 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         expect(await asOf(fx, 11)).toEqual([['1', 'a', 'b1'], ['2', 'b', 'b2'], ['3', 'c', null]]);
       });
 
-      it('an event over a row of an epoch before leaves it approximate where it differs, and lets it go on where it does not', async () => {
+      product.itWith('index-names', 'an event over a row of an epoch before leaves it approximate where it differs, and lets it go on where it does not', async () => {
         await apply(event.update(items, 10, ['1', 'a', 'b1']), event.update(items, 10, ['2', 'b', 'b2']), event.update(items, 10, ['3', 'c', null]));
         await preload(fx, items, [], true);
         await apply(event.update(items, 20, ['1', 'a', 'b1']), event.update(items, 20, ['2', 'other', 'b2']), event.delete(items, 20, '3'));
@@ -155,7 +155,7 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         expect(await begins(fx)).toEqual({ 1: 10, 2: 20 });
       });
 
-      it('a row that the next preload finds again begins where its history ended, and is seen at no time twice', async () => {
+      product.itWith(['index-names', 'hundred-nanoseconds'], 'a row that the next preload finds again begins where its history ended, and is seen at no time twice', async () => {
         await apply(event.delete(items, 10, '1'));
         await preload(fx, items, [['1', 'back', 'b1'], ['2', 'two', 'b2'], ['3', 'three', null], ['4', 'unheard of', null]]);
         expect(await begins(fx)).toEqual({ 1: 10, 2: null, 3: null, 4: null });
@@ -163,7 +163,7 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         expect([(await asOf(fx, 5))[0], (await asOf(fx, 15))[0], (await asOf(fx, 25))[0]]).toEqual([['1', 'one', 'b1'], ['1', 'back', 'b1'], ['1', 'x', 'b1']]);
       });
 
-      it('a truncate leaves rows of an epoch before approximate, and none of preload rows that may be newer', async () => {
+      product.itWith('index-names', 'a truncate leaves rows of an epoch before approximate, and none of preload rows that may be newer', async () => {
         await apply(event.update(items, 10, ['1', 'a', 'b1']));
         await preload(fx, items, [['2', 'two', 'b2']], true);
         await apply(event.truncate(items, 20));
@@ -173,7 +173,7 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         ]);
       });
 
-      it('a row with an unknown column that stands in no epoch is read again, and its versions say that they are inexact', async () => {
+      product.itWith('index-names', 'a row with an unknown column that stands in no epoch is read again, and its versions say that they are inexact', async () => {
         await preload(fx, items, [], true);
         const events = [event.update(items, 20, ['8', 'a', undefined]), event.update(items, 21, ['8', 'b', undefined])];
         expect(await apply(...events)).toMatchObject({ outcome: 'reread' });
