@@ -89,8 +89,11 @@ export async function openKafka(settings: KafkaSettings): Promise<KafkaClient> {
   await greetBrokers(settings);
   const kafka = new Kafka(configOf(settings));
   const admin = kafka.admin();
-  await during(`connect to ${settings.brokers.join(',')}`, () => admin.connect());
-  const offsets = await during(`connect to ${settings.brokers.join(',')}`, () => OffsetReader.connect(kafka)).catch(async (error: unknown) => {
+  const connect = async (): Promise<OffsetReader> => {
+    await admin.connect();
+    return OffsetReader.connect(kafka);
+  };
+  const offsets = await during(`connect to ${settings.brokers.join(',')}`, connect).catch(async (error: unknown) => {
     await admin.disconnect();
     throw error;
   });

@@ -27,6 +27,8 @@ const VERSIONS_REQUEST = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff
 /** Metadata, version 1, of no topic: nobody answers it before a login that is asked for. */
 const METADATA_REQUEST = Buffer.from([0, 0, 0, 14, 0, METADATA, 0, 1, 0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 0]);
 const CONFIRM_MS = 500;
+/** The broker is there, and ends the connection. */
+const ENDED: ReadonlySet<string> = new Set(['CLOSED', 'ECONNRESET', 'EPIPE']);
 
 /**
  * Finds out before kafkajs whether the brokers can be spoken to as the settings say. To kafkajs TLS at a plain port, no TLS
@@ -49,8 +51,7 @@ function checkCertificates(tls: Speech['tls']): void {
   try {
     createSecureContext(tls);
   } catch (error) {
-    const said = error instanceof Error || typeof error === 'object' ? String((error as Error).message) : String(error);
-    throw stopped('stream.tls', ['KAFKA_TLS', `Kafka: stream.tls cannot be used: ${said}`], { remedy: 'see that ca, cert and key are PEM, and that the key, without a password, is the one of the certificate', cause: error });
+    throw stopped('stream.tls', ['KAFKA_TLS', `Kafka: stream.tls cannot be used: ${(error as Error).message}`], { remedy: 'see that ca, cert and key are PEM, and that the key, without a password, is the one of the certificate', cause: error });
   }
 }
 
@@ -59,9 +60,10 @@ async function greet(broker: string, speech: Speech): Promise<Verdict> {
   const what = `connect to ${broker}`;
   const first = await new Talk(at, speech.tls, speech).ask([VERSIONS_REQUEST]);
   if (first.kind === 'answered') return speech.sasl === undefined ? loginAsked(broker, first.body, speech) : 'answers';
-  if (speech.tls === undefined) return (await speaksTls(at, speech)) ? tlsAsked(broker) : 'unknown';
   const refused = first.kind === 'ended' ? tlsRefusal(what, first) : null;
   if (refused !== null) return refused;
+  if (first.kind === 'ended' && !ENDED.has(first.code) && !first.code.startsWith('ERR_SSL_')) return 'unknown';
+  if (speech.tls === undefined) return (await speaksTls(at, speech)) ? tlsAsked(broker) : 'unknown';
   const plainly = await new Talk(at, undefined, speech).ask([VERSIONS_REQUEST]);
   return plainly.kind === 'answered' ? tlsUnknown(broker) : 'unknown';
 }
@@ -87,8 +89,6 @@ async function loginAsked(broker: string, versions: Buffer, speech: Speech): Pro
   }
   return stopped('stream.sasl', ['KAFKA_LOGIN', `Kafka: the broker at ${broker} asks for a login, but stream.sasl is not set`], { remedy: 'set stream.sasl, or name in stream.brokers the port of a listener that asks for none' });
 }
-
-const ENDED: ReadonlySet<string> = new Set(['CLOSED', 'ECONNRESET', 'EPIPE']);
 
 /** Whatever becomes of the certificates: that there is a handshake says it. */
 function speaksTls({ host, port }: Address, { patienceMs = 5_000 }: Speech): Promise<boolean> {

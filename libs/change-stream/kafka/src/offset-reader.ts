@@ -36,7 +36,10 @@ export class OffsetReader {
     const create: unknown = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, unknown>)[symbol];
     if (typeof create !== 'function') throw new ElstreamError('KAFKA', 'stop', 'this release of kafkajs is not the one that elstream was built with (2.2.4)');
     const cluster = (create as (options: object) => Cluster)({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, isolationLevel: READ_UNCOMMITTED });
-    await cluster.connect();
+    await cluster.connect().catch(async (error: unknown) => {
+      await cluster.disconnect();
+      throw error;
+    });
     return new OffsetReader(cluster);
   }
 
