@@ -14,7 +14,7 @@ const identity = { system: '1', fork: '1' };
 
 /** Control tables, warehouse and capture as a stream sees them; `read` is the test's. */
 function world(read: (from: StreamOffset, turn: number, opened: () => void) => void, options: Partial<StreamOptions> = {}, consume?: ChangeStream['consume']) {
-  const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
+  const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], refused: null as ElstreamError | null, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
   const stream: Partial<ChangeStream> = {
     status: () => Promise.resolve({ ...READY, gap: state.confirmed > state.checkpoint ? 'somebody else read from our replication slot' : null }),
     consume: (options) =>
@@ -44,7 +44,7 @@ function world(read: (from: StreamOffset, turn: number, opened: () => void) => v
     name: 'shop',
     warehouse: { readCheckpoint: () => Promise.resolve(checkpoint()), readCheckpoints: () => Promise.resolve([checkpoint()]) },
     source: () => Promise.resolve({ identity: () => Promise.resolve(identity) }),
-    stream: () => Promise.resolve(stream),
+    stream: () => (state.refused === null ? Promise.resolve(stream) : Promise.reject(state.refused)),
     mappings: () => Promise.resolve(mappings),
   } as unknown as PipelineHandle;
   const logger = capturingLogger();
@@ -92,6 +92,20 @@ describe('a stream whose reader finds the log gone above the checkpoint it was g
     await runsUntil(service, () => state.record.streamError !== null);
     expect(state.record.streamError).toMatch(/cannot be decoded/);
     expect(state.turns).toBe(1);
+  });
+
+  it('stops for a person where what it reads from does not let it in, says so in its status, and goes on once resumed', async () => {
+    const { state, logger, service } = world(() => undefined);
+    state.refused = new ElstreamError('KAFKA_PASSWORD', 'stop', 'Kafka: connect to one:9093: no such user; check stream.sasl.password', { place: { setting: 'stream.sasl' } });
+    const running = service.run();
+    while (state.record.streamError === null) await sleep(1);
+    expect(state.record.streamError).toBe('Kafka: connect to one:9093: no such user; check stream.sasl.password (setting stream.sasl)');
+    state.refused = null;
+    state.record.streamError = null;
+    while (state.turns === 0) await sleep(1);
+    await service.stop();
+    await running;
+    expect(logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([expect.stringMatching(/^stream stopped: a person must act/)]);
   });
 });
 
