@@ -128,6 +128,25 @@ describe('a cell for a column of SQL Server', () => {
     expect(stagedColumn(targetType).encode(cell)).toStrictEqual(staged);
   });
 
+  it.each([
+    ['bigint', 'varchar(20)'],
+    ['decimal(38,10)', 'varchar(41)'],
+    ['uniqueidentifier', 'varchar(36)'],
+    ['datetime2(7)', 'varchar(27)'],
+    ['datetimeoffset(7)', 'varchar(37)'],
+    ['varchar(20)', 'nvarchar(20)'],
+    ['nvarchar(max)', 'nvarchar(max)'],
+    ['xml', 'nvarchar(max)'],
+  ])('of type %s are staged as %s: a row of a thousand columns is to fit, and no character to be lost', (targetType, sqlType) => {
+    expect(stagedColumn(targetType).sqlType).toBe(`${sqlType} COLLATE Latin1_General_100_BIN2`);
+  });
+
+  it.each(MSSQL_TYPES.filter(({ native }) => stagedColumn(native).sqlType.startsWith('varchar')))('of type $native: every value is loaded as the bytes it has in ASCII', ({ native, values }) => {
+    const { encode, bulkType } = stagedColumn(native);
+    const { validate } = bulkType.type as unknown as { validate: (value: unknown) => Buffer | null };
+    for (const { cell } of values) expect(validate(encode(cell))?.toString('latin1') ?? null).toBe(encode(cell));
+  });
+
   it('of a code page is asked of the server, by the column’s own collation', () => {
     expect(stagedColumn('nvarchar(5)').misfit).toBeNull();
     expect(stagedColumn('varchar(5) COLLATE Latin1_General_CI_AS').misfit?.('s.c0')).toContain('s.c0 COLLATE Latin1_General_CI_AS');

@@ -1,5 +1,6 @@
 import type { ISqlType } from 'mssql';
 import { ElstreamError, type Cell } from '@elstream/core';
+import { asciiText } from './ascii-text';
 import { driver } from './driver';
 import { encoderOf } from './encode-cell';
 import { exactFloat } from './exact-float';
@@ -29,6 +30,8 @@ const BYTEWISE = 'Latin1_General_100_BIN2';
 
 /**
  * Every cell is staged as the text it is, but bytes as bytes and floats as floats, which the driver carries without loss.
+ * What is ASCII by its type takes a byte a character: a row holds 8,060 bytes (error 511), of which a text that is moved
+ * off it keeps 24, and so hundreds of numbers and times in UTF-16 would not fit where the target's row does.
  * @param targetType the warehouse column's, in SQL Server's spelling; a collation may follow it. @throws ElstreamError (refuse) for one that cannot be written
  */
 export function stagedColumn(targetType: string): StagedColumn {
@@ -41,7 +44,9 @@ export function stagedColumn(targetType: string): StagedColumn {
       ? { sqlType: 'varbinary(max)', bulkType: driver().VarBinary(driver().MAX), encode, misfit: null }
       : { sqlType: `varbinary(${String(length)})`, bulkType: driver().VarBinary(length), encode, misfit: null };
   }
-  const length = stagedLength(target);
+  const ascii = asciiLength(target);
+  if (ascii !== null) return { sqlType: `varchar(${String(ascii)}) COLLATE ${BYTEWISE}`, bulkType: asciiText(ascii), encode, misfit: null };
+  const length = target.of !== 'text' || target.length === null || target.length > 4000 ? null : target.length;
   return {
     sqlType: `nvarchar(${length === null ? 'max' : String(length)}) COLLATE ${BYTEWISE}`,
     bulkType: driver().NVarChar(length ?? driver().MAX),
@@ -50,8 +55,8 @@ export function stagedColumn(targetType: string): StagedColumn {
   };
 }
 
-/** UTF-16 units of the longest staged text; null: max. */
-function stagedLength(target: MssqlType): number | null {
+/** Of the longest staged text of a type whose texts are ASCII (`encoderOf` lets no others through); null: they are not. */
+function asciiLength(target: MssqlType): number | null {
   switch (target.of) {
     case 'bit':
       return 1;
@@ -72,11 +77,15 @@ function stagedLength(target: MssqlType): number | null {
       return 27;
     case 'datetimeoffset':
       return 37;
+    case 'float':
     case 'text':
-      return target.length === null || target.length > 4000 ? null : target.length;
-    default:
+    case 'binary':
+    case 'rowversion':
+    case 'xml':
       return null;
   }
+  target satisfies never;
+  return null;
 }
 
 /** There and back gives another text, or its bytes are not those there is room for. */
