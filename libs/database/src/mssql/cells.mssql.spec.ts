@@ -78,7 +78,8 @@ describe('values on a SQL Server', () => {
   }
 
   itWith('hashbytes-utf8', 'each type is digested as in TypeScript, the table and its staged copy alike', async () => {
-    for (const row of served()) {
+    const digits = serverFeatures().has('fraction-digits');
+    for (const row of served().filter(({ native }) => digits || !/^(?:time|datetime2|datetimeoffset)\(/.test(native))) {
       const mapping = mappingOf(row);
       const rows = (await written(row)).map((cell, i): Cell[] => [String(i), cell]);
       await staged(row, rows.map(([, cell]) => cell ?? null));
@@ -87,7 +88,7 @@ describe('values on a SQL Server', () => {
         for (const side of ['source', 'target'] as const) {
           const of: MssqlDigestRows = { mapping, side, from };
           const found = await readMssqlDigests(mssql, of, { of: 1, which: [0] }, running());
-          expect({ native: row.native, digests: found.sort((a, b) => Number(a.key[0]) - Number(b.key[0])) }).toEqual({ native: row.native, digests: expected });
+          expect({ native: row.native, side, from, digests: found.sort((a, b) => Number(a.key[0]) - Number(b.key[0])) }).toEqual({ native: row.native, side, from, digests: expected });
           const byBucket = (a: { bucket: number }, b: { bucket: number }): number => a.bucket - b.bucket;
           expect((await readMssqlChecksums(mssql, of, BUCKETS, running())).sort(byBucket)).toEqual(checksumsOf(mapping, rows, BUCKETS).sort(byBucket));
         }
@@ -95,7 +96,7 @@ describe('values on a SQL Server', () => {
     }
   });
 
-  itWith('hashbytes-utf8', 'half of a surrogate pair is read as it is, found by its key, and digested as no other text', async () => {
+  itWith(['hashbytes-utf8', 'surrogate-halves'], 'half of a surrogate pair is read as it is, found by its key, and digested as no other text', async () => {
     const row = served().find(({ native }) => native === 'nvarchar(20)');
     if (row === undefined) throw new Error('the matrix has no nvarchar(20)');
     // UTF-16, little-endian: `a` and half a pair, half a pair and `b`; then what the server may make of them
