@@ -107,6 +107,33 @@ describe('dead letters', () => {
     expect(await deadLetters(pipeline)).toEqual([]);
   });
 
+  it('events that only together break a unique index of the warehouse: the later is parked, all others are applied', async () => {
+    await using databases = await shop(50);
+    await using pipeline = await preloaded(databases);
+    await databases.warehouse.query('CREATE UNIQUE INDEX one_each ON note (v)');
+    // of each pair either row alone would be taken
+    await databases.source.query(`INSERT INTO note VALUES (60, 'twin', 60), (61, 'alone', 61), (62, 'twin', 62), (63, 'last', 63)`);
+    await databases.source.query(`UPDATE note SET v = 'pair' WHERE id IN (1, 2); INSERT INTO other VALUES (11, 'after')`);
+    const letters = await parked(pipeline, 2);
+    expect(letters.map((l) => [l.op, l.key, l.code]).sort()).toEqual([['insert', ['62'], 'DB_23505'], ['update', ['2'], 'DB_23505']]);
+    await becomesEqual(databases, 'public.other', ['id', 'v']);
+    expect(await databases.warehouse.query('SELECT id, v FROM note WHERE id IN (1, 2) OR id > 50 ORDER BY id')).toEqual([
+      { id: 1, v: 'pair' },
+      { id: 2, v: 'v2' },
+      { id: 60, v: 'twin' },
+      { id: 61, v: 'alone' },
+      { id: 63, v: 'last' },
+    ]);
+    expect((await pipeline.runtime.store.readPipeline(nameOf(pipeline)))?.streamError).toBeNull();
+
+    await replay(pipeline, letters);
+    expect(await deadLetters(pipeline)).toMatchObject([{ replays: 1 }, { replays: 1 }]);
+    await databases.warehouse.query('DROP INDEX one_each');
+    await replay(pipeline, letters);
+    await becomesEqual(databases, 'public.note', ['id', 'v', 'n']);
+    expect(await deadLetters(pipeline)).toEqual([]);
+  });
+
   it('a replay of a row that was deleted since leaves it deleted', async () => {
     await using databases = await shop(20);
     await using pipeline = await preloaded(databases);

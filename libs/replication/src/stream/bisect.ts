@@ -112,36 +112,71 @@ export async function findFailing<T>(items: readonly T[], { trial, blame, enough
 
 /**
  * Within a group that fails: events with which a prefix that went through no longer does, left out one after the other
- * until the rest goes through. The step to a failing prefix is found by doubling and halving, so that one bad event in a
- * long row of them and a long row of bad ones both take few trials.
+ * until the rest goes through.
  */
 export async function findCulpritsOfGroup(events: readonly RowEvent[], trial: Trial, limit: number): Promise<Culprit[]> {
   const culprits: Culprit[] = [];
   const kept: RowEvent[] = [];
   let rest = events;
   while (rest.length > 0 && culprits.length <= limit) {
-    let passes = 0;
-    let fails: { readonly size: number; readonly error: unknown } | null = null;
-    for (let size = 1; fails === null && passes < rest.length; size = Math.min(rest.length, size * 2)) {
-      const error = await trial([...kept, ...rest.slice(0, size)]);
-      if (error === null) passes = size;
-      else fails = { size, error };
-    }
-    if (fails === null) break;
-    while (fails.size - passes > 1) {
-      const size = Math.floor((passes + fails.size) / 2);
-      const error: unknown = await trial([...kept, ...rest.slice(0, size)]);
-      if (error === null) passes = size;
-      else fails = { size, error };
-    }
-    const event = rest[fails.size - 1];
-    if (event === undefined) break;
-    culprits.push({ event, error: fails.error });
-    kept.push(...rest.slice(0, passes));
-    rest = rest.slice(fails.size);
+    const failing = await findStep(rest, (some) => trial([...kept, ...some]));
+    if (failing === null) break;
+    culprits.push({ event: failing.item, error: failing.error });
+    kept.push(...rest.slice(0, failing.at));
+    rest = rest.slice(failing.at + 1);
   }
   return culprits;
 }
+
+/**
+ * Where groups fail together but none by itself, as two rows of one value under a unique index of the warehouse: groups
+ * with which those before them no longer go through, and of these groups the events. By their last events: so the later
+ * one is at fault, and what a row was in passing meets nobody.
+ */
+export async function findCulpritsTogether(groups: readonly EventGroup[], trial: Trial, limit: number): Promise<Culprit[]> {
+  const culprits: Culprit[] = [];
+  const kept: RowEvent[] = [];
+  let rest = groups;
+  while (rest.length > 0 && culprits.length <= limit) {
+    const failing = await findStep(rest, (some) => trial([...kept, ...eventsOf(some)]));
+    if (failing === null) break;
+    kept.push(...eventsOf(rest.slice(0, failing.at)));
+    const { events } = failing.item;
+    const [event, more] = events;
+    const found = event !== undefined && more === undefined ? [{ event, error: failing.error }] : await findCulpritsOfGroup(events, (some) => trial([...kept, ...some]), limit - culprits.length);
+    // refused a moment ago, and now no more: not for what is in it
+    if (found.length === 0) break;
+    culprits.push(...found);
+    kept.push(...events.filter((e) => !found.some((culprit) => culprit.event === e)));
+    rest = rest.slice(failing.at + 1);
+  }
+  return culprits;
+}
+
+/**
+ * The first item with which those before it no longer go through, and why; null: all go through. Found by doubling and
+ * halving, so that one bad in a long row and a long row of bad ones both take few trials.
+ */
+async function findStep<T>(items: readonly T[], trial: (some: readonly T[]) => Promise<unknown>): Promise<{ readonly at: number; readonly item: T; readonly error: unknown } | null> {
+  let passes = 0;
+  let fails: { readonly size: number; readonly error: unknown } | null = null;
+  for (let size = 1; fails === null && passes < items.length; size = Math.min(items.length, size * 2)) {
+    const error = await trial(items.slice(0, size));
+    if (error === null) passes = size;
+    else fails = { size, error };
+  }
+  if (fails === null) return null;
+  while (fails.size - passes > 1) {
+    const size = Math.floor((passes + fails.size) / 2);
+    const error: unknown = await trial(items.slice(0, size));
+    if (error === null) passes = size;
+    else fails = { size, error };
+  }
+  const item = items[passes];
+  return item === undefined ? null : { at: passes, item, error: fails.error };
+}
+
+export const eventsOf = (groups: readonly EventGroup[]): RowEvent[] => groups.flatMap((group) => group.events);
 
 /** True for what goes to dead letters rather than to the loop that called. */
 export function isParked(error: unknown): boolean {

@@ -73,6 +73,9 @@ function shown(write: BatchWrite | undefined): string {
   return `${rows.join('; ')} | ${parked.join('; ')}`;
 }
 
+/** The fold's order of keys is none that matters. */
+const sorted = (what: string): string => what.split(' | ').map((part) => part.split('; ').sort().join('; ')).join(' | ');
+
 describe('a batch that the warehouse refuses', () => {
   it.each<[string, readonly ChangeEvent[], string, number]>([
     ['is applied without the one event at fault', [insert(1, 1, 'x'), insert(2, 2, 'bad'), insert(3, 3, 'y')], 'a upsert 1=x; a upsert 3=y | insert 2@2 DB_22001', 2],
@@ -126,8 +129,74 @@ describe('a batch that the warehouse refuses', () => {
     expect(seen.applied).toEqual([]);
   });
 
-  it('stops where no event is at fault by itself', async () => {
-    const { seen, apply } = world({ refuses: (write) => (write.tables.some((t) => t.fold.rows.length > 1) ? new ElstreamError('ODD', 'park', 'refused together') : null) });
+  describe('for what only several events together bring about', () => {
+    /** A unique index on `v`, of all tables together or of each. */
+    const twice = (write: BatchWrite): Error | null => {
+      const values = write.tables.flatMap((t) => t.fold.rows.flatMap((row) => (row.op === 'upsert' ? [`${t.mapping.id} ${String(row.cells[1])}`] : [])));
+      return new Set(values).size < values.length ? new ElstreamError('DB_23505', 'park', 'duplicate value') : null;
+    };
+    const across = (write: BatchWrite): Error | null => (write.tables.length > 1 ? new ElstreamError('DB_23503', 'park', 'not both') : null);
+    const TOGETHER = 'DB_23505';
+
+    it.each<[string, readonly ChangeEvent[], string]>([
+      ['parks the later of two', [insert(1, 1, 'x'), insert(2, 2, 'same'), insert(3, 3, 'y'), insert(4, 4, 'same'), insert(5, 5, 'z')], `a upsert 1=x; a upsert 2=same; a upsert 3=y; a upsert 5=z | insert 4@4 ${TOGETHER}`],
+      ['parks all but the first of several', [insert(1, 3, 'same'), insert(2, 1, 'same'), insert(3, 2, 'same')], `a upsert 3=same | insert 1@2 ${TOGETHER}; insert 2@3 ${TOGETHER}`],
+      ['keeps what stood before it of its key, and what comes after', [insert(1, 1, 'x'), insert(2, 2, 'y'), update(3, 2, 'x'), insert(4, 3, 'z'), insert(5, 4, 'z'), update(6, 4, 'w')], `a upsert 1=x; a upsert 2=y; a upsert 3=z; a upsert 4=w | update 2@3 ${TOGETHER}`],
+      ['blames nobody for what a row was in passing', [insert(1, 1, 'x'), insert(2, 2, 'x'), insert(3, 3, 'p'), insert(4, 4, 'p'), update(5, 2, 'q')], `a upsert 1=x; a upsert 2=q; a upsert 3=p | insert 4@4 ${TOGETHER}`],
+      ['blames the later change, though its row came first', [insert(1, 1, 'x'), insert(2, 2, 'y'), update(3, 1, 'y')], `a upsert 1=x; a upsert 2=y | update 1@3 ${TOGETHER}`],
+      ['leaves a row that would move to where it was', [insert(1, 1, 'x'), insert(2, 2, 'y'), update(3, 7, 'x', 2)], `a upsert 1=x; a upsert 2=y | update 7@3 ${TOGETHER}`],
+      ['leaves other tables as they are', [insert(1, 1, 'x', 'b'), insert(2, 1, 'x'), insert(3, 2, 'x'), insert(4, 2, 'y', 'b')], `a upsert 1=x; b upsert 1=x; b upsert 2=y | insert 2@3 ${TOGETHER}`],
+      ['does not count what a truncate takes away', [insert(1, 1, 'x'), truncate(2), insert(3, 2, 'x'), insert(4, 3, 'x')], `a upsert 2=x | insert 3@4 ${TOGETHER}`],
+    ])('%s', async (_, events, expected) => {
+      const { seen, apply } = world({ refuses: twice });
+      const checkpoint = await apply(events);
+      expect(sorted(shown(seen.applied[0]))).toBe(sorted(expected));
+      expect(checkpoint?.highest?.toBigInt()).toBe(BigInt(events.length));
+    });
+
+    it('parks those that fail by themselves, too', async () => {
+      const bad = (write: BatchWrite): boolean => write.tables.some((t) => t.fold.rows.some((row) => row.op === 'upsert' && row.cells[1] === 'bad'));
+      const { seen, apply } = world({ refuses: (write) => (bad(write) ? new ElstreamError('DB_22001', 'park', 'too long') : twice(write)) });
+      await apply([insert(1, 1, 'x'), insert(2, 2, 'bad'), insert(3, 3, 'x'), insert(4, 4, 'y')]);
+      expect(shown(seen.applied[0])).toBe('a upsert 1=x; a upsert 4=y | insert 2@2 DB_22001; insert 3@3 DB_23505');
+    });
+
+    it('says in the reason that it is none of the event alone', async () => {
+      const { seen, apply } = world({ refuses: twice });
+      await apply([insert(1, 1, 'x'), insert(2, 2, 'x')]);
+      expect(seen.applied[0]?.parked[0]?.reason).toMatch(/^duplicate value; .*together with events before it/);
+    });
+
+    it('parks the later of two in different tables', async () => {
+      const { seen, apply } = world({ refuses: across });
+      await apply([insert(1, 1, 'x'), insert(2, 1, 'y', 'b')]);
+      expect(shown(seen.applied[0])).toBe('a upsert 1=x | insert 1@2 DB_23503');
+    });
+
+    it('finds one pair of 4,096 in some dozen trials', async () => {
+      const { seen, apply } = world({ refuses: twice });
+      await apply(Array.from({ length: 4_096 }, (_, i) => insert(i + 1, i, i === 1_234 || i === 3_210 ? 'same' : String(i))));
+      expect(seen.applied[0]?.parked.map((p) => p.key)).toEqual([['3210']]);
+      expect(seen.trials).toBeLessThan(60);
+    });
+
+    it('gives the table up once there are more than the limit', async () => {
+      const { seen, apply } = world({ refuses: twice, limit: 10 });
+      await apply([...Array.from({ length: 500 }, (_, i) => insert(i + 1, i, 'same')), insert(501, 1, 'y', 'b')]);
+      expect(seen.applied[0]?.parked).toHaveLength(11);
+      expect(seen.applied[0]?.tables.map((t) => t.mapping.id)).toEqual(['public.b']);
+      expect(seen.trials).toBeLessThan(2 * 500 + 80);
+    });
+
+    it('stops under policy «stop», naming the later row', async () => {
+      const { seen, apply } = world({ policy: 'stop', refuses: twice });
+      await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'x')])).rejects.toEqual(expect.objectContaining({ code: 'DB_23505', recovery: 'stop', place: expect.objectContaining({ table: 'public.a', key: 'id=2' }) as unknown }));
+      expect(seen.applied).toEqual([]);
+    });
+  });
+
+  it('stops where every trial goes through', async () => {
+    const { seen, apply } = world({ refuses: (write) => (write.trial ? null : new ElstreamError('ODD', 'park', 'refused for once')) });
     await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'y')])).rejects.toEqual(expect.objectContaining({ code: 'ODD', recovery: 'stop' }));
     expect(seen.applied).toEqual([]);
   });
