@@ -1,6 +1,6 @@
 import type { RunStage } from '@elstream/control';
 import { createRepairRun, type Difference, type RunOverview } from '@elstream/replication';
-import { createTestDatabase, createTestMssql, describeWith, eventually, type TestDatabase, type TestMssql } from '@elstream/testing';
+import { createTestDatabase, createTestMssql, describeWith, eventually, itWith, type TestDatabase, type TestMssql } from '@elstream/testing';
 import { createItems, startPipeline, startWriter, type RunningPipeline } from './pipeline.fixture';
 
 jest.setTimeout(1_800_000);
@@ -103,7 +103,15 @@ describeWith([...NEEDED], 'a pipeline from PostgreSQL to SQL Server', () => {
     const { run: repair } = await createRepairRun(pipeline.runtime.deps, { pipeline: pipeline.runtime.registry.names()[0] ?? '', reason: 'manual', from: { runId: damaged.id } });
     await pipeline.runEnds(repair.id);
     expect((await ended(pipeline, ['validate'])).differences).toEqual([]);
-    // Once more over rows that stand: a new epoch, and its validation.
+  });
+
+  itWith('index-names', 'loads once more over rows and versions that stand: a new epoch, and its validation', async () => {
+    await using sides = await twoProducts();
+    await createTables(sides.source);
+    await using pipeline = await startPipeline({ ...sides, runMs: 400_000 }, ['public.item', 'public.line', 'public.kinds'], SETTINGS);
+    await pipeline.runEnds((await pipeline.startRun()).id);
+    await sides.source.query('UPDATE line SET quantity = quantity + 1 WHERE order_id <= 10');
+    await eventually(async () => expect(await sides.warehouse.query('SELECT COUNT(*) AS n FROM shop.line_archive')).toEqual([{ n: 30 }]), { timeoutMs: 400_000, intervalMs: 500, describe: 'the history of what changed' });
     const again = await pipeline.startRun();
     await pipeline.runEnds(again.id);
     expect(await pipeline.runtime.overview.run(again.id)).toMatchObject({ differences: 0, unverified: 0 });
