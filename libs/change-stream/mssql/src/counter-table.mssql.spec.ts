@@ -2,9 +2,9 @@ import { bracketTable, type Mssql } from '@elstream/database';
 import { serverFeatures } from '@elstream/testing';
 import { type DatabaseFacts } from './catalog';
 import { captureContext } from './capture.fixture';
-import { deleteCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter } from './counter-table';
+import { deleteCounter, dropCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter } from './counter-table';
 import { recordOf } from './record';
-import { addCapture, createSchema, dropCounter } from './statements';
+import { addCapture, createSchema } from './statements';
 
 
 const escapes = Boolean(process.env['MSSQL_URL']) && serverFeatures().has('bracket-escapes');
@@ -89,11 +89,11 @@ describe('the counter table', () => {
     const sql = await context.gate();
     await ensureCounter(sql, counter, facts);
     await raiseCounter(sql, counter, 1_000);
-    await sql.execute(dropCounter(table));
+    await dropCounter(sql, counter);
     expect(await values(sql)).toHaveLength(1);
     await deleteCounter(sql, counter);
-    await sql.execute(dropCounter(table));
-    await sql.execute(dropCounter(table));
+    await dropCounter(sql, counter);
+    await dropCounter(sql, counter);
     expect(await readCounters(sql, counter)).toBeNull();
     await expect(raiseCounter(sql, counter, 1_000)).rejects.toMatchObject({ code: 'COUNTER_TABLE_MISSING', recovery: 'retry' });
   });

@@ -1,5 +1,5 @@
 import { ElstreamError, tableId, type TableName } from '@elstream/core';
-import { t, type TSql } from '@elstream/database';
+import { t, transactionSets, type Mssql, type MssqlParams, type TSql, type TSqlSession } from '@elstream/database';
 import { type DatabaseFacts } from './catalog';
 import { formatRecord, parseRecord, type RecordedCapture } from './record';
 import * as statements from './statements';
@@ -84,9 +84,17 @@ export function misfitOf(columns: readonly Column[]): string | null {
  * Raises the pipeline's row by one, in a transaction of its own; makes the row where it is gone.
  * @throws ElstreamError DB_LOCK_TIMEOUT, DB_TIMEOUT, COUNTER_TABLE_MISSING (retry)
  */
-export async function raiseCounter(sql: TSql, { table, pipeline }: Counter, lockMs: number): Promise<void> {
-  const [row] = await sql.rows<{ there: number }>(statements.raiseCounter(table, lockMs), { pipeline: t.nvarchar(pipeline, 4000) });
-  if (row?.there === 1) return;
+export async function raiseCounter(sql: Mssql | TSqlSession, { table, pipeline }: Counter, lockMs: number): Promise<void> {
+  await whereThere(sql, table, statements.raiseCounter(table, lockMs), { pipeline: t.nvarchar(pipeline, 4000) });
+}
+
+async function whereThere(sql: Mssql | TSqlSession, table: TableName, batch: string, params: MssqlParams): Promise<void> {
+  const [[row] = []] = await transactionSets(sql, batch, params).catch((error: unknown) => {
+    // dropped since the batch looked
+    if (error instanceof ElstreamError && error.code === 'DB_208') return [];
+    throw error;
+  });
+  if (row?.['there'] === 1) return;
   throw new ElstreamError('COUNTER_TABLE_MISSING', 'retry', `the counter table ${tableId(table)} is gone from the source; prepare the pipeline again`, { place: { table: tableId(table) } });
 }
 
@@ -94,9 +102,10 @@ export async function raiseCounter(sql: TSql, { table, pipeline }: Counter, lock
  * Notes what captures the pipeline, and raises its row.
  *
  * @param anew leaves a number out: if this process ends before the gap is declared, the counter tells of it (R3 a)
+ * @throws ElstreamError as `raiseCounter` does
  */
-export async function recordCapture(sql: TSql, { table, pipeline }: Counter, record: RecordedCapture, { anew, lockMs }: { readonly anew: boolean; readonly lockMs: number }): Promise<void> {
-  await sql.execute(statements.recordCapture(table, lockMs), { pipeline: t.nvarchar(pipeline, 4000), capture: t.nvarchar(formatRecord(record)), step: t.int(anew ? 2 : 1) });
+export async function recordCapture(sql: Mssql | TSqlSession, { table, pipeline }: Counter, record: RecordedCapture, { anew, lockMs }: { readonly anew: boolean; readonly lockMs: number }): Promise<void> {
+  await whereThere(sql, table, statements.recordCapture(table, lockMs), { pipeline: t.nvarchar(pipeline, 4000), capture: t.nvarchar(formatRecord(record)), step: t.int(anew ? 2 : 1) });
 }
 
 /** The rows of all pipelines; null: there is no such table. */
@@ -109,4 +118,9 @@ export async function readCounters(sql: TSql, { table }: Counter): Promise<reado
 
 export async function deleteCounter(sql: TSql, { table, pipeline }: Counter): Promise<void> {
   await sql.execute(statements.deleteCounter(table), { pipeline: t.nvarchar(pipeline, 4000) });
+}
+
+/** Drops the table, if no pipeline has a row in it. */
+export async function dropCounter(sql: Mssql | TSqlSession, { table }: Counter): Promise<void> {
+  await transactionSets(sql, statements.dropCounter(table));
 }

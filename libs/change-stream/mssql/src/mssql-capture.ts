@@ -1,10 +1,10 @@
 import { type CaptureEndpoint, type CaptureSource, type CaptureSourceStatus } from '@elstream/change-stream';
 import { ElstreamError, LogPosition, silentLogger, sleep, tableId, type Logger, type SourceIdentity, type TableMapping, type TableName } from '@elstream/core';
-import { connectMssql, DEFAULT_TIMEOUTS, mssqlOf, readMssqlIdentity, type Mssql, type TSql } from '@elstream/database';
+import { connectMssql, DEFAULT_TIMEOUTS, mssqlOf, readMssqlIdentity, type Mssql, type TSql, type TSqlSession } from '@elstream/database';
 import { readFacts, readInstances, readNewest, readTables, type CaptureInstance, type DatabaseFacts } from './catalog';
 import { readBudgetWarning, readCaptureTrouble, readRetainedBytes } from './capture-health';
 import { connectorEndpoint } from './connector-endpoint';
-import { COUNTER_TABLE, deleteCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter, type CounterRow } from './counter-table';
+import { COUNTER_TABLE, deleteCounter, dropCounter, ensureCounter, raiseCounter, readCounters, recordCapture, type Counter, type CounterRow } from './counter-table';
 import { instancesOf, isOurs, planInstances, supersededInstance, wantedCounter, wantedTable, type WantedTable } from './instance-plan';
 import { cleanedUpTo, isEstablished, isRecorded, recordOf, recordTrouble, type EstablishedInstance, type RecordedCapture } from './record';
 import { refuseWithout, withRights } from './source-rights';
@@ -175,7 +175,7 @@ class MssqlCapture implements CaptureSource {
       if (!facts.owner) refuseWithout(facts.user, disable);
       for (const statement of disable) await sql.rows(statements.unattended(statement, this.lockMs));
       await deleteCounter(sql, this.row);
-      if (counterIsOurs) await sql.execute(statements.dropCounter(this.row.table));
+      if (counterIsOurs) await dropCounter(sql, this.row);
     });
   }
 
@@ -214,7 +214,7 @@ class MssqlCapture implements CaptureSource {
   }
 
   /** A new instance has no start until the capture job has come upon it, a moment later where it runs. */
-  private async established(sql: TSql, wanted: readonly WantedTable[], facts: DatabaseFacts): Promise<CaptureInstance[]> {
+  private async established(sql: TSqlSession, wanted: readonly WantedTable[], facts: DatabaseFacts): Promise<CaptureInstance[]> {
     const look = async (): Promise<CaptureInstance[] | null> => {
       const instances = await this.instances(sql, facts);
       return wanted.every(({ id }) => instancesOf(id, instances).every(isEstablished)) ? instances : null;
@@ -236,7 +236,7 @@ class MssqlCapture implements CaptureSource {
    * R4 step 0: the job that reads the log runs. Its newest commit is a lower bound of what is captured, but not below the
    * start of an instance just made.
    */
-  private async untilCaptured(sql: TSql, chosen: readonly EstablishedInstance[]): Promise<LogPosition> {
+  private async untilCaptured(sql: TSqlSession, chosen: readonly EstablishedInstance[]): Promise<LogPosition> {
     const before = await readNewest(sql);
     await raiseCounter(sql, this.row, this.lockMs);
     const from = [...chosen.map(({ start }) => start), ...(before === null ? [] : [before])].reduce((max, next) => LogPosition.max(max, next), LogPosition.ZERO);
@@ -296,7 +296,7 @@ class MssqlCapture implements CaptureSource {
   }
 
   /** One of us at a time makes or drops what captures, over all processes. A session that fails is closed, and its lock with it. */
-  private exclusively<T>(fn: (sql: TSql) => Promise<T>): Promise<T> {
+  private exclusively<T>(fn: (sql: TSqlSession) => Promise<T>): Promise<T> {
     return this.sql.session(async (session) => {
       const [row] = await session.rows<{ result: number }>(statements.LOCK);
       if ((row?.result ?? -1) < 0) throw new ElstreamError('CAPTURE_BUSY', 'retry', `another process prepares capture in database ${this.connected.database}`);

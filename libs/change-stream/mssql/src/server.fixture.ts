@@ -154,7 +154,7 @@ export class FakeServer {
     if (sql.includes('family_guid')) return [[this.identity]];
     if (sql.startsWith('SELECT c.name, TYPE_NAME')) return [this.counterColumns(), [{ usable: Number(this.usable) }]];
     if (sql.startsWith('SELECT pipeline')) return [[...(this.counters ?? [])].map(([pipeline, { value, capture }]) => ({ pipeline, value: String(value), capture }))];
-    if (sql.includes('value + 1, ') && this.counters === null) return [[{ there: 0 }]];
+    if (sql.includes('value = value +') && this.counters === null) return [[{ there: 0 }]];
     this.done.push(sql.replace(/^SET XACT_ABORT OFF; SET LOCK_TIMEOUT \d+; /, ''));
     this.apply(sql, params);
     return [[{ there: 1 }]];

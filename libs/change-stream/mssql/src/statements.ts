@@ -132,11 +132,8 @@ SELECT CASE WHEN HAS_PERMS_BY_NAME(${name}, N'OBJECT', N'SELECT') = 1 AND HAS_PE
 /** The milliseconds since 1970: a row made anew has jumped forward, unless it was raised more than a thousand times a second (R3 a). */
 const FIRST = "DATEDIFF_BIG(millisecond, CONVERT(datetime2(3), '1970-01-01T00:00:00', 126), SYSUTCDATETIME())";
 
-/**
- * One batch from BEGIN to COMMIT (R2). The range lock makes two that find no row wait for each other: the second raises what
- * the first has made. `there` is 0 where there is no such table, or none that the login may see.
- */
-export function raiseCounter(table: TableName, lockMs: number): string {
+/** `there` is 0 where there is no such table, or none that the login may see. */
+function whereThere(table: TableName, lockMs: number, statements: string): string {
   return `SET XACT_ABORT ON; SET LOCK_TIMEOUT ${String(lockMs)};
 IF OBJECT_ID(${nString(bracketTable(table))}, N'U') IS NULL
 BEGIN
@@ -144,21 +141,34 @@ BEGIN
   RETURN;
 END;
 BEGIN TRANSACTION;
-UPDATE ${bracketTable(table)} WITH (UPDLOCK, HOLDLOCK) SET value = value + 1, raised_at = SYSUTCDATETIME() WHERE pipeline = @pipeline;
-IF @@ROWCOUNT = 0
-  INSERT INTO ${bracketTable(table)} (pipeline, value, raised_at) VALUES (@pipeline, ${FIRST}, SYSUTCDATETIME());
+${statements}
 COMMIT TRANSACTION;
 SELECT 1 AS there;`;
 }
 
+/**
+ * One batch from BEGIN to COMMIT (R2). The range lock makes two that find no row wait for each other: the second raises what
+ * the first has made.
+ */
+export function raiseCounter(table: TableName, lockMs: number): string {
+  return whereThere(
+    table,
+    lockMs,
+    `UPDATE ${bracketTable(table)} WITH (UPDLOCK, HOLDLOCK) SET value = value + 1, raised_at = SYSUTCDATETIME() WHERE pipeline = @pipeline;
+IF @@ROWCOUNT = 0
+  INSERT INTO ${bracketTable(table)} (pipeline, value, raised_at) VALUES (@pipeline, ${FIRST}, SYSUTCDATETIME());`,
+  );
+}
+
 /** The same, noting what captures the pipeline; `@step` 2 leaves a number out, which whoever read before takes for a log gap. */
 export function recordCapture(table: TableName, lockMs: number): string {
-  return `SET XACT_ABORT ON; SET LOCK_TIMEOUT ${String(lockMs)};
-BEGIN TRANSACTION;
-UPDATE ${bracketTable(table)} WITH (UPDLOCK, HOLDLOCK) SET value = value + @step, raised_at = SYSUTCDATETIME(), capture = @capture WHERE pipeline = @pipeline;
+  return whereThere(
+    table,
+    lockMs,
+    `UPDATE ${bracketTable(table)} WITH (UPDLOCK, HOLDLOCK) SET value = value + @step, raised_at = SYSUTCDATETIME(), capture = @capture WHERE pipeline = @pipeline;
 IF @@ROWCOUNT = 0
-  INSERT INTO ${bracketTable(table)} (pipeline, value, raised_at, capture) VALUES (@pipeline, ${FIRST}, SYSUTCDATETIME(), @capture);
-COMMIT TRANSACTION;`;
+  INSERT INTO ${bracketTable(table)} (pipeline, value, raised_at, capture) VALUES (@pipeline, ${FIRST}, SYSUTCDATETIME(), @capture);`,
+  );
 }
 
 export const readCounter = (table: TableName): string => `SELECT pipeline, value, capture FROM ${bracketTable(table)};`;

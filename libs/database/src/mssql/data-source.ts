@@ -32,13 +32,18 @@ class DataSourceGate extends PoolGate implements Mssql {
   }
 }
 
-const gates = new WeakMap<DataSource, DataSourceGate>();
+const gates = new WeakMap<DataSource, Mssql>();
 
 /** The gate of a DataSource made by `connectMssql`. */
 export function mssqlOf(dataSource: DataSource): Mssql {
   const gate = gates.get(dataSource);
   if (gate === undefined) throw new RangeError('the data source was not made by connectMssql, or is closed');
   return gate;
+}
+
+/** Sets the gate of a DataSource: another than `connectMssql` gives it, for tests without a server. */
+export function useMssql(dataSource: DataSource, gate: Mssql): void {
+  gates.set(dataSource, gate);
 }
 
 /** Half of the connections are the pool's, half are sessions'. */
@@ -63,7 +68,7 @@ export async function connectMssql(connection: MssqlConnection, entities: readon
   }
   const sessions = new Sessions(config, share(connection.maxConnections), warn);
   const { master } = dataSource.driver as unknown as { readonly master: ConnectionPool };
-  gates.set(dataSource, new DataSourceGate(master, sessions, connection.timeouts.lockMs));
+  useMssql(dataSource, new DataSourceGate(master, sessions, connection.timeouts.lockMs));
   const destroy = dataSource.destroy.bind(dataSource);
   dataSource.destroy = async () => {
     gates.delete(dataSource);

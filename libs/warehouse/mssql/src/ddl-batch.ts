@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { nString } from '@elstream/database';
-import { END_TRANSACTION, leave } from './server-transaction';
+import { END_TRANSACTION, nString } from '@elstream/database';
+import { leave } from './server-transaction';
 
 /** Two processes that follow one change, or prepare the table: one after the other. At the beginning of a transaction's body. */
 export function ddlLock(tableSql: string, lockMs: number): string {

@@ -1,7 +1,7 @@
 import { ElstreamError } from '@elstream/core';
-import type { Mssql, TSqlSession } from '@elstream/database';
+import { END_TRANSACTION, type Mssql, type TSqlSession } from '@elstream/database';
 import { dynamic } from './ddl-batch';
-import { END_TRANSACTION, runTransaction } from './server-transaction';
+import { runTransaction } from './server-transaction';
 import { FakeSession } from './session.fixture';
 
 const unbound = new ElstreamError('DB_208', 'stop', 'Invalid object name');

@@ -1,5 +1,5 @@
 import { ElstreamError } from '@elstream/core';
-import { nString, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
+import { nString, transactionSets, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
 import { EXCLUSION_VARIABLES, exclusionLocks, type Exclusion } from './exclusion';
 
 /** One server-side batch from BEGIN to COMMIT (R2): no round trip in between, so no stopped process can hold it open. */
@@ -68,25 +68,6 @@ interface Limits {
   readonly timeoutMs?: number;
 }
 
-/**
- * XACT_ABORT ends a transaction for an error of running, not for one of compiling: what names a table that was dropped, or
- * altered since the batch was compiled, leaves it open and its locks held.
- */
-export const END_TRANSACTION = 'IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;';
-
-/** On a connection held exclusively, so that one whose transaction is left open is never another's. */
-async function setsOf(sql: Mssql | TSqlSession, statement: string, params: MssqlParams, limits: Limits): Promise<Record<string, unknown>[][]> {
-  // a session that fails is closed
-  if ('session' in sql) return sql.session((session) => session.sets(statement, params, limits));
-  try {
-    return await sql.sets(statement, params, limits);
-  } catch (error) {
-    // The session may go on. If this fails, too, the connection is gone, and with it the transaction.
-    await sql.batch(END_TRANSACTION).catch(() => undefined);
-    throw error;
-  }
-}
-
 /** The server's own words for what `SEEK` meets name a hint of ours, which nobody can remove. */
 function explained(error: unknown): unknown {
   if (!(error instanceof ElstreamError) || error.code !== 'DB_8622') return error;
@@ -99,7 +80,7 @@ function explained(error: unknown): unknown {
  * @throws ElstreamError `DB_LOCK_TIMEOUT` (retry) where the exclusion was not had in time; classified errors of the server
  */
 export async function runTransaction(sql: Mssql | TSqlSession, statement: string, params: MssqlParams = {}, limits: Limits = {}): Promise<ServerOutcome> {
-  const sets = await setsOf(sql, statement, params, limits).catch((error: unknown) => {
+  const sets = await transactionSets(sql, statement, params, limits).catch((error: unknown) => {
     throw explained(error);
   });
   const at = sets.findIndex((set) => set[0] !== undefined && 'outcome' in set[0]);

@@ -1,3 +1,4 @@
+import { END_TRANSACTION } from '@elstream/database';
 import type { GoldenStatement } from '@elstream/testing';
 import { NO_HISTORY, type BatchHistory } from './batch-history';
 import { batchStatement, type BatchPlan, type TablePlan } from './batch-statement';
@@ -10,7 +11,6 @@ import { insertEnded } from './history/ended';
 import { imagesStand } from './history/images';
 import { mergeChunkSql } from './merge-chunk';
 import { beginPreloadSql, finishPreloadSql, promoteSql, setLiveAtSql, waitingSql } from './phases';
-import { END_TRANSACTION } from './server-transaction';
 import { batchMisfits, chunkMisfits, convertBatch, convertChunk, createBatchTables, createChunkTables, type BatchShape } from './staging';
 import { buildTarget, type Target } from './target';
 import { targets } from './table-statements.fixture';
