@@ -58,6 +58,8 @@ const PROBES = {
   'surrogate-halves': ['SELECT CASE WHEN CONVERT(varbinary(4), CONVERT(nvarchar(2), 0x00D84100)) = 0x00D84100 THEN 1 ELSE 0 END AS ok'],
   // digits of a second as many as the type has, and none of time(0)
   'fraction-digits': ["SELECT CASE WHEN CONVERT(varchar(16), CONVERT(time(0), '23:59:59'), 121) = '23:59:59' THEN 1 ELSE 0 END AS ok"],
+  // a datetime is a number of 300ths of a second, however it was computed
+  'datetime-ticks': ["SELECT CASE WHEN CONVERT(varchar(23), DATEADD(millisecond, 5, CONVERT(datetime, '20180713 11:23:45')), 121) = '2018-07-13 11:23:45.007' AND DATEADD(millisecond, 6, CONVERT(datetime, '20180713 11:23:45')) = CONVERT(datetime, '20180713 11:23:45.007') THEN 1 ELSE 0 END AS ok"],
   'computed-columns': ["CREATE TABLE dbo.probe_computed (a int NOT NULL, b AS a + 1); SELECT COUNT(*) AS ok FROM sys.computed_columns WHERE object_id = OBJECT_ID(N'dbo.probe_computed')"],
   'recovery-fork': ['SELECT COUNT(*) AS ok FROM sys.database_recovery_status WHERE database_id = DB_ID() AND recovery_fork_guid IS NOT NULL'],
   'active-transactions': ['SELECT CASE WHEN COUNT(*) >= 0 THEN 1 ELSE 0 END AS ok FROM sys.dm_tran_database_transactions d JOIN sys.dm_tran_session_transactions s ON s.transaction_id = d.transaction_id JOIN sys.dm_tran_active_transactions a ON a.transaction_id = d.transaction_id'],
