@@ -1,6 +1,8 @@
 import { ElstreamError } from '@elstream/core';
+import * as driver from 'mssql';
 import { batches } from './mssql/batches';
 import { holderText } from './mssql/name-holder';
+import { bigint, bit, bound, int, json, longText, text, uuid } from './mssql/parameters';
 import { BY_THE_CLIENT, CALLS, recordingStore } from './recorded-statements.fixture';
 
 const RUN = '00000000-0000-0000-0000-000000000001';
@@ -54,16 +56,25 @@ describe('what is sent to SQL Server', () => {
   });
 });
 
+it('binds the same types to batches as TypeORM does to statements', () => {
+  const types = [text('a'), longText(null), json([1]), int(1), bigint(2), uuid(RUN), bit(true)].map((parameter) => ({ said: parameter, ...bound(parameter) }));
+  expect(types.map(({ said, value }) => [value, said.value])).toEqual(types.map(({ said }) => [said.value, said.value]));
+  const names = types.map(({ type }) => [(type as unknown as { type: { declaration: string } }).type.declaration, (type as unknown as { length?: number }).length]);
+  expect(names).toEqual([['nvarchar', 4_000], ['nvarchar', driver.MAX], ['nvarchar', driver.MAX], ['int', undefined], ['bigint', undefined], ['uniqueidentifier', undefined], ['bit', undefined]]);
+});
+
 describe('locks on SQL Server', () => {
   const calls = Object.keys(CALLS).filter((call) => call !== 'migrate');
 
   it.each(calls)('%s leaves no transaction open while the client is asked for more, and tells after COMMIT', async (call) => {
     const { store, sent } = await recordingStore();
     await CALLS[call]!(store);
-    for (const { sql } of sent) {
+    for (const { sql, held = false } of sent) {
       expect(sql).not.toContain(BY_THE_CLIENT);
       const begun = sql.match(/BEGIN TRANSACTION/g)?.length ?? 0;
       expect(begun).toBeLessThanOrEqual(1);
+      // what does not compile leaves its transaction open: never on a connection that others get
+      expect(held).toBe(begun === 1);
       if (begun === 0) continue;
       expect(sql).toMatch(/^SET NOCOUNT ON; SET XACT_ABORT ON; .*\n.*\nBEGIN TRANSACTION;\n/);
       expect(sql).toMatch(/\nCOMMIT TRANSACTION;\nSELECT @outcome AS outcome[^;]*;$/);

@@ -1,6 +1,6 @@
 import type { ControlStore, NewTask } from '@elstream/control';
 import { silentLogger } from '@elstream/core';
-import { bracket, EntityDataSource, typeormName } from '@elstream/database';
+import { bracket, EntityDataSource, typeormName, useMssql, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
 import type { GoldenStatement } from '@elstream/testing';
 import * as driver from 'mssql';
 import { QueryResult, type DataSourceOptions, type QueryRunner } from 'typeorm';
@@ -103,6 +103,8 @@ function answer(sql: string): unknown[] {
 interface Sent {
   readonly sql: string;
   readonly parameters: readonly unknown[];
+  /** On a connection held exclusively, not one of the pool's. */
+  readonly held?: true;
 }
 
 /** What the client does with transactions, among the statements sent. */
@@ -116,6 +118,7 @@ export async function recordingStore(said: (sql: string) => unknown[] = answer, 
   await dataSource.addEntities([]);
   const createRunner = dataSource.createQueryRunner.bind(dataSource);
   dataSource.createQueryRunner = () => recorder(createRunner(), sent, said);
+  useMssql(dataSource, gate(sent, said));
   return { store: await createControlStore({ dataSource, logger: silentLogger }), sent };
 }
 
@@ -141,6 +144,15 @@ export async function recordStatements(): Promise<GoldenStatement[]> {
 function created(sql: string): string | null {
   const match = /^CREATE (?:UNIQUE )?(TABLE|INDEX|VIEW) (?:elstream\.)?\[?(\w+)/.exec(sql);
   return match === null ? null : `migrate-${match[1] ?? ''}-${match[2] ?? ''}`.toLowerCase().replaceAll('_', '-');
+}
+
+/** Of batches, each on a connection held exclusively; the pool's is asked for none. */
+function gate(sent: Sent[], said: (sql: string) => unknown[]): Mssql {
+  const sets = async (sql: string, parameters: MssqlParams = {}): Promise<unknown[][]> => {
+    sent.push({ sql, parameters: Object.values(parameters), held: true });
+    return [await Promise.resolve().then(() => said(sql))];
+  };
+  return { session: <T>(fn: (of: TSqlSession) => Promise<T>) => fn({ sets } as unknown as TSqlSession) } as unknown as Mssql;
 }
 
 function recorder(runner: QueryRunner, sent: Sent[], said: (sql: string) => unknown[]): QueryRunner {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { laneOf, RUN_STAGES, type ControlStore, type NewTask, type SchemaChangeRecord, type StoredMapping, type Task, type ValidationRecord } from '@elstream/control';
 import { ElstreamError, ruleHolds, type TaskClaim } from '@elstream/core';
-import { onDatabase } from '@elstream/database';
-import type { DataSource } from 'typeorm';
+import { mssqlOf, transactionSets } from '@elstream/database';
+import type { DataSource, MssqlParameter } from 'typeorm';
 import { schemaChangeEntity } from '../healing-entities';
 import { isNoted, readSchemaChange, whatChanged, type ChangeToAdd } from '../healing';
 import { onControl } from '../on-control';
@@ -11,7 +11,7 @@ import { storable, toSchemaChange } from '../rows';
 import { firstTasks, overtaken, readRun, refusals, runGone, type End, type RunToCreate } from '../runs';
 import { lastOrdinal, rowsToAdd, taskAdded, type TaskGroup, type TaskToAdd } from '../tasks';
 import { batches, INSERT_ROWS } from './batches';
-import { bigint, bit, int, json, longText, text, uuid } from './parameters';
+import { bigint, bit, bound, int, json, longText, text, uuid } from './parameters';
 
 /** Somebody who was faster has done something each time: far more often than that, and the two do not get past each other. */
 const TRIES = 50;
@@ -20,11 +20,11 @@ interface Told {
   readonly outcome: string | null;
 }
 
-/** The row that a batch of `batches` tells; `onDatabase`, because a batch limits its waiting itself. */
-async function tell<R extends Told>(db: DataSource, batch: string, parameters: readonly unknown[]): Promise<R> {
-  const [row] = await onDatabase(db, (sql) => sql.query<R>(batch, parameters));
+/** The row that a batch of `batches` tells. Not by TypeORM, which has no connection held exclusively but one in a transaction of its own. */
+async function tell<R extends Told>(db: DataSource, batch: string, parameters: readonly MssqlParameter[]): Promise<R> {
+  const [[row] = []] = await transactionSets(mssqlOf(db), batch, Object.fromEntries(parameters.map((parameter, i) => [String(i), bound(parameter)])));
   if (row === undefined) throw new ElstreamError('DB_UNKNOWN', 'stop', 'a batch of the control store told no outcome');
-  return row;
+  return row as unknown as R;
 }
 
 /**
