@@ -20,7 +20,8 @@ export const KAFKA_DEFAULTS = {
 } as const;
 
 const MAX_PARTITIONS = 1_000;
-const BROKER = /^(?:\[[0-9a-f:.]+\]|[^\s:[\]/@,]+):(\d{1,5})$/i;
+/** No address of IPv6 in brackets: kafkajs ends a host at its first colon. */
+const BROKER = /^[^\s:[\]/@,]+:(\d{1,5})$/i;
 
 const code = (word: string | number): string => `\`${word}\``;
 const isBroker = (given: string): boolean => {
@@ -33,7 +34,7 @@ const secret = (help: string) => text(help, 'a text that is not empty', (given) 
 const topicName = (help: string, max: number) => text(help, `of A-Z, a-z, 0-9, ., _ and -, at most ${max} long`, (name) => /^[\w.-]+$/.test(name) && name.length <= max && name !== '.' && name !== '..');
 const word = (help: string) => text(help, 'of A-Z, a-z, 0-9, ., _ and -, at most 200 long', (name) => /^[\w.-]{1,200}$/.test(name));
 
-const brokersWanted = 'must be a list of host:port, or a text such as one:9092,two:9092';
+const brokersWanted = 'must be a list of host:port, or a text such as one:9092,two:9092; give a host with an IPv6 address by its name';
 const brokers = z
   .union([z.array(z.string()), z.string()], { error: brokersWanted })
   .transform((given, context) => {

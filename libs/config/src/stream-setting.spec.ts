@@ -128,6 +128,7 @@ describe('a stream is refused by name', () => {
     ['no Kafka Connect', { type: 'kafka', brokers: kafka.brokers }, {}, 'stream.connect is missing'],
     ['settings of Kafka with a direct stream', { retention: '1d' }, {}, 'stream.retention is without effect while stream.type is direct; remove it, or set stream.type: kafka'],
     ['a broker without a port', { ...kafka, brokers: ['one'] }, {}, 'stream.brokers must be a list of host:port'],
+    ['a broker by its IPv6 address', { ...kafka, brokers: ['[::1]:9092'] }, {}, 'give a host with an IPv6 address by its name'],
     ['no broker in the list', { ...kafka, brokers: [] }, {}, 'stream.brokers must be a list of host:port'],
     ['a name misspelt', { ...kafka, maxBatchByte: 5 }, {}, "stream.maxBatchByte is not a setting; did you mean 'maxBatchBytes'?"],
     ['a name misspelt in a group', { ...kafka, sasl: { mechanism: 'plain', user: 'u', username: 'u', password: 'p' } }, {}, 'stream.sasl.user is not a setting'],
