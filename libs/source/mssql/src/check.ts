@@ -26,9 +26,12 @@ export interface ServerFacts {
   readonly services: boolean;
 }
 
+/** A name is read as one of several parts: one with a dot or a hyphen in it is none, and NULL comes back. */
+const DATABASE = `QUOTENAME(DB_NAME()), N'DATABASE'`;
+
 /** The names of rights since SQL Server 2022 are none on earlier ones, which then answer NULL. */
 const may = (securable: 'SERVER' | 'DATABASE', rights: readonly string[]): string => {
-  const of = securable === 'SERVER' ? 'NULL, NULL' : `DB_NAME(), N'DATABASE'`;
+  const of = securable === 'SERVER' ? 'NULL, NULL' : DATABASE;
   return rights.map((right) => `HAS_PERMS_BY_NAME(${of}, N'${right}') = 1`).join(' OR ');
 };
 
@@ -91,7 +94,8 @@ export function serverProblems(facts: ServerFacts, agent: boolean | null, { capt
 }
 
 function captureProblems(facts: ServerFacts, agent: boolean | null): string[] {
-  if (facts.engine === EXPRESS) return [`the source is ${facts.edition}, which has no change data capture; move the database to Standard, Enterprise or Developer edition`];
+  // Web is of the engine of Standard: https://learn.microsoft.com/sql/sql-server/editions-and-components-of-sql-server-2019
+  if (facts.engine === EXPRESS || facts.edition.startsWith('Web ')) return [`the source is ${facts.edition}, which has no change data capture; move the database to Standard, Enterprise or Developer edition`];
   const problems: string[] = [];
   if (!facts.captureEnabled && !facts.sysadmin) problems.push(`changes of database ${facts.database} are not captured; run USE ${bracket(facts.database)}; EXEC sys.sp_cdc_enable_db (as a member of sysadmin)`);
   // The connector is registered with snapshot.isolation.mode=snapshot, which takes no locks that the application feels.

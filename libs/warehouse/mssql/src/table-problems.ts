@@ -24,8 +24,8 @@ export const PRIMARY_KEY_SQL = `SELECT i.[name] AS [constraint], c.[name] AS [na
  WHERE i.object_id = @id AND i.is_primary_key = 1 AND x.key_ordinal > 0 ORDER BY x.key_ordinal;`;
 
 /** Rights to create what is not there. */
-export const RIGHTS_SQL = `SELECT CASE WHEN SCHEMA_ID(@schema) IS NULL THEN HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE SCHEMA') ELSE HAS_PERMS_BY_NAME(QUOTENAME(@schema), N'SCHEMA', N'ALTER') END AS [schema],
-       HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE TABLE') AS [table], HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CREATE FUNCTION') AS [function];`;
+export const RIGHTS_SQL = `SELECT CASE WHEN SCHEMA_ID(@schema) IS NULL THEN HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE SCHEMA') ELSE HAS_PERMS_BY_NAME(QUOTENAME(@schema), N'SCHEMA', N'ALTER') END AS [schema],
+       HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE TABLE') AS [table], HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE FUNCTION') AS [function];`;
 
 /** What forbids writing to an existing table of this name (R6). Empty when it does not exist or is as we would make it. */
 export async function targetProblems(sql: TSql, target: Target): Promise<string[]> {
