@@ -1,5 +1,5 @@
 import { ElstreamError, LogPosition, ruleHolds, type TaskClaim } from '@elstream/core';
-import { inTransaction, onDatabase, type EntityDataSource, type Sql } from '@elstream/database';
+import { classifyPostgresError, inRunnerTransaction, inTransaction, onDatabase, type EntityDataSource, type Sql } from '@elstream/database';
 import { hasCheckpoint, lockTables, readLockedStates, requireState } from './control-state';
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
@@ -33,37 +33,57 @@ export async function beginPreload(dataSource: EntityDataSource, pipeline: strin
   });
 }
 
-/** R4: closes the preload. The sweep's predicate is evaluated here, under exclusion of batches and merges. */
+/**
+ * R4: closes the preload. The sweep's predicate is evaluated here, under exclusion of batches and merges. It takes the
+ * time that the table's size asks for. The claim is looked at before and decided after it: its row locked all the while
+ * could not be renewed, and would hold the planner up that looks for abandoned ones.
+ */
 export async function finishPreload(
   dataSource: EntityDataSource,
   pipeline: string,
   target: Target,
   claim: TaskClaim,
 ): Promise<{ readonly outcome: 'done' | 'lost'; readonly rowsSwept: number }> {
-  const table = target.mapping.id;
-  return inTransaction(dataSource, async (sql) => {
-    await lockTables(sql, { by: 'switch' }, pipeline, [table]);
-    const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
-    if (state.epoch !== claim.epoch || state.runId !== claim.runId || !(await holdsClaim(sql, claim))) return { outcome: 'lost', rowsSwept: 0 };
-    if (state.phase === 'catching-up' || state.phase === 'live') return { outcome: 'done', rowsSwept: 0 };
-    if (state.phase !== 'preloading') return { outcome: 'lost', rowsSwept: 0 };
-    const [open] = await sql.query<{ n: string }>(
-      `SELECT count(*)::text AS n FROM elstream.task WHERE run_id = $1 AND table_id = $2 AND kind = 'preload-chunk' AND state <> 'done'`,
-      [claim.runId, table],
-    );
-    if (open?.n !== '0') return { outcome: 'lost', rowsSwept: 0 };
-    await archiveSwept(sql, target, state.epoch);
-    const rowsSwept = await sql.execute(`DELETE FROM ${target.sql} WHERE ${EPOCH_COLUMN} < $1`, [state.epoch]);
-    if (state.openUses === 0) await sql.execute(`DELETE FROM ${target.markerSql}`);
-    await sql.execute(`UPDATE elstream.table_state SET phase = 'catching-up', live_at = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table]);
-    await clearGapMark(sql, pipeline, table);
-    return { outcome: 'done', rowsSwept };
-  });
+  const runner = dataSource.createQueryRunner();
+  try {
+    return await inRunnerTransaction(runner, async (sql) => closePreload(sql, pipeline, target, claim));
+  } catch (error) {
+    if (error instanceof Lost) return { outcome: 'lost', rowsSwept: 0 };
+    throw classifyPostgresError(error);
+  } finally {
+    await runner.release();
+  }
 }
 
-async function holdsClaim(sql: Sql, claim: TaskClaim): Promise<boolean> {
-  // FOR UPDATE: a claim cannot be taken over between this look and the commit
-  const rows = await sql.query(`SELECT 1 FROM elstream.task WHERE id = $1 AND (attempt = $2 OR $4) AND run_id = $3 AND state = 'running' FOR UPDATE`, [claim.taskId, claim.attempt, claim.runId, !ruleHolds('claim-attempt')]);
+async function closePreload(sql: Sql, pipeline: string, target: Target, claim: TaskClaim): Promise<{ readonly outcome: 'done' | 'lost'; readonly rowsSwept: number }> {
+  const table = target.mapping.id;
+  await lockTables(sql, { by: 'switch' }, pipeline, [table]);
+  const state = requireState(await readLockedStates(sql, pipeline, [table]), table);
+  if (state.epoch !== claim.epoch || state.runId !== claim.runId || !(await holdsClaim(sql, claim, 'look'))) return { outcome: 'lost', rowsSwept: 0 };
+  if (state.phase === 'catching-up' || state.phase === 'live') return { outcome: 'done', rowsSwept: 0 };
+  if (state.phase !== 'preloading') return { outcome: 'lost', rowsSwept: 0 };
+  const [open] = await sql.query<{ n: string }>(
+    `SELECT count(*)::text AS n FROM elstream.task WHERE run_id = $1 AND table_id = $2 AND kind = 'preload-chunk' AND state <> 'done'`,
+    [claim.runId, table],
+  );
+  if (open?.n !== '0') return { outcome: 'lost', rowsSwept: 0 };
+  // broken off, it would begin anew for ever
+  await sql.query(`SELECT set_config('statement_timeout', '0', true)`);
+  await archiveSwept(sql, target, state.epoch);
+  const rowsSwept = await sql.execute(`DELETE FROM ${target.sql} WHERE ${EPOCH_COLUMN} < $1`, [state.epoch]);
+  if (state.openUses === 0) await sql.execute(`DELETE FROM ${target.markerSql}`);
+  await sql.execute(`UPDATE elstream.table_state SET phase = 'catching-up', live_at = NULL, updated_at = now() WHERE pipeline = $1 AND table_id = $2`, [pipeline, table]);
+  await clearGapMark(sql, pipeline, table);
+  if (!(await holdsClaim(sql, claim, 'hold'))) throw new Lost();
+  return { outcome: 'done', rowsSwept };
+}
+
+/** The task is no longer ours: everything rolls back. */
+class Lost extends Error {}
+
+/** `hold`: it cannot be taken over between this look and the commit. */
+async function holdsClaim(sql: Sql, claim: TaskClaim, how: 'look' | 'hold'): Promise<boolean> {
+  const rows = await sql.query(`SELECT 1 FROM elstream.task WHERE id = $1 AND (attempt = $2 OR $4) AND run_id = $3 AND state = 'running'${how === 'hold' ? ' FOR UPDATE' : ''}`, [claim.taskId, claim.attempt, claim.runId, !ruleHolds('claim-attempt')]);
   return rows.length === 1;
 }
 
