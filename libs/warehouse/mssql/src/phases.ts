@@ -30,10 +30,10 @@ ${leave('not-prepared')}
 IF @run0 = @run AND @phase0 NOT IN (N'new', N'stopped')
 ${leave('raised', '@epoch0 AS epoch')}
 SET @epoch0 = @epoch0 + 1;
-UPDATE elstream.table_state SET epoch = @epoch0, phase = N'preloading', run_id = @run, truncate_epoch = NULL, truncate_position = NULL,
-       live_at = NULL, reread_until = NULL, rows_preloaded = 0, error = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 DELETE m FROM ${target.markerSql} AS m WITH (TABLOCKX) WHERE m.${EPOCH_COLUMN} < @epoch0;
 ${discardOlder('@table', '@epoch0')}
+UPDATE elstream.table_state SET epoch = @epoch0, phase = N'preloading', run_id = @run, truncate_epoch = NULL, truncate_position = NULL,
+       live_at = NULL, reread_until = NULL, rows_preloaded = 0, error = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 ${clearStale('@table', '@columns')}
 ${commit('raised', '@epoch0 AS epoch')}`,
   });

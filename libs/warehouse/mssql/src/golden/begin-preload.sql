@@ -46,11 +46,11 @@ BEGIN
   RETURN;
 END;
 SET @epoch0 = @epoch0 + 1;
-UPDATE elstream.table_state SET epoch = @epoch0, phase = N'preloading', run_id = @run, truncate_epoch = NULL, truncate_position = NULL,
-       live_at = NULL, reread_until = NULL, rows_preloaded = 0, error = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (TABLOCKX) WHERE m.__elstream_epoch < @epoch0;
 UPDATE elstream.dead_letter SET state = N'discarded', settled_at = @now, note = N'the table was preloaded again'
  WHERE pipeline = @pipeline AND table_id = @table AND state = N'parked' AND epoch < @epoch0;
+UPDATE elstream.table_state SET epoch = @epoch0, phase = N'preloading', run_id = @run, truncate_epoch = NULL, truncate_position = NULL,
+       live_at = NULL, reread_until = NULL, rows_preloaded = 0, error = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 UPDATE s SET stale = NULL FROM elstream.table_state AS s
  WHERE s.pipeline = @pipeline AND s.table_id = @table AND s.stale IS NOT NULL AND NOT (s.stale LIKE N'log gap: %') AND NOT EXISTS (SELECT 1 FROM OPENJSON(CASE WHEN s.stale LIKE N'columns were added at the source: %' THEN SUBSTRING(s.stale, 35, DATALENGTH(s.stale)) ELSE N'[]' END) AS a WHERE a.[value] COLLATE Latin1_General_100_BIN2 NOT IN (SELECT c.[value] COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@columns) AS c));
 COMMIT TRANSACTION;
