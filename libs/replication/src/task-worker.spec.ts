@@ -9,13 +9,14 @@ import { createTaskWorker } from './task-worker';
 const JOB: Job = { queue: 'validate', taskId: 't', pipeline: 'p' };
 const LEASE_MS = 15_000;
 
-/** A worker of one task, whose handler stands in `mappings()` until it is let go. */
-function world(renew: () => Promise<boolean>) {
+/** A worker of one task, whose handler stands in `mappings()`, or in the sweep of the table, until it is let go. */
+function world(renew: () => Promise<boolean>, kind: 'plan-validation' | 'finish-table' = 'plan-validation') {
   const state = { healthy: true, claims: 0, held: 0, alive: 0, outcomes: [] as string[], failed: [] as string[], completed: 0, spans: [] as unknown[] };
   let letGo: (error?: Error) => void = () => undefined;
   let handler: JobHandler = () => Promise.resolve();
-  const task: Task = { id: 't', runId: 'run-1', pipeline: 'p', kind: 'plan-validation', table: 's.t', state: 'running', attempt: 1, epoch: 1, payload: {}, result: null, rows: 0, error: null };
-  const pipeline = { name: 'p', mappings: () => new Promise((_resolve, reject) => (letGo = (error) => reject(error ?? new ElstreamError('X', 'retry', 'let go')))) };
+  const task: Task = { id: 't', runId: 'run-1', pipeline: 'p', kind, table: 's.t', state: 'running', attempt: 1, epoch: 1, payload: {}, result: null, rows: 0, error: null };
+  const stands = (): Promise<never> => new Promise((_resolve, reject) => (letGo = (error) => reject(error ?? new ElstreamError('X', 'retry', 'let go'))));
+  const pipeline = { name: 'p', mappings: kind === 'finish-table' ? async () => new Map([['s.t', { id: 's.t' }]]) : stands, warehouse: { finishPreload: stands } };
   const logger = capturingLogger();
   const tracer: Tracer = { span: (name, attributes, work) => (state.spans.push({ name, ...attributes }), silentTracer.span(name, attributes, work)) };
   const deps = {
@@ -94,6 +95,10 @@ describe('a worker of tasks', () => {
 
   it('gives up a task whose handler has not moved for very long, though it could be renewed', async () => {
     expect(await outcomeWhenLetGo(world(async () => true), 900_000)).toEqual(['lost']);
+  });
+
+  it('keeps a task whose sweep of a large table takes hours', async () => {
+    expect(await outcomeWhenLetGo(world(async () => true, 'finish-table'), 3 * 3_600_000)).toEqual(['retry']);
   });
 
   it('says that it is alive while jobs are taken, and no more once its loop has ended or a handler hangs', async () => {

@@ -3,6 +3,7 @@ import { ElstreamError, describeError, recoveryOf, sleep, type Logger, type Serv
 import type { Job, JobWorker, QueueName, WorkOptions } from '@elstream/jobs';
 import type { ReplicationDeps } from './deps';
 import type { PipelineHandle } from './pipeline';
+import { Progress } from './progress';
 import { withRetries } from './retry';
 import { finishTable } from './tasks/finish-table';
 import { finishValidation } from './tasks/finish-validation';
@@ -41,13 +42,11 @@ const BACKOFF = { minMs: 500, maxMs: 30_000 };
 const RECORDING = { minMs: 200, maxMs: 2_000, tries: 5 };
 /** Between looks at whether the work moves, milliseconds. */
 const LOOK_MS = 5_000;
-/** A handler that has not moved for this long hangs: longer than any statement or lock of ours may take, milliseconds. */
-const HUNG_MS = 600_000;
 
 /** A task being worked here. */
 interface InHand {
   readonly claim: TaskClaim;
-  movedAt: number;
+  readonly progress: Progress;
   /** Aborts when the task is no longer ours. */
   readonly lost: AbortController;
 }
@@ -111,14 +110,10 @@ class TaskWorker implements Service {
   /** The process is alive while jobs are taken and every handler moves; what does not for long gets it started again. */
   private look(): void {
     const { deps, queue } = this;
-    const hung = [...this.inHand].filter((task) => this.hangs(task)).length;
+    const hung = [...this.inHand].filter(({ progress }) => progress.hangs).length;
     const healthy = this.worker?.healthy() ?? false;
     if (healthy && hung === 0) deps.observer.alive(`tasks:${queue}`);
     else deps.logger.error({ queue, healthy, hung }, 'tasks are not worked any more');
-  }
-
-  private hangs(task: InHand): boolean {
-    return this.deps.clock() - task.movedAt > HUNG_MS;
   }
 
   private async work(job: Job, stopping: AbortSignal): Promise<void> {
@@ -130,7 +125,7 @@ class TaskWorker implements Service {
       const asked = deps.clock();
       const claimed = await deps.store.claim(job.taskId, deps.workerId);
       if (claimed === null) return;
-      const inHand: InHand = { claim: claimed.claim, movedAt: deps.clock(), lost: new AbortController() };
+      const inHand: InHand = { claim: claimed.claim, progress: new Progress(deps.clock), lost: new AbortController() };
       await this.workClaimed(held.pipeline, { ...claimed, inHand, asked, stopping });
     } finally {
       held.release();
@@ -141,10 +136,8 @@ class TaskWorker implements Service {
     const { deps } = this;
     const signal = AbortSignal.any([stopping, inHand.lost.signal]);
     const logger = deps.logger.child({ pipeline: task.pipeline, runId: task.runId, table: task.table, task: task.kind, taskId: task.id, attempt: task.attempt });
-    const moved = (): void => {
-      inHand.movedAt = deps.clock();
-    };
-    const context: TaskContext = { deps, pipeline, task, claim, signal, logger, moved };
+    const { moved, longStep } = inHand.progress;
+    const context: TaskContext = { deps, pipeline, task, claim, signal, logger, moved, longStep };
     const ended = new AbortController();
     const heartbeat = this.keep(inHand, { asked, signal: AbortSignal.any([signal, ended.signal]), logger });
     this.inHand.add(inHand);
@@ -217,7 +210,7 @@ class TaskWorker implements Service {
       if (signal.aborted) return;
       const asked = clock();
       let renewed: boolean | null = null;
-      if (!this.hangs(inHand)) {
+      if (!inHand.progress.hangs) {
         // Ended with the answer: left to run out, such sleeps would pile up on the signal, one per renewal.
         const answered = new AbortController();
         try {

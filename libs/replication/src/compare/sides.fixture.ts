@@ -129,6 +129,7 @@ export function contextOf({ source, warehouse, payload, compareRows, paused = fa
     signal: new AbortController().signal,
     logger: silentLogger,
     moved: () => undefined,
+    longStep: (step) => step(),
     ...more,
   };
 }

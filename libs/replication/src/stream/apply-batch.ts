@@ -4,6 +4,7 @@ import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
+import type { LongStep } from '../progress';
 import { tell } from '../tell';
 import { awaitReadable } from '../transaction-wait';
 import { acceptedEvents, isParked } from './bisect';
@@ -11,6 +12,7 @@ import { settleDoubts, type DoubtReads } from './doubtful';
 import { foldAccepted, narrowDown, type Narrowed } from './narrow-down';
 import { boundOf } from './passes';
 import { codeOf, countParked, parkedPoison, stopAt } from './parked';
+import { writeBatch } from './write-batch';
 
 const REREAD_KEYS = 1_000;
 
@@ -20,6 +22,7 @@ export interface ApplyContext {
   readonly signal: AbortSignal;
   /** Called now and then while something is waited for: who waits does not hang. */
   readonly moved: () => void;
+  readonly longStep: LongStep;
 }
 
 /** @returns the new checkpoint, or null if another process moved it */
@@ -95,7 +98,7 @@ export async function applyBatch(context: ApplyContext, given: TakenBatch): Prom
 /** A permanent error says at least which tables and positions it lies between, where the warehouse could not name the row. */
 async function offer(context: ApplyContext, taken: TakenBatch, write: BatchWrite): Promise<BatchResult | { readonly outcome: 'refused'; readonly error: unknown }> {
   try {
-    return await context.pipeline.warehouse.applyBatch(write);
+    return await writeBatch(context, write);
   } catch (error) {
     if (isParked(error)) return { outcome: 'refused', error };
     if (recoveryOf(error) !== 'stop') throw error;

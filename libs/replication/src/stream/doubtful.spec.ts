@@ -56,7 +56,7 @@ function world(source: readonly Cell[][], phase = 'live') {
   const deps = { logger: silentLogger, tracer: silentTracer, clock: () => 0, observer: silentObserver, bus: { publish: async () => undefined }, store: {} } as unknown as ReplicationDeps;
   const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
   const apply = async (...events: ChangeEvent[]): Promise<unknown> => {
-    await applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined }, { batch: { partition: '0', from: offset(0), next: offset(1_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: '0', generation: 1, next: offset(0), highest: null, counter: null }, mappings: MAPPINGS });
+    await applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined, longStep: (step) => step() }, { batch: { partition: '0', from: offset(0), next: offset(1_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: '0', generation: 1, next: offset(0), highest: null, counter: null }, mappings: MAPPINGS });
     const [write] = applied;
     return write === undefined ? null : { rows: written(write), parked: write.parked.map((p) => [p.op, p.key?.[0], p.code]) };
   };

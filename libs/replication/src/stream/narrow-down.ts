@@ -3,6 +3,7 @@ import type { BatchWrite } from '@elstream/warehouse';
 import type { ApplyContext, TakenBatch } from './apply-batch';
 import { eventsOf, findCulpritsOfGroup, findCulpritsTogether, findFailing, groupByKey, isParked, type Culprit, type EventGroup, type Trial } from './bisect';
 import { codeOf, parkedEvent, stopAt } from './parked';
+import { writeBatch } from './write-batch';
 
 /** What a batch comes to once its culprits are out of it. */
 export interface Narrowed {
@@ -124,7 +125,7 @@ function trialOf({ context, taken, accepted, trialOf: writeOf }: Narrowing, orde
     const tables = new Set(some.map((event) => event.table));
     const events = [...some, ...truncates.filter((event) => tables.has(event.table))].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
     try {
-      await context.pipeline.warehouse.applyBatch(writeOf(foldAccepted(events, taken.mappings)));
+      await writeBatch(context, writeOf(foldAccepted(events, taken.mappings)));
       return null;
     } catch (error) {
       if (isParked(error)) return error;

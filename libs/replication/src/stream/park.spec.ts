@@ -32,7 +32,7 @@ interface Setting {
 
 /** A warehouse that cannot hold the text `bad`. */
 function world({ policy = 'park', limit = 1_000, refuses }: Setting = {}) {
-  const seen = { trials: 0, applied: [] as BatchWrite[], parked: [] as string[] };
+  const seen = { trials: 0, long: [] as boolean[], within: 0, applied: [] as BatchWrite[], parked: [] as string[] };
   const isBad = (write: BatchWrite): Error | null => {
     const bad = write.tables.some((t) => t.fold.rows.some((row) => row.op === 'upsert' && row.cells.some((cell) => String(cell).startsWith('bad'))));
     return bad ? new ElstreamError('DB_22001', 'park', 'a text is too long for its column') : null;
@@ -51,6 +51,7 @@ function world({ policy = 'park', limit = 1_000, refuses }: Setting = {}) {
     warehouse: {
       readTableStates: () => Promise.resolve([...MAPPINGS.keys()].map((id) => ({ table: id, epoch: 1, phase: 'live', error: null }))),
       applyBatch: (write: BatchWrite) => {
+        seen.long.push(seen.within > 0);
         if (write.trial) seen.trials += 1;
         const error = (refuses ?? isBad)(write);
         if (error !== null) return Promise.reject(error);
@@ -60,9 +61,17 @@ function world({ policy = 'park', limit = 1_000, refuses }: Setting = {}) {
       },
     },
   } as unknown as PipelineHandle;
+  const longStep = async <T>(step: () => Promise<T>): Promise<T> => {
+    seen.within += 1;
+    try {
+      return await step();
+    } finally {
+      seen.within -= 1;
+    }
+  };
   const offset = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
   const apply = (events: readonly ChangeEvent[], highest: LogPosition | null = null): Promise<Checkpoint | null> =>
-    applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined }, { batch: { partition: '0', from: offset(0), next: offset(1_000_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: '0', generation: 1, next: offset(0), highest, counter: null }, mappings: MAPPINGS });
+    applyBatch({ deps, pipeline, signal: new AbortController().signal, moved: () => undefined, longStep }, { batch: { partition: '0', from: offset(0), next: offset(1_000_000), events, bytes: 1 }, checkpoint: { pipeline: 'shop', partition: '0', generation: 1, next: offset(0), highest, counter: null }, mappings: MAPPINGS });
   return { seen, apply, logger };
 }
 
@@ -193,6 +202,15 @@ describe('a batch that the warehouse refuses', () => {
       await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'x')])).rejects.toEqual(expect.objectContaining({ code: 'DB_23505', recovery: 'stop', place: expect.objectContaining({ table: 'public.a', key: 'id=2' }) as unknown }));
       expect(seen.applied).toEqual([]);
     });
+  });
+
+  it('may take hours, as may its trials, where it empties a table', async () => {
+    const emptying = world();
+    await emptying.apply([insert(1, 1, 'x'), truncate(2), insert(3, 2, 'bad'), insert(4, 3, 'y')]);
+    expect(new Set(emptying.seen.long)).toEqual(new Set([true]));
+    const plain = world();
+    await plain.apply([insert(1, 1, 'x'), insert(3, 2, 'bad')]);
+    expect(new Set(plain.seen.long)).toEqual(new Set([false]));
   });
 
   it('stops where every trial goes through', async () => {

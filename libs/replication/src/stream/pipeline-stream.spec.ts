@@ -14,7 +14,7 @@ const identity = { system: '1', fork: '1' };
 
 /** Control tables, warehouse and capture as a stream sees them; `read` is the test's. */
 function world(read: (from: StreamOffset, turn: number, opened: () => void) => void, options: Partial<StreamOptions> = {}, consume?: ChangeStream['consume']) {
-  const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], refused: null as ElstreamError | null, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
+  const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], alive: 0, now: null as number | null, refused: null as ElstreamError | null, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
   const stream: Partial<ChangeStream> = {
     status: () => Promise.resolve({ ...READY, gap: state.confirmed > state.checkpoint ? 'somebody else read from our replication slot' : null }),
     consume: (options) =>
@@ -48,8 +48,8 @@ function world(read: (from: StreamOffset, turn: number, opened: () => void) => v
     mappings: () => Promise.resolve(mappings),
   } as unknown as PipelineHandle;
   const logger = capturingLogger();
-  const observer = { ...silentObserver, streamActive: (_pipeline: string, active: boolean) => void state.active.push(active) };
-  const deps = { store, logger, observer, tracer: silentTracer, clock: Date.now } as unknown as ReplicationDeps;
+  const observer = { ...silentObserver, streamActive: (_pipeline: string, active: boolean) => void state.active.push(active), alive: () => void (state.alive += 1) };
+  const deps = { store, logger, observer, tracer: silentTracer, clock: () => state.now ?? Date.now() } as unknown as ReplicationDeps;
   return { state, logger, service: new PipelineStream(deps, pipeline, { pollMs: 1, backoff: { minMs: 1, maxMs: 2 }, standbyMs: 1, apply: () => Promise.resolve(null), retryHalted: false, ...options }) };
 }
 
@@ -157,6 +157,89 @@ describe('a stream halted by an error', () => {
     state.record.streamError = 'the row does not fit';
     await runsUntil(service, () => state.turns === 1);
     expect(state.record.streamError).toBeNull();
+  });
+});
+
+describe('a stream at a step that takes very long', () => {
+  const MINUTE = 60_000;
+  const batch: EventBatch = { partition: DIRECT_PARTITION, from: offset(100), next: offset(101), events: [], bytes: 1 };
+
+  /** Says whether the stream is still alive so long after the step began. */
+  async function aliveAfter(ms: number, apply: (letGo: Promise<void>) => ApplyBatch): Promise<boolean> {
+    let letGo: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (letGo = resolve));
+    let began = false;
+    const { state, service } = world(
+      () => undefined,
+      {
+        apply: (...given) => {
+          const result = apply(released)(...given);
+          began = true;
+          return result;
+        },
+      },
+      async ({ start, onBatch, signal }) => {
+        await start(DIRECT_PARTITION);
+        await onBatch(batch, signal);
+      },
+    );
+    state.now = 0;
+    const running = service.run();
+    while (!began) await sleep(1);
+    state.now = ms;
+    let looks = 0;
+    Object.defineProperty(state.record, 'paused', { get: () => ((looks += 1), false), enumerable: true });
+    while (looks < 2) await sleep(1);
+    const before = state.alive;
+    while (looks < 6) await sleep(1);
+    const alive = state.alive > before;
+    const stopped = service.stop();
+    letGo();
+    await Promise.all([stopped, running]);
+    return alive;
+  }
+  const silent = (letGo: Promise<void>): ApplyBatch => async () => letGo.then(() => null);
+  const long = (letGo: Promise<void>): ApplyBatch => async ({ longStep }) => longStep(() => letGo).then(() => null);
+
+  it.each([
+    ['is alive for as long as a statement may take', 9 * MINUTE, silent, true],
+    ['is alive no more where nothing has moved for longer', 11 * MINUTE, silent, false],
+    ['is alive for hours while a table is emptied', 20 * 60 * MINUTE, long, true],
+    ['but not for ever', 25 * 60 * MINUTE, long, false],
+  ])('%s', async (_, ms, apply, expected) => {
+    expect(await aliveAfter(ms, apply)).toBe(expected);
+  });
+
+  it('is alive while a changed schema is followed', async () => {
+    const { state, service } = world((_from, turn) => {
+      if (turn === 1) throw new ElstreamError('STREAM_SCHEMA_CHANGED', 'stop', 'a column is wider', { place: { table: 'public.t' } });
+    });
+    let letGo: () => void = () => undefined;
+    const follows = new Promise<void>((resolve) => (letGo = resolve));
+    let before: number | null = null;
+    service.companions = {
+      historyTouched: () => undefined,
+      columnsNoticed: () => undefined,
+      schemaChanged: async () => {
+        before = state.alive;
+        await follows;
+        return 'went-on';
+      },
+    };
+    jest.useFakeTimers();
+    try {
+      const running = service.run();
+      while (before === null) await jest.advanceTimersByTimeAsync(1);
+      await jest.advanceTimersByTimeAsync(60 * MINUTE);
+      expect(state.alive - before).toBeGreaterThan(60);
+      letGo();
+      while (state.turns < 2) await jest.advanceTimersByTimeAsync(1);
+      const stopped = service.stop();
+      await jest.advanceTimersByTimeAsync(1);
+      await Promise.all([stopped, running]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });
 

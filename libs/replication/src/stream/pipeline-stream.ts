@@ -2,6 +2,7 @@ import type { BatchOutcome, PartitionGap } from '@elstream/change-stream';
 import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, ruleHolds, sleep, Waker, type Checkpoint, type EventBatch, type Logger, type Service, type StreamOffset, type TableMapping } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
+import { Progress } from '../progress';
 import { withRetries } from '../retry';
 import { tell } from '../tell';
 import type { ApplyBatch, TakenBatch } from './apply-batch';
@@ -35,8 +36,8 @@ export interface StreamOptions {
 }
 
 const RECORDING = { minMs: 500, maxMs: 5_000, tries: 20 };
-/** A batch at which nothing has moved for this long hangs: longer than any statement or lock of ours may take, milliseconds. */
-const HUNG_MS = 600_000;
+/** Between two words while a step is waited for, milliseconds. */
+const ALIVE_MS = 5_000;
 /** After the checkpoint was moved by another process: it is at work, so there is no hurry. */
 const AFTER_LOST_MS = 1_000;
 
@@ -78,8 +79,8 @@ export class PipelineStream implements Service {
   private readonly at = new Map<string, Checkpoint>();
   /** The partition whose batch the session in hand failed with. */
   private failed: string | null = null;
-  /** When the batches in hand last moved, by partition. */
-  private readonly movedAt = new Map<string, number>();
+  /** Of the batches in hand, by partition. */
+  private readonly inHand = new Map<string, Progress>();
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -136,7 +137,22 @@ export class PipelineStream implements Service {
 
   /** Says that the loop turns, unless the batch in hand hangs. */
   private alive(): void {
-    if ([...this.movedAt.values()].every((at) => this.deps.clock() - at <= HUNG_MS)) this.deps.observer.alive(`stream:${this.pipeline.name}`);
+    if (![...this.inHand.values()].some(({ hangs }) => hangs)) this.deps.observer.alive(`stream:${this.pipeline.name}`);
+  }
+
+  /** The loop waits for a step that may take as long as a table is large. */
+  private async sayingAlive<T>(step: () => Promise<T>): Promise<T> {
+    const progress = new Progress(this.deps.clock);
+    const ended = new AbortController();
+    const saying = (async () => {
+      for (; !ended.signal.aborted && !progress.hangs; await sleep(ALIVE_MS, ended.signal)) this.alive();
+    })();
+    try {
+      return await progress.longStep(step);
+    } finally {
+      ended.abort();
+      await saying;
+    }
   }
 
   private async once(): Promise<void> {
@@ -300,19 +316,18 @@ export class PipelineStream implements Service {
   private async apply(taken: TakenBatch, signal: AbortSignal): Promise<Checkpoint | null> {
     const { deps, pipeline } = this;
     const { events, bytes, partition } = taken.batch;
-    const moved = (): void => {
-      this.movedAt.set(partition, deps.clock());
-    };
-    moved();
+    const progress = new Progress(deps.clock);
+    const { moved, longStep } = progress;
+    this.inHand.set(partition, progress);
     try {
-      const apply = (): Promise<Checkpoint | null> => this.options.apply({ deps, pipeline, signal, moved }, taken);
+      const apply = (): Promise<Checkpoint | null> => this.options.apply({ deps, pipeline, signal, moved, longStep }, taken);
       // One that only moves the checkpoint on an idle source is no step worth telling.
       return events.length === 0 ? await apply() : await deps.tracer.span('apply batch', { pipeline: pipeline.name, events: events.length, bytes }, apply);
     } catch (error) {
       this.failed ??= partition;
       throw error;
     } finally {
-      this.movedAt.delete(partition);
+      this.inHand.delete(partition);
     }
   }
 
@@ -365,7 +380,9 @@ export class PipelineStream implements Service {
     const { table } = error.place;
     if (table === undefined) return false;
     try {
-      const answer = await this.companions.schemaChanged({ table, used: this.read.get(table) ?? null, reason: error.message, certain: error.code === 'STREAM_SCHEMA_CHANGED' });
+      const { companions } = this;
+      // what is followed may be a rewrite of a large table
+      const answer = await this.sayingAlive(() => companions.schemaChanged({ table, used: this.read.get(table) ?? null, reason: error.message, certain: error.code === 'STREAM_SCHEMA_CHANGED' }));
       if (answer === 'no') return false;
       this.failures += 1;
       if (answer === 'went-on' && this.failures === 1) return true;

@@ -7,11 +7,11 @@ import { epochOf, mappingOf, type TaskHandler } from './task-context';
  * source goes beyond H. Repeated after a crash it closes nothing twice and notes a later H, which is as good.
  */
 export const finishTable: TaskHandler = async (context) => {
-  const { deps, pipeline, claim, logger } = context;
+  const { deps, pipeline, claim, logger, longStep } = context;
   const mapping = await mappingOf(context);
   const epoch = epochOf(context);
   await failpoint('preload:before-finish');
-  const finished = await pipeline.warehouse.finishPreload(pipeline.name, mapping, claim);
+  const finished = await longStep(() => pipeline.warehouse.finishPreload(pipeline.name, mapping, claim));
   if (finished.outcome === 'lost') return { outcome: 'lost' };
   await failpoint('preload:after-finish');
   const source = await pipeline.source();

@@ -14,11 +14,12 @@ import { stillOurs, type TaskContext, type TaskHandler } from './task-context';
  * @throws ElstreamError `PIPELINE_REFUSED` (refuse) with every problem found, each naming its table or setting
  */
 export const prepare: TaskHandler = async (context) => {
-  const { deps, pipeline, task, logger } = context;
+  const { deps, pipeline, task, logger, longStep } = context;
   const { mappings, found } = await plannedTables(context);
   // Halted tables are no part of capture, nor of a run that was not asked for them by name.
   const active = mappings.filter((m) => m.halted === undefined);
-  await pipeline.warehouse.prepareTables(pipeline.name, active);
+  // a table that is given another shape is written anew
+  await longStep(() => pipeline.warehouse.prepareTables(pipeline.name, active));
   const gap = await standCheckpoint(context, mappings, active);
   const run = await deps.store.readRun(task.runId);
   // After a gap every table has to be loaded again, whatever the run was asked for.

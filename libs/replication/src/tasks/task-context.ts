@@ -2,6 +2,7 @@ import type { NewTask, Task } from '@elstream/control';
 import { ElstreamError, type Logger, type TableMapping, type TaskClaim } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
+import type { LongStep } from '../progress';
 
 /** What a handler works with. `signal` aborts when the worker stops or the claim is lost: finish or give up soon. */
 export interface TaskContext {
@@ -13,6 +14,8 @@ export interface TaskContext {
   readonly logger: Logger;
   /** To be called now and then: a handler that is silent for very long counts as hung and loses its task. */
   readonly moved: () => void;
+  /** Round a statement as large as a table, which says nothing until it is done. */
+  readonly longStep: LongStep;
 }
 
 /**

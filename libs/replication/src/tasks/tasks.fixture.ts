@@ -46,6 +46,7 @@ export function taskContext(world: World): TaskContext {
     signal,
     logger: silentLogger,
     moved: () => undefined,
+    longStep: (step) => step(),
   };
 }
 
