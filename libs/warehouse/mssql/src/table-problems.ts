@@ -1,8 +1,9 @@
+import { type ColumnType } from '@elstream/core';
 import { bracketTable, knownMssqlType, t, type TSql } from '@elstream/database';
 import { readRelation, wantedColumn, type Relation } from './catalog';
 import { BEGIN_COLUMN, CHANGE_COLUMN } from './history/archive';
 import { archiveLines, archiveNameProblems } from './history/ddl';
-import { EPOCH_COLUMN, POSITION_COLUMN, POSITION_TYPE, type Target } from './target';
+import { EPOCH_COLUMN, POSITION_COLUMN, POSITION_TYPE, type EntityColumn, type Target } from './target';
 
 /** What stands under a name, and what forbids writing there. `@name`: quoted. */
 export const OBJECT_SQL = `SELECT o.object_id AS id, RTRIM(o.[type]) AS kind FROM sys.objects AS o WHERE o.object_id = OBJECT_ID(@name);`;
@@ -23,6 +24,11 @@ export const PRIMARY_KEY_SQL = `SELECT i.[name] AS [constraint], c.[name] AS [na
   JOIN sys.index_columns AS x ON x.object_id = i.object_id AND x.index_id = i.index_id JOIN sys.columns AS c ON c.object_id = x.object_id AND c.column_id = x.column_id
  WHERE i.object_id = @id AND i.is_primary_key = 1 AND x.key_ordinal > 0 ORDER BY x.key_ordinal;`;
 
+/** Code pages of a table's columns of text, and the database's; 65001 is UTF-8. */
+export const CODE_PAGES_SQL = `SELECT c.[name] AS [name], c.collation_name AS [collation], CONVERT(int, COLLATIONPROPERTY(c.collation_name, 'CodePage')) AS page,
+       CONVERT(int, COLLATIONPROPERTY(CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), 'Collation')), 'CodePage')) AS [database]
+  FROM sys.columns AS c WHERE c.object_id = @id AND c.collation_name IS NOT NULL;`;
+
 /** Rights to create what is not there. */
 export const RIGHTS_SQL = `SELECT CASE WHEN SCHEMA_ID(@schema) IS NULL THEN HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE SCHEMA') ELSE HAS_PERMS_BY_NAME(QUOTENAME(@schema), N'SCHEMA', N'ALTER') END AS [schema],
        HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE TABLE') AS [table], HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE FUNCTION') AS [function];`;
@@ -35,7 +41,53 @@ export async function targetProblems(sql: TSql, target: Target): Promise<string[
   const name = `${target.sql} in the warehouse`;
   const relation = found.kind === 'U' ? await readRelation(sql, target.table) : null;
   if (relation === null) return [`${name} is not an ordinary table; rename it, or give table ${target.mapping.id} another target`, ...history];
-  return [...columnProblems(target, relation, name), ...(await constraintProblems(sql, target, relation, name)), ...history];
+  return [...columnProblems(target, relation, name), ...(await codePageProblems(sql, target, relation.id, name)), ...(await constraintProblems(sql, target, relation, name)), ...history];
+}
+
+const UTF8 = 65_001;
+
+/**
+ * Texts are held to the database's code page before they are written, and parked if it lacks a character of theirs
+ * (`StagedColumn.misfit`). A column of another code page would then lose characters without a word, unless that has all of them.
+ */
+async function codePageProblems(sql: TSql, target: Target, id: number, name: string): Promise<string[]> {
+  const held = new Map(target.columns.filter(isOfCodePage).map((column) => [column.name, column]));
+  if (held.size === 0) return [];
+  const found = await sql.rows<{ name: string; collation: string; page: number | null; database: number | null }>(CODE_PAGES_SQL, { id: t.int(id) });
+  return found.flatMap((have) => {
+    const column = held.get(have.name);
+    if (column === undefined || have.page === UTF8 || have.page === have.database) return [];
+    return [
+      `${name}: column ${have.name} is ${column.type} of the collation ${have.collation}, whose code page is not the database's, so that characters would be lost when texts are written to it; alter it to nvarchar, also by columns.type of table ${target.mapping.id}, or to the database's collation or one whose name ends in _UTF8`,
+    ];
+  });
+}
+
+/** Not Unicode, and what comes from the source may be more than ASCII, which every code page has. */
+function isOfCodePage({ type, kind }: Pick<EntityColumn, 'type' | 'kind'>): boolean {
+  const known = knownMssqlType(type);
+  return known?.of === 'text' && !known.unicode && known.collation === null && !isAscii(kind);
+}
+
+function isAscii({ kind }: ColumnType): boolean {
+  switch (kind) {
+    case 'boolean':
+    case 'integer':
+    case 'decimal':
+    case 'float':
+    case 'binary':
+    case 'uuid':
+    case 'date':
+    case 'time':
+    case 'timestamp':
+      return true;
+    case 'text':
+    case 'json':
+    case 'other':
+      return false;
+  }
+  kind satisfies never;
+  return false;
 }
 
 /** Types that the server would not take, or not as a key. */
@@ -122,5 +174,5 @@ async function archiveProblems(sql: TSql, target: Target): Promise<string[]> {
   }
   for (const { what } of await sql.rows<{ what: string }>(CONSTRAINTS_SQL, { id: t.int(relation.id) })) problems.push(`${name} has ${what}: a row has as many versions as it had changes`);
   if ((await readPrimaryKey(sql, relation.id)) !== null) problems.push(`${name} has a primary key: a row has as many versions as it had changes`);
-  return problems.map((p) => p + remedy);
+  return [...problems.map((p) => p + remedy), ...(await codePageProblems(sql, target, relation.id, name))];
 }

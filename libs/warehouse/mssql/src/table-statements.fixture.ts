@@ -8,7 +8,7 @@ import { BLOCKERS_SQL, DEPENDENTS_SQL } from './evolution/blocked';
 import { evolveStatement, refreshStatement, type PlannedAlteration } from './evolution/evolve-table';
 import { forgetTablesSql, resetTablesSql, stopTableSql } from './evolution/lifecycle';
 import { reshapeStatement, type Shaping } from './evolution/reshape-table';
-import { CONSTRAINTS_SQL, OBJECT_SQL, PRIMARY_KEY_SQL, RIGHTS_SQL } from './table-problems';
+import { CODE_PAGES_SQL, CONSTRAINTS_SQL, OBJECT_SQL, PRIMARY_KEY_SQL, RIGHTS_SQL } from './table-problems';
 import { buildTarget, EPOCH_COLUMN, POSITION_COLUMN, type Target } from './target';
 
 const PIPELINE = 'shop';
@@ -90,6 +90,7 @@ export function tableStatements(): GoldenStatement[] {
     { name: 'object', sql: OBJECT_SQL },
     { name: 'constraints', sql: CONSTRAINTS_SQL, docs: `${learn}relational-databases/system-catalog-views/object-catalog-views-transact-sql` },
     { name: 'primary-key', sql: PRIMARY_KEY_SQL },
+    { name: 'code-pages', sql: CODE_PAGES_SQL, docs: `${learn}t-sql/functions/collation-functions-collationproperty-transact-sql` },
     { name: 'rights', sql: RIGHTS_SQL, docs: `${learn}t-sql/functions/has-perms-by-name-transact-sql` },
     { name: 'create-target', sql: createTargetSql(PIPELINE, targets.plain, nothing), docs: `${learn}t-sql/statements/alter-table-transact-sql` },
     { name: 'create-target-with-derived-history', sql: createTargetSql(PIPELINE, targets.derived, nothing) },
