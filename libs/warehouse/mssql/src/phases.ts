@@ -61,7 +61,8 @@ export function notPrepared(table: string): ElstreamError {
 
 /**
  * R4: closes the preload. The sweep's predicate is evaluated here, under exclusion of batches and merges; it takes one lock of
- * the table instead of very many of rows. The claim's lock is held: it cannot be taken over between this look and the commit.
+ * the table instead of very many of rows. The claim is looked at before and held after it, as of then it cannot be taken over
+ * until the commit: its row locked all the while could not be renewed, and would hold up the planner's look for abandoned ones.
  * Parameters: `@pipeline`, `@table`, and the claim's (`claimParams`).
  */
 export function finishPreloadSql(pipeline: string, target: Target, lockMs: number): string {
@@ -75,7 +76,7 @@ export function finishPreloadSql(pipeline: string, target: Target, lockMs: numbe
 IF @epoch0 IS NULL
 ${leave('not-prepared')}
 IF @claimEpoch IS NULL OR @epoch0 <> @claimEpoch OR @run0 IS NULL OR @run0 <> @claimRun
-   OR NOT EXISTS (SELECT 1 FROM elstream.task WITH (UPDLOCK) WHERE id = @task AND ${claimCondition()} AND run_id = @claimRun AND state = N'running')
+   OR NOT ${holdsClaim('')}
 ${leave('lost')}
 IF @phase0 IN (N'catching-up', N'live')
 ${leave('done', '@swept AS swept')}
@@ -89,9 +90,13 @@ END;
 IF @uses0 = 0 DELETE m FROM ${target.markerSql} AS m WITH (TABLOCKX);
 UPDATE elstream.table_state SET phase = N'catching-up', live_at = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 ${clearGapMark('@table')}
+IF NOT ${holdsClaim(' WITH (UPDLOCK)')}
+${leave('lost')}
 ${commit('done', '@swept AS swept')}`,
   });
 }
+
+const holdsClaim = (hint: '' | ' WITH (UPDLOCK)'): string => `EXISTS (SELECT 1 FROM elstream.task${hint} WHERE id = @task AND ${claimCondition()} AND run_id = @claimRun AND state = N'running')`;
 
 const lines = (statement: string): string => (statement === '' ? '' : `${statement}\n`);
 

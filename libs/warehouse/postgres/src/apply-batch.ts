@@ -148,7 +148,11 @@ async function writeTable(sql: Sql, write: BatchWrite, table: TableWork, locked:
   await noteDueOfBatch(sql, pipeline, target, fold.changes);
   const state = { ...withTruncate(before, fold), derived };
   let deleted = 0;
-  if (fold.truncate !== null && state.truncated !== null) deleted += await truncateTarget(sql, target, state.epoch, fold.truncate);
+  if (fold.truncate !== null && state.truncated !== null) {
+    // Broken off by the statement limit it would begin anew for ever. For the rest of the transaction.
+    await sql.query(`SELECT set_config('statement_timeout', '0', true)`);
+    deleted += await truncateTarget(sql, target, state.epoch, fold.truncate);
+  }
   const result = rows.length === 0 ? { written: 0, deleted: 0 } : await (write.trial ? tryRows : writeRows)(sql, table, state);
   if (!('written' in result)) return result;
   await sql.execute(

@@ -1,11 +1,11 @@
 import { eventually } from '@elstream/testing';
-import { mappingOf, WarehouseFixture } from './warehouse.fixture';
+import { event, mappingOf, WarehouseFixture } from './warehouse.fixture';
 
 const items = mappingOf('items', [['id', 'int8'], ['name', 'text']]);
 const P = WarehouseFixture.pipeline;
 const GATE = 4711;
 
-describe('the end of a preload of a large table', () => {
+describe('a large table', () => {
   let fx: WarehouseFixture;
 
   beforeEach(async () => {
@@ -15,6 +15,14 @@ describe('the end of a preload of a large table', () => {
     await fx.drop();
   });
 
+  /** `body` runs for each row that is deleted. */
+  async function seeing(body: string): Promise<void> {
+    await fx.db.query(`
+      CREATE TABLE target.seen (setting text);
+      CREATE FUNCTION target.swept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ${body}; RETURN OLD; END';
+      CREATE TRIGGER swept BEFORE DELETE ON target.items FOR EACH ROW EXECUTE FUNCTION target.swept()`);
+  }
+
   /** A preload whose end sweeps one row; `body` runs in that sweep. */
   async function sweeping(body: string) {
     const first = await fx.beginPreload(items);
@@ -22,10 +30,7 @@ describe('the end of a preload of a large table', () => {
     await fx.finish(items, first.runId, first.epoch);
     const { runId, epoch } = await fx.beginPreload(items);
     await fx.loadChunk(items, await fx.claimTask(runId, items, epoch), [['1', 'a']]);
-    await fx.db.query(`
-      CREATE TABLE target.seen (setting text);
-      CREATE FUNCTION target.swept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ${body}; RETURN OLD; END';
-      CREATE TRIGGER swept BEFORE DELETE ON target.items FOR EACH ROW EXECUTE FUNCTION target.swept()`);
+    await seeing(body);
     return fx.claimTask(runId, items, epoch, 'finish-table');
   }
 
@@ -44,14 +49,24 @@ describe('the end of a preload of a large table', () => {
   }
   const WAITS = `PERFORM pg_advisory_xact_lock(${GATE})`;
 
-  it('takes the time that the sweep takes: broken off, it would begin anew for ever', async () => {
+  it('is given the time at the end of its preload that the sweep takes: broken off, it would begin anew for ever', async () => {
     const claim = await sweeping(`INSERT INTO target.seen VALUES (current_setting(''statement_timeout''))`);
     expect(await fx.warehouse.finishPreload(P, items, claim)).toEqual({ outcome: 'done', rowsSwept: 1 });
     expect(await fx.db.query('SELECT setting FROM target.seen')).toEqual([{ setting: '0' }]);
     expect(await fx.dataSource.query(`SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`)).toEqual([{ setting: '300000' }]);
   });
 
-  it('lets its claim be renewed meanwhile, and the planner look for abandoned ones', async () => {
+  it('is given the time that its truncate takes', async () => {
+    const { runId, epoch } = await fx.beginPreload(items);
+    await fx.loadChunk(items, await fx.claimTask(runId, items, epoch), [['1', 'a']]);
+    await fx.finish(items, runId, epoch);
+    await seeing(`INSERT INTO target.seen VALUES (current_setting(''statement_timeout''))`);
+    await fx.apply(items, [event.truncate(items, 11)]);
+    expect(await fx.rows(items)).toEqual([]);
+    expect(await fx.db.query('SELECT setting FROM target.seen')).toEqual([{ setting: '0' }]);
+  });
+
+  it('lets the claim of that end be renewed meanwhile, and the planner look for abandoned ones', async () => {
     const claim = await sweeping(WAITS);
     const finished = await meanwhile(
       () => fx.warehouse.finishPreload(P, items, claim),
@@ -63,7 +78,7 @@ describe('the end of a preload of a large table', () => {
     expect(finished).toEqual({ outcome: 'done', rowsSwept: 1 });
   });
 
-  it('sweeps nothing where the task was given to another worker meanwhile', async () => {
+  it('is not swept where the task was given to another worker meanwhile', async () => {
     const claim = await sweeping(WAITS);
     const finished = await meanwhile(
       () => fx.warehouse.finishPreload(P, items, claim),

@@ -30,7 +30,7 @@ BEGIN
   RETURN;
 END;
 IF @claimEpoch IS NULL OR @epoch0 <> @claimEpoch OR @run0 IS NULL OR @run0 <> @claimRun
-   OR NOT EXISTS (SELECT 1 FROM elstream.task WITH (UPDLOCK) WHERE id = @task AND attempt = @attempt AND run_id = @claimRun AND state = N'running')
+   OR NOT EXISTS (SELECT 1 FROM elstream.task WHERE id = @task AND attempt = @attempt AND run_id = @claimRun AND state = N'running')
 BEGIN
   ROLLBACK TRANSACTION;
   SELECT N'lost' AS outcome;
@@ -57,5 +57,11 @@ END;
 IF @uses0 = 0 DELETE m FROM [elstream].[marker_c8082f3db458b9a4] AS m WITH (TABLOCKX);
 UPDATE elstream.table_state SET phase = N'catching-up', live_at = NULL, updated_at = @now WHERE pipeline = @pipeline AND table_id = @table;
 UPDATE s SET stale = NULL FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table AND s.stale LIKE N'log gap: %';
+IF NOT EXISTS (SELECT 1 FROM elstream.task WITH (UPDLOCK) WHERE id = @task AND attempt = @attempt AND run_id = @claimRun AND state = N'running')
+BEGIN
+  ROLLBACK TRANSACTION;
+  SELECT N'lost' AS outcome;
+  RETURN;
+END;
 COMMIT TRANSACTION;
 SELECT N'done' AS outcome, @swept AS swept;
