@@ -59,7 +59,8 @@ describe('copied history', () => {
     await historyBecomesEqual(databases, pipeline);
     await becomesEqual(databases, 'public.acct', COLUMNS);
     expect(await databases.warehouse.query('SELECT deleted FROM acct_archive WHERE id = 10 ORDER BY valid_from')).toEqual([{ deleted: false }, { deleted: true }]);
-    expect(await databases.warehouse.query('SELECT count(*)::int AS due FROM elstream.history_due')).toEqual([{ due: 0 }]);
+    // Versions may be there before the last event of their key is: what that notes is fetched, and found to be there, a pass later.
+    await eventually(async () => expect(await databases.warehouse.query('SELECT count(*)::int AS due FROM elstream.history_due')).toEqual([{ due: 0 }]), { timeoutMs: 40_000, describe: 'nothing is due' });
   });
 
   it('is neither lost nor doubled when fetching it fails between reading and writing', async () => {
