@@ -31,11 +31,14 @@ export async function testServerUrl(): Promise<string> {
   return (await lease).url;
 }
 
-/** Makes an empty database on `serverUrl`, by default the workspace's test server. The name is unique over all processes. */
-export async function createTestDatabase(prefix = 'test', serverUrl?: string): Promise<TestDatabase> {
+/**
+ * Makes a database on `serverUrl`, by default the workspace's test server: empty, or a copy of `template`, to which nobody is
+ * connected. The name is unique over all processes.
+ */
+export async function createTestDatabase(prefix = 'test', serverUrl?: string, template = 'template0'): Promise<TestDatabase> {
   const admin = serverUrl ?? (await testServerUrl());
   const name = `${prefix}_${String(process.pid)}_${randomBytes(5).toString('hex')}`.toLowerCase();
-  await withClient(admin, (client) => client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE template0`));
+  await withClient(admin, (client) => client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE ${client.escapeIdentifier(template)}`));
   const url = new URL(admin);
   url.pathname = `/${encodeURIComponent(name)}`;
   return new Database(name, url.toString(), admin);

@@ -25,11 +25,29 @@ export const postgres = {
   codes: { tooLong: 'DB_22001', outOfRange: 'DB_22003', notOfType: 'DB_22P02', check: 'DB_23514', noTable: 'DB_42P01', keyTooLong: 'DB_VALUE_TOO_LARGE' },
 } as const satisfies WarehouseProduct;
 
+const connected = ({ url }: TestDatabase): Promise<EntityDataSource> =>
+  connectPostgres({ url, applicationName: 'test', maxConnections: 8, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger }, [...controlEntities], controlDataSourceOptions);
+
+/** With the control tables, made once per file: to make them takes as long as most tests. */
+let template: Promise<TestDatabase> | undefined;
+
+async function migrated(): Promise<TestDatabase> {
+  const db = await createTestDatabase('wh_template');
+  const dataSource = await connected(db);
+  await (await createControlStore({ dataSource, logger: silentLogger })).migrate();
+  await dataSource.destroy();
+  return db;
+}
+
+afterAll(async () => {
+  await (await template)?.drop();
+});
+
 async function createTestWarehouse(): Promise<PostgresTestWarehouse> {
-  const db = await createTestDatabase('wh');
-  const dataSource = await connectPostgres({ url: db.url, applicationName: 'test', maxConnections: 8, timeouts: DEFAULT_TIMEOUTS, connectTimeoutMs: 5000, logger: silentLogger }, [...controlEntities], controlDataSourceOptions);
+  template ??= migrated();
+  const db = await createTestDatabase('wh', undefined, (await template).name);
+  const dataSource = await connected(db);
   const store = await createControlStore({ dataSource, logger: silentLogger });
-  await store.migrate();
   const warehouse = await createPostgresWarehouse({ dataSource, pipeline: PIPELINE, logger: silentLogger });
   const count = async (sql: string): Promise<number> => (await db.query<{ n: number }>(sql))[0]?.n ?? 0;
   return {
