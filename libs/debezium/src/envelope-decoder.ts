@@ -100,7 +100,7 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
     } finally {
       this.scanner.release();
     }
-    if (this.movable.length > 0 && parts.source !== null && misplacesInstants(parts.source.version)) this.moveBack(parts);
+    if (this.isMoved(parts)) this.moveBack(parts);
     return this.decide(record, parts);
   }
 
@@ -236,8 +236,12 @@ class JsonEnvelopeDecoder implements EnvelopeDecoder {
 
   /** From the message key, or a header that holds one. */
   private keyOf(parts: Parts): (cells: EventCell[]) => boolean {
-    const moves = parts.source !== null && misplacesInstants(parts.source.version);
-    return (cells) => !moves || this.movable.every((index) => movedBack(cells, index));
+    return (cells) => !this.isMoved(parts) || this.movable.every((index) => movedBack(cells, index));
+  }
+
+  /** Whether the release that wrote it moves instants of this table. */
+  private isMoved({ source }: Parts): boolean {
+    return this.movable.length > 0 && source !== null && misplacesInstants(source.version);
   }
 
   /** The rules' names of a dead letter: the key as far as any part of the record tells it. */

@@ -1,27 +1,5 @@
 import type { ISqlType } from 'mssql';
-
-interface Column {
-  /** The connection's: of the database. */
-  readonly collation?: { readonly toBuffer: () => Buffer };
-}
-
-interface Parameter {
-  readonly value: Buffer | null;
-}
-
-/** How tedious asks a type to be written (its `DataType`). */
-interface DriverType {
-  readonly id: number;
-  readonly type: string;
-  readonly name: string;
-  readonly maximumLength: number;
-  readonly declaration: () => string;
-  readonly resolveLength: () => number;
-  readonly generateTypeInfo: (column: Column) => Buffer;
-  readonly generateParameterLength: (parameter: Parameter) => Buffer;
-  readonly generateParameterData: (parameter: Parameter) => Generator<Buffer, void>;
-  readonly validate: (value: unknown) => Buffer | null;
-}
+import { ownType } from './driver-type';
 
 const BIGVARCHR = 0xa7;
 const NULL_LENGTH = 0xffff;
@@ -31,7 +9,7 @@ const NULL_LENGTH = 0xffff;
  * of the database's collation, and fails every row of one that is not in its list.
  */
 export function asciiText(length: number): ISqlType {
-  const type: DriverType = {
+  return ownType<Buffer>({
     id: BIGVARCHR,
     type: 'BIGVARCHR',
     name: 'VarChar',
@@ -58,6 +36,5 @@ export function asciiText(length: number): ISqlType {
       if (typeof value !== 'string' || value.length > length || !/^[ -~]*$/.test(value)) throw new TypeError(`not a text of ${String(length)} ASCII characters at most`);
       return Buffer.from(value, 'latin1');
     },
-  };
-  return { type } as unknown as ISqlType;
+  });
 }

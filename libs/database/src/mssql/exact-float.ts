@@ -1,31 +1,15 @@
 import type { ISqlType } from 'mssql';
-
-interface Parameter {
-  readonly value: number | null;
-}
-
-/** How tedious asks a type to be written (its `DataType`). */
-interface DriverType {
-  readonly id: number;
-  readonly type: string;
-  readonly name: string;
-  readonly declaration: () => string;
-  readonly generateTypeInfo: () => Buffer;
-  readonly generateParameterLength: (parameter: Parameter) => Buffer;
-  readonly generateParameterData: (parameter: Parameter) => Generator<Buffer, void>;
-  readonly validate: (value: unknown) => number | null;
-}
+import { ownType } from './driver-type';
 
 /** TDS's FLTN, of 4 or of 8 bytes; a length of 0 is NULL. */
 const FLTN = 0x6d;
 
 /**
  * `float` or `real`, sent bit by bit. The driver's own types take a number by way of its text, in which -0 is 0.
- * node-mssql hands a type that is none of its own on to tedious.
  */
 export function exactFloat(bits: 32 | 64): ISqlType {
   const bytes = bits / 8;
-  const type: DriverType = {
+  return ownType<number>({
     ...(bits === 32 ? { id: 0x3b, type: 'FLT4', name: 'Real' } : { id: 0x3e, type: 'FLT8', name: 'Float' }),
     declaration: () => (bits === 32 ? 'real' : 'float'),
     generateTypeInfo: () => Buffer.from([FLTN, bytes]),
@@ -42,6 +26,5 @@ export function exactFloat(bits: 32 | 64): ISqlType {
       if (typeof value !== 'number' || !Number.isFinite(value)) throw new TypeError('not a finite number');
       return value;
     },
-  };
-  return { type } as unknown as ISqlType;
+  });
 }

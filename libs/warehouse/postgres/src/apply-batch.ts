@@ -9,6 +9,7 @@ import { markToReload } from './evolution/stale';
 import { deriveBatch, stagedBegins, type Begins, type DerivedState } from './history/derive';
 import { noteDueOfBatch } from './history/due';
 import { applySmall, isSmall } from './small-writes';
+import { liftStatementLimit } from './statement-limit';
 import { STAGED, stageBatch, type StagedBatch } from './staging';
 import type { Target } from './target';
 
@@ -149,8 +150,7 @@ async function writeTable(sql: Sql, write: BatchWrite, table: TableWork, locked:
   const state = { ...withTruncate(before, fold), derived };
   let deleted = 0;
   if (fold.truncate !== null && state.truncated !== null) {
-    // Broken off by the statement limit it would begin anew for ever. For the rest of the transaction.
-    await sql.query(`SELECT set_config('statement_timeout', '0', true)`);
+    await liftStatementLimit(sql);
     deleted += await truncateTarget(sql, target, state.epoch, fold.truncate);
   }
   const result = rows.length === 0 ? { written: 0, deleted: 0 } : await (write.trial ? tryRows : writeRows)(sql, table, state);

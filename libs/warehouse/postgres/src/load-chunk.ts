@@ -5,11 +5,9 @@ import { fillFromChunk, type Fill } from './bulk-writes';
 import { CarefulChunk } from './careful-chunk';
 import { lockTables, readLockedStates, requireState } from './control-state';
 import type { Parked } from './dead-letters';
+import { Lost } from './lost';
 import { stageChunk } from './staging';
 import type { Target } from './target';
-
-/** The task is no longer ours: everything rolls back. */
-class Lost extends Error {}
 
 /**
  * R4: stages the chunk's rows, then in one transaction, shared against other merges and exclusive against batches,

@@ -4,6 +4,8 @@ import { hasCheckpoint, lockTables, readLockedStates, requireState } from './con
 import { discardOlder } from './dead-letters';
 import { archiveSwept } from './history/overfilled';
 import { clearGapMark, clearStale } from './evolution/stale';
+import { Lost } from './lost';
+import { liftStatementLimit } from './statement-limit';
 import { EPOCH_COLUMN, type Target } from './target';
 
 /** R4 (0): raises the epoch under exclusion of every batch and merge of the table. Idempotent per run. */
@@ -67,8 +69,7 @@ async function closePreload(sql: Sql, pipeline: string, target: Target, claim: T
     [claim.runId, table],
   );
   if (open?.n !== '0') return { outcome: 'lost', rowsSwept: 0 };
-  // broken off, it would begin anew for ever
-  await sql.query(`SELECT set_config('statement_timeout', '0', true)`);
+  await liftStatementLimit(sql);
   await archiveSwept(sql, target, state.epoch);
   const rowsSwept = await sql.execute(`DELETE FROM ${target.sql} WHERE ${EPOCH_COLUMN} < $1`, [state.epoch]);
   if (state.openUses === 0) await sql.execute(`DELETE FROM ${target.markerSql}`);
@@ -77,9 +78,6 @@ async function closePreload(sql: Sql, pipeline: string, target: Target, claim: T
   if (!(await holdsClaim(sql, claim, 'hold'))) throw new Lost();
   return { outcome: 'done', rowsSwept };
 }
-
-/** The task is no longer ours: everything rolls back. */
-class Lost extends Error {}
 
 /** `hold`: it cannot be taken over between this look and the commit. */
 async function holdsClaim(sql: Sql, claim: TaskClaim, how: 'look' | 'hold'): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Sql } from '@elstream/database';
 import { inTransaction } from '@elstream/database';
 import { lockTables } from '../control-state';
+import { liftStatementLimit } from '../statement-limit';
 import type { WarehouseParts } from '../warehouse-parts';
 
 /** One transaction that excludes every batch and merge of the tables. */
@@ -29,5 +30,5 @@ export async function takeForDdl(sql: Sql, tables: readonly string[]): Promise<v
   const wait = now === undefined || now.ms === 0 ? LONGEST_WAIT_MS : Math.min(now.ms, LONGEST_WAIT_MS);
   await sql.query(`SELECT set_config('lock_timeout', $1, true)`, [`${wait}ms`]);
   await sql.query(`LOCK TABLE ${tables.join(', ')} IN ACCESS EXCLUSIVE MODE`);
-  await sql.query(`SELECT set_config('statement_timeout', '0', true)`);
+  await liftStatementLimit(sql);
 }
