@@ -68,11 +68,17 @@ export interface ReloadEvent {
   readonly op: 'reload';
   readonly table: string;
   readonly tx: TransactionInfo;
-  /** For people; begins with `TRUNCATED`. */
+  /** For people; begins with `TRUNCATED` or `CAPTURE_RESUMED`. */
   readonly reason: string;
 }
 
 export const TRUNCATED = 'truncated';
+
+/**
+ * Code of a poison event that stands for a row of which capture, when it began again, may have left an event out; and how
+ * the reason of a reload begins where it cannot be said which rows these are.
+ */
+export const CAPTURE_RESUMED = 'CAPTURE_RESUMED';
 
 /** An event that cannot be decoded: its bytes and the reason go to dead letters (R7), in their place in the order. */
 export interface PoisonEvent {
