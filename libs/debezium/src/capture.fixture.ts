@@ -93,6 +93,7 @@ export class CaptureContext implements AsyncDisposable {
         'extended.headers.enabled': 'false',
         ...converter('key', schemas),
         ...converter('value', schemas),
+        ...converter('header', false),
         ...config,
       },
     });
@@ -163,7 +164,7 @@ export class CaptureContext implements AsyncDisposable {
   }
 }
 
-function converter(side: 'key' | 'value', schemas: boolean): Record<string, string> {
+function converter(side: 'key' | 'value' | 'header', schemas: boolean): Record<string, string> {
   return {
     [`${side}.converter`]: 'org.apache.kafka.connect.json.JsonConverter',
     [`${side}.converter.schemas.enable`]: String(schemas),

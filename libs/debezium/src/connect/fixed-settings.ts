@@ -83,8 +83,10 @@ export const FIXED_SETTINGS: Readonly<Record<string, string>> = {
   'heartbeat.interval.ms': 'a commit counts as delivered with the next record only; set heartbeatMs instead',
   'heartbeat.topics.prefix': NAMES,
   'topic.heartbeat.*': NAMES,
+  'notification.*': 'they tell where capture began again, and may have left changes out',
   'key.converter*': CONVERTER,
   'value.converter*': CONVERTER,
+  'header.converter*': 'headers hold the other key of a key change',
 };
 
 /**

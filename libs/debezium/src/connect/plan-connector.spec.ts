@@ -28,6 +28,8 @@ describe('planConnector', () => {
       'key.converter.schemas.enable': 'false',
       'value.converter.schemas.enable': 'false',
       'value.converter.replace.null.with.default': 'false',
+      'header.converter': 'org.apache.kafka.connect.json.JsonConverter',
+      'header.converter.schemas.enable': 'false',
       'event.processing.failure.handling.mode': 'fail',
       'event.converting.failure.handling.mode': 'fail',
     });
@@ -35,8 +37,8 @@ describe('planConnector', () => {
   });
 
   it('names the database of SQL Server in every topic', () => {
-    expect(planConnector(POSTGRES).topics).toEqual({ tables: ['elstream.shop.sales.order_line', 'elstream.shop.sales.Customer'], counter: 'elstream.shop.elstream.counter', heartbeat: '__debezium-heartbeat.elstream.shop', schemaChanges: null, schemaHistory: null });
-    expect(planConnector(SQL_SERVER).topics).toEqual({ tables: ['elstream.shop.Shop.sales.order_line', 'elstream.shop.Shop.sales.Customer'], counter: 'elstream.shop.Shop.elstream.counter', heartbeat: '__debezium-heartbeat.elstream.shop', schemaChanges: 'elstream.shop', schemaHistory: 'elstream.shop.schema-history' });
+    expect(planConnector(POSTGRES).topics).toEqual({ tables: ['elstream.shop.sales.order_line', 'elstream.shop.sales.Customer'], counter: 'elstream.shop.elstream.counter', heartbeat: '__debezium-heartbeat.elstream.shop', notifications: '__debezium-notifications.elstream.shop', schemaChanges: null, schemaHistory: null });
+    expect(planConnector(SQL_SERVER).topics).toEqual({ tables: ['elstream.shop.Shop.sales.order_line', 'elstream.shop.Shop.sales.Customer'], counter: 'elstream.shop.Shop.elstream.counter', heartbeat: '__debezium-heartbeat.elstream.shop', notifications: null, schemaChanges: 'elstream.shop', schemaHistory: 'elstream.shop.schema-history' });
   });
 
   it.each(both)('writes names so that they match themselves only, whatever they hold ($connector)', (options) => {
@@ -52,6 +54,11 @@ describe('planConnector', () => {
     [SQL_SERVER, { 'database.names': 'Shop', 'snapshot.isolation.mode': 'snapshot', 'schema.history.internal.kafka.bootstrap.servers': 'kafka-1:9092,kafka-2:9092', 'schema.history.internal.kafka.topic': 'elstream.shop.schema-history', 'data.query.mode': 'direct' }],
   ])('knows its database ($connector)', (options, settings) => {
     expect(planConnector(options).config).toMatchObject(settings);
+  });
+
+  it('has every start of its task told in a topic, of PostgreSQL', () => {
+    expect(planConnector(POSTGRES).config).toMatchObject({ 'notification.enabled.channels': 'sink', 'notification.sink.topic.name': '__debezium-notifications.elstream.shop' });
+    expect(Object.keys(planConnector(SQL_SERVER).config).filter((setting) => setting.startsWith('notification.'))).toEqual([]);
   });
 
   it('reads a secondary of SQL Server as such, and refuses the flag for PostgreSQL', () => {
@@ -83,7 +90,7 @@ describe('planConnector', () => {
     expect(planConnector({ ...POSTGRES, extra: { 'max.batch.size': '100', 'errors.max.retries': '3' } }).config).toMatchObject({ 'max.batch.size': '100', 'errors.max.retries': '3' });
   });
 
-  it.each(['snapshot.mode', 'snapshot.mode.custom.name', 'offset.mismatch.strategy', 'transforms', 'transforms.route.type', 'time.precision.mode', 'decimal.handling.mode', 'binary.handling.mode', 'interval.handling.mode', 'include.unknown.datatypes', 'unavailable.value.placeholder', 'value.converter.schemas.enable', 'publication.autocreate.mode', 'slot.drop.on.stop', 'exactly.once.support', 'errors.tolerance', 'column.mask.hash.SHA-256.with.salt.x', 'database.password'])('refuses to have %s overridden, and says why', (setting) => {
+  it.each(['snapshot.mode', 'snapshot.mode.custom.name', 'offset.mismatch.strategy', 'transforms', 'transforms.route.type', 'time.precision.mode', 'decimal.handling.mode', 'binary.handling.mode', 'interval.handling.mode', 'include.unknown.datatypes', 'unavailable.value.placeholder', 'value.converter.schemas.enable', 'publication.autocreate.mode', 'slot.drop.on.stop', 'exactly.once.support', 'errors.tolerance', 'notification.enabled.channels', 'notification.sink.topic.name', 'header.converter', 'header.converter.schemas.enable', 'column.mask.hash.SHA-256.with.salt.x', 'database.password'])('refuses to have %s overridden, and says why', (setting) => {
     const error = refusal({ ...POSTGRES, extra: { [setting]: 'SeCreT' } });
     expect(error).toMatchObject({ code: 'CONNECTOR_PLAN', recovery: 'refuse', place: { setting } });
     expect((error as Error).message).toMatch(new RegExp(`${setting.replaceAll('.', '\\.')} cannot be set: .{10}`));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type HandlingModes } from '../handling';
 import { checkExtra } from './fixed-settings';
 import { excludeList, includeList, keyColumns } from './patterns';
-import { type ConnectorPlan, type PlanOptions, type PostgresPlanOptions, type SqlServerPlanOptions } from './plan-options';
+import { type ConnectorPlan, type PlanOptions, type PostgresPlanOptions, type SqlServerPlanOptions, type TopicNames } from './plan-options';
 import { refuse } from './refuse';
 import { topicsOf } from './topics';
 
@@ -20,7 +20,7 @@ export function planConnector(options: PlanOptions): ConnectorPlan {
   if ((options.heartbeatMs ?? 1) < 1) refuse('heartbeatMs must be at least 1: without heartbeats the last transaction of an idle source never counts as delivered', { setting: 'heartbeatMs' });
   const handling = handlingOf(options);
   const topics = topicsOf(options);
-  const own = options.connector === 'postgresql' ? postgresSettings(options) : sqlServerSettings(options);
+  const own = options.connector === 'postgresql' ? { ...postgresSettings(options), ...notificationSettings(topics) } : sqlServerSettings(options);
   return { name: options.name, connector: options.connector, handling, topics, config: { ...commonSettings(options, handling), ...own, ...extra } };
 }
 
@@ -74,6 +74,8 @@ function commonSettings(options: PlanOptions, handling: HandlingModes): Settings
     'retriable.restart.connector.wait.ms': '5000',
     ...converterSettings('key', false),
     ...converterSettings('value', options.schemas ?? false),
+    // The other key of a key change: the worker's converter may be any, and the default one guesses types.
+    ...converterSettings('header', false),
     'exactly.once.support': 'required',
     'transaction.boundary': 'poll',
     'producer.override.compression.type': options.compression ?? 'lz4',
@@ -83,7 +85,7 @@ function commonSettings(options: PlanOptions, handling: HandlingModes): Settings
   };
 }
 
-function converterSettings(side: 'key' | 'value', schemas: boolean): Settings {
+function converterSettings(side: 'key' | 'value' | 'header', schemas: boolean): Settings {
   return {
     [`${side}.converter`]: 'org.apache.kafka.connect.json.JsonConverter',
     [`${side}.converter.schemas.enable`]: String(schemas),
@@ -113,6 +115,14 @@ function postgresSettings({ source, slot, publication }: PostgresPlanOptions): S
     'include.unknown.datatypes': 'true',
     'schema.refresh.mode': 'columns_diff',
   };
+}
+
+/**
+ * One record at every start of the task, also of one that Debezium makes by itself: an LSN may be of several events, and
+ * those behind the last delivered one are left out then.
+ */
+function notificationSettings({ notifications }: TopicNames): Settings {
+  return notifications === null ? {} : { 'notification.enabled.channels': 'sink', 'notification.sink.topic.name': notifications };
 }
 
 function postgresTls(tls: PostgresPlanOptions['source']['tls']): Settings {

@@ -77,6 +77,8 @@ export interface TopicNames {
   readonly tables: readonly string[];
   readonly counter: string;
   readonly heartbeat: string;
+  /** PostgreSQL only: one record at every start of the task. */
+  readonly notifications: string | null;
   /** SQL Server only. */
   readonly schemaChanges: string | null;
   readonly schemaHistory: string | null;

@@ -48,6 +48,7 @@ export function topicsOf(options: PlanOptions): TopicNames {
     tables,
     counter: claimTable(options.counterTable),
     heartbeat: claimOwn(`__debezium-heartbeat.${topicPrefix}`, 'the heartbeat'),
+    notifications: connector === 'postgresql' ? claimOwn(`__debezium-notifications.${topicPrefix}`, 'the notifications') : null,
     schemaChanges: connector === 'sqlserver' ? claimOwn(topicPrefix, 'the record of schema changes') : null,
     schemaHistory: connector === 'sqlserver' ? claimOwn(options.schemaHistory.topic, 'the schema history') : null,
   };
