@@ -13,6 +13,6 @@ export { JsonNumber, type LosslessJson } from './connect/lossless-json';
 export { LOSSLESS_MODES, planConnector } from './connect/plan-connector';
 export { type CapturedTable, type CaptureSource, type ConnectorPlan, type PlanOptions, type PostgresPlanOptions, type SourceTls, type SqlServerPlanOptions, type TopicNames } from './connect/plan-options';
 export { configDifferences, sameConfig, type ConfigDifferences } from './connect/same-config';
-export { topicOf, type TopicSource } from './connect/topics';
+export { notificationsTopic, topicOf, type TopicSource } from './connect/topics';
 export { slotOffset } from './connect/slot-offset';
 export { maskSecrets } from './connect/secrets';

@@ -22,6 +22,11 @@ export function topicOf({ connector, topicPrefix, database }: TopicSource, table
   return parts.join('.').replace(/[^A-Za-z0-9._-]/g, '_');
 }
 
+/** Where a PostgreSQL connector tells that it begins. */
+export function notificationsTopic(topicPrefix: string): string {
+  return `__debezium-notifications.${topicPrefix}`;
+}
+
 /**
  * All topics of a connector.
  *
@@ -48,7 +53,7 @@ export function topicsOf(options: PlanOptions): TopicNames {
     tables,
     counter: claimTable(options.counterTable),
     heartbeat: claimOwn(`__debezium-heartbeat.${topicPrefix}`, 'the heartbeat'),
-    notifications: connector === 'postgresql' ? claimOwn(`__debezium-notifications.${topicPrefix}`, 'the notifications') : null,
+    notifications: connector === 'postgresql' ? claimOwn(notificationsTopic(topicPrefix), 'the notifications') : null,
     schemaChanges: connector === 'sqlserver' ? claimOwn(topicPrefix, 'the record of schema changes') : null,
     schemaHistory: connector === 'sqlserver' ? claimOwn(options.schemaHistory.topic, 'the schema history') : null,
   };
