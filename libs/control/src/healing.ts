@@ -33,6 +33,14 @@ export interface DeadLetterCount {
   readonly count: number;
 }
 
+/** A table with parked dead letters of one code that can be replayed. */
+export interface ReplayableTable {
+  readonly table: string;
+  readonly newestParkedAt: Date;
+  /** How often that of them was tried in vain which was tried least. */
+  readonly leastReplays: number;
+}
+
 /** A change of a source table's schema, and what was done about it. */
 export interface SchemaChangeRecord {
   readonly id: string;
@@ -69,6 +77,8 @@ export interface HealingStore {
   readDeadLetters(filter: DeadLetterFilter & { readonly limit: number; readonly after?: string }): Promise<readonly DeadLetter[]>;
   readDeadLetter(id: string): Promise<DeadLetter | null>;
   countDeadLetters(pipeline: string): Promise<readonly DeadLetterCount[]>;
+  /** By table those parked for this code that have a key. Looks at no other: the planner asks at each look. */
+  replayableTables(pipeline: string, code: string): Promise<readonly ReplayableTable[]>;
   /** parked → discarded, with the reason; returns how many. */
   discardDeadLetters(filter: DeadLetterFilter, reason: string): Promise<number>;
   /** Notes that a replay was tried and failed; the dead letter stays parked. */

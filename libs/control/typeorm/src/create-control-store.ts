@@ -72,6 +72,7 @@ export async function createControlStore(options: ControlStoreOptions): Promise<
     readDeadLetters: on(healing.readDeadLetters),
     readDeadLetter: on(healing.readDeadLetter),
     countDeadLetters: on(healing.countDeadLetters),
+    replayableTables: on(healing.replayableTables),
     discardDeadLetters: on(healing.discardDeadLetters),
     noteReplay: on(healing.noteReplay),
     addSchemaChange: on(writes.addSchemaChange),

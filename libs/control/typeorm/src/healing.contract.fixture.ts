@@ -62,6 +62,23 @@ export const healingContract = (product: TestProduct): void => describe('what pr
       expect(await store.discardDeadLetters({ pipeline }, 'x')).toBe(1);
     });
 
+    it('of one code that can be replayed are told by table, with when the newest was parked', async () => {
+      const [older, newer] = [await park('a'), await park('a')];
+      await park('a', 'OTHER');
+      const settled = await park('b');
+      const keyless = await park('c');
+      await db.query(`UPDATE elstream.dead_letter SET "key" = NULL WHERE id = '${keyless}'`);
+      await store.discardDeadLetters({ pipeline, ids: [settled] }, 'not needed');
+      await store.noteReplay(older, 'still too long');
+      const [first, second] = [(await store.readDeadLetter(older))?.parkedAt, (await store.readDeadLetter(newer))?.parkedAt];
+      expect(second!.getTime()).toBeGreaterThanOrEqual(first!.getTime());
+      expect(await store.replayableTables(pipeline, 'VALUE_REFUSED')).toEqual([{ table: 'a', newestParkedAt: second, leastReplays: 0 }]);
+      await store.noteReplay(newer, 'still too long');
+      expect(await store.replayableTables(pipeline, 'VALUE_REFUSED')).toMatchObject([{ leastReplays: 1 }]);
+      expect(await store.replayableTables(pipeline, 'NONE')).toEqual([]);
+      expect(await store.replayableTables('another', 'VALUE_REFUSED')).toEqual([]);
+    });
+
     it('stay parked when a replay fails, with what it came to; a settled one keeps its note', async () => {
       const id = await park();
       await store.noteReplay(id, 'still too long');

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { ControlStore, DeadLetter, DeadLetterCount, DeadLetterFilter, SchemaChangeRecord, ValidationRecord } from '@elstream/control';
+import type { ControlStore, DeadLetter, DeadLetterCount, DeadLetterFilter, ReplayableTable, SchemaChangeRecord, ValidationRecord } from '@elstream/control';
 import { inTransaction } from '@elstream/database';
 import type { DataSource, EntityManager, QueryDeepPartialEntity, WhereExpressionBuilder } from 'typeorm';
 import { dialectOf, type ControlDialect } from './dialect';
@@ -48,6 +48,21 @@ export async function countDeadLetters(db: DataSource, pipeline: string): Promis
       .getRawMany<Omit<DeadLetterCount, 'count'> & { count: string }>();
     return rows.map((row) => ({ ...row, count: Number(row.count) }));
   });
+}
+
+/** The state is no parameter: with one, SQL Server does not read the index of those parked. */
+export async function replayableTables(db: DataSource, pipeline: string, code: string): Promise<readonly ReplayableTable[]> {
+  return onControl(db, async ({ runner: { manager } }) =>
+    manager
+      .createQueryBuilder(deadLetterEntity, 'd')
+      .select('d.table_id', 'table')
+      .addSelect('max(d.parked_at)', 'newestParkedAt')
+      .addSelect('min(d.replays)', 'leastReplays')
+      .where("d.pipeline = :pipeline AND d.state = 'parked' AND d.code = :code AND d.key IS NOT NULL", { pipeline, code })
+      .groupBy('d.table_id')
+      .orderBy('d.table_id')
+      .getRawMany<ReplayableTable>(),
+  );
 }
 
 /** A replay that settles one at this moment wins or loses by the row's lock: of the two, one finds it no longer parked. */

@@ -53,6 +53,7 @@ export const CALLS: Readonly<Record<string, (store: ControlStore) => Promise<unk
   'read-dead-letters': (s) => s.readDeadLetters({ pipeline: 'p', ids: [ID], table: 't', code: 'c', state: 'parked', after: ID, limit: 10 }),
   'read-dead-letter': (s) => s.readDeadLetter(ID),
   'count-dead-letters': (s) => s.countDeadLetters('p'),
+  'replayable-tables': (s) => s.replayableTables('p', 'c'),
   'discard-dead-letters': (s) => s.discardDeadLetters({ pipeline: 'p', ids: [ID], table: 't', code: 'c' }, 'why'),
   'note-replay': (s) => s.noteReplay(ID, 'why'),
   'add-schema-change': (s) => s.addSchemaChange({ pipeline: 'p', table: 't', state: 'proposed', change: { added: [], dropped: [], widened: [], obstacles: [] } }),
