@@ -20,7 +20,7 @@ export interface BatchWrite {
   readonly reread: ReadonlyMap<string, RereadRows>;
   /**
    * Goes to dead letters in the same transaction, unless its table is not active (new or stopped). A table with more than
-   * `parkLimit` parked for one code is stopped in that transaction (R7).
+   * `parkLimit` parked for one code is stopped in that transaction (R7); `CAPTURE_RESUMED` stops none.
    */
   readonly parked: readonly ParkedEvent[];
   readonly parkLimit: number;

@@ -1,4 +1,4 @@
-import { LogPosition, type ParkedEvent } from '@elstream/core';
+import { CAPTURE_RESUMED, LogPosition, type ParkedEvent } from '@elstream/core';
 import { event, mappingOf, PIPELINE, WarehouseFixture, type WarehouseProduct } from './fixture';
 
 /** R7 for a batch: what is parked, settled, discarded; trials. */
@@ -98,6 +98,15 @@ export function deadLettersContract(product: WarehouseProduct): void {
       expect(await state(other.id)).toMatchObject({ phase: 'preloading', epoch: second.epoch });
       expect(await fx.deadLetters()).toHaveLength(6);
       expect(await fx.apply(items, [event.update(items, 32, ['1', 'passed over', 'b1'])])).toMatchObject({ outcome: 'applied', rowsWritten: 0 });
+    });
+
+    it('stop no table as rows that capture may have left out, however many', async () => {
+      const left = Array.from({ length: 5 }, (_, i) => letter(String(i), { op: 'poison', row: null, code: CAPTURE_RESUMED }));
+      await fx.apply(items, [], new Map(), { parked: [...left, letter('8')], parkLimit: 3 });
+      expect(await state()).toMatchObject({ phase: 'live', error: null });
+      expect(await fx.deadLetters()).toHaveLength(6);
+      await fx.apply(items, [], new Map(), { parked: Array.from({ length: 3 }, (_, i) => letter(String(i))), parkLimit: 3 });
+      expect(await state()).toMatchObject({ phase: 'stopped', error: expect.stringMatching(/^4 events or rows are parked for DB_22001/) as unknown });
     });
 
     it('take thousands at once', async () => {

@@ -1,4 +1,4 @@
-import { encodeDeadLetterRow, type EventCell, type ParkedEvent } from '@elstream/core';
+import { CAPTURE_RESUMED, encodeDeadLetterRow, type EventCell, type ParkedEvent } from '@elstream/core';
 import { t, type BulkTable, type MssqlParam } from '@elstream/database';
 
 /**
@@ -74,12 +74,12 @@ export function parkedDue(parked: readonly ParkedEvent[]): MssqlParam {
 
 const REMEDY = `N'. Override the column''s type in the pipeline file or mend the rows at the source, then start a run for the table: it loads it again and discards what is parked'`;
 
-/** Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the locks of the tables in `#parked`. */
+/** Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the locks of the tables in `#parked`. Rows that capture may have left out do not count: the warehouse refused none of them. */
 export const stopAboveLimit = `UPDATE s SET phase = N'stopped', updated_at = @now,
        error = CONCAT(most.parked, N' events or rows are parked for ', most.code, N', more than the limit of ', @limit, N'; the last: ', newest.reason, ${REMEDY})
   FROM elstream.table_state AS s
  CROSS APPLY (SELECT TOP (1) d.code, COUNT_BIG(*) AS parked, MAX(d.seq) AS seq FROM elstream.dead_letter AS d
-               WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked' GROUP BY d.code HAVING COUNT_BIG(*) > @limit ORDER BY COUNT_BIG(*) DESC, d.code) AS most
+               WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked' AND d.code <> N'${CAPTURE_RESUMED}' GROUP BY d.code HAVING COUNT_BIG(*) > @limit ORDER BY COUNT_BIG(*) DESC, d.code) AS most
   JOIN elstream.dead_letter AS newest ON newest.seq = most.seq
  WHERE s.pipeline = @pipeline AND s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') AND s.table_id IN (SELECT p.table_id FROM ${PARKED} AS p);`;
 

@@ -1,4 +1,4 @@
-import { encodeDeadLetterRow, takesEvents, type EventCell, type ParkedEvent } from '@elstream/core';
+import { CAPTURE_RESUMED, encodeDeadLetterRow, takesEvents, type EventCell, type ParkedEvent } from '@elstream/core';
 import type { Sql } from '@elstream/database';
 import type { LockedState, RepairOutcome } from '@elstream/warehouse';
 import { noteDue } from './history/due';
@@ -89,12 +89,15 @@ export async function parkStaged(sql: Sql, chunk: { readonly pipeline: string; r
   return { parked, stopped: await stopAboveLimit(sql, pipeline, table, limit) };
 }
 
-/** Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the table's locks. Returns why. */
+/**
+ * Too many for one reason are no stray values: the column's type, or the table, is wrong. Under the table's locks. Returns
+ * why. Rows that capture may have left out do not count: the warehouse refused none of them.
+ */
 export async function stopAboveLimit(sql: Sql, pipeline: string, table: string, limit: number): Promise<string | null> {
   const [most] = await sql.query<{ code: string; parked: number; reason: string }>(
     `SELECT d.code, count(*)::int AS parked, (array_agg(d.reason ORDER BY d.seq DESC))[1] AS reason FROM elstream.dead_letter AS d
-      WHERE d.pipeline = $1 AND d.table_id = $2 AND d.state = 'parked' GROUP BY d.code HAVING count(*) > $3 ORDER BY 2 DESC, 1 LIMIT 1`,
-    [pipeline, table, limit],
+      WHERE d.pipeline = $1 AND d.table_id = $2 AND d.state = 'parked' AND d.code <> $4 GROUP BY d.code HAVING count(*) > $3 ORDER BY 2 DESC, 1 LIMIT 1`,
+    [pipeline, table, limit, CAPTURE_RESUMED],
   );
   if (most === undefined) return null;
   const error = `${most.parked} events or rows are parked for ${most.code}, more than the limit of ${limit}; the last: ${most.reason}. Override the column's type in the pipeline file or mend the rows at the source, then start a run for the table: it loads it again and discards what is parked`;

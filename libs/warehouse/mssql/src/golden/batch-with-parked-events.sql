@@ -61,7 +61,7 @@ UPDATE s SET phase = N'stopped', updated_at = @now,
        error = CONCAT(most.parked, N' events or rows are parked for ', most.code, N', more than the limit of ', @limit, N'; the last: ', newest.reason, N'. Override the column''s type in the pipeline file or mend the rows at the source, then start a run for the table: it loads it again and discards what is parked')
   FROM elstream.table_state AS s
  CROSS APPLY (SELECT TOP (1) d.code, COUNT_BIG(*) AS parked, MAX(d.seq) AS seq FROM elstream.dead_letter AS d
-               WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked' GROUP BY d.code HAVING COUNT_BIG(*) > @limit ORDER BY COUNT_BIG(*) DESC, d.code) AS most
+               WHERE d.pipeline = s.pipeline AND d.table_id = s.table_id AND d.state = N'parked' AND d.code <> N'CAPTURE_RESUMED' GROUP BY d.code HAVING COUNT_BIG(*) > @limit ORDER BY COUNT_BIG(*) DESC, d.code) AS most
   JOIN elstream.dead_letter AS newest ON newest.seq = most.seq
  WHERE s.pipeline = @pipeline AND s.epoch > 0 AND s.phase NOT IN (N'new', N'stopped') AND s.table_id IN (SELECT p.table_id FROM #parked AS p);
 UPDATE elstream.[checkpoint] SET next_offset = @next, highest = @highest, events_applied = events_applied + @events, counter = COALESCE(@counter, counter),
