@@ -1,7 +1,8 @@
 import type { Run } from '@elstream/control';
+import { CAPTURE_RESUMED } from '@elstream/core';
 import { GAP_RETRY_MS } from './gap-run';
 import { OwnRuns } from './own-runs';
-import { OnePipeline, stateOf } from './runs.fixture';
+import { letterOf, OnePipeline, stateOf } from './runs.fixture';
 import { StaleUses } from './stale-uses';
 
 let p: OnePipeline;
@@ -63,6 +64,119 @@ describe('tables to which columns were added', () => {
     p.add('validate', 'succeeded');
     await look();
     expect(reasons().slice(2)).toEqual(['log-gap']);
+  });
+});
+
+describe('tables of which capture may have left out rows that cannot be told', () => {
+  it('are preloaded again, as tables that lost events', async () => {
+    p.states = [stateOf('a', { stale: `${CAPTURE_RESUMED}: Debezium began again behind a change of a` }), stateOf('b')];
+    await look();
+    expect(p.runs).toMatchObject([{ reason: 'reload', tables: ['a'], stages: ['prepare', 'preload', 'validate'] }]);
+  });
+});
+
+describe('rows that capture may have left out', () => {
+  const parkedNow = (n: number, more: Parameters<typeof letterOf>[1] = {}): void => {
+    p.letters.push(letterOf(n, { op: 'poison', code: CAPTURE_RESUMED, parkedAt: new Date(p.now), ...more }));
+  };
+  const ends = (state: Run['state'], replayed: readonly string[] = []): void => {
+    Object.assign(p.runs.at(-1)!, { state, finishedAt: new Date(p.now) });
+    p.letters = p.letters.map((l) => (replayed.includes(l.id) ? { ...l, state: 'replayed' } : { ...l, replays: l.replays + (state === 'succeeded' ? 1 : 0) }));
+  };
+  beforeEach(() => {
+    p.states = [stateOf('a'), stateOf('b', { phase: 'preloading' })];
+  });
+
+  it('are replayed by one run, whoever plans, once; other dead letters wait for a person', async () => {
+    await look();
+    expect(p.runs).toEqual([]);
+    for (const [n, table] of [[1, 'a'], [2, 'b'], [3, 'a']] as const) parkedNow(n, { table, key: [String(n), 'x'].slice(0, table === 'b' ? 2 : 1) });
+    p.letters.push(letterOf(4), letterOf(5, { code: CAPTURE_RESUMED, key: null, parkedAt: new Date(p.now) }));
+    await look();
+    await look();
+    expect(p.repairs).toEqual([{ reason: 'replay', tables: ['a', 'b'], tasks: [{ deadLetters: ['l1', 'l3'], code: CAPTURE_RESUMED }, { deadLetters: ['l2'], code: CAPTURE_RESUMED }] }]);
+    p.now += 1;
+    ends('succeeded', ['l1', 'l2', 'l3']);
+    p.now += 100 * GAP_RETRY_MS;
+    await look();
+    expect(p.repairs).toHaveLength(1);
+  });
+
+  it.each<[string, () => void]>([
+    ['the pipeline is paused', () => (p.record.paused = true)],
+    ['another repair is at work', () => p.add('repair', 'running')],
+    ['their table is stopped', () => (p.states = [stateOf('a', { phase: 'stopped' })])],
+    ['their table’s preload has not begun', () => (p.states = [stateOf('a', { phase: 'new', epoch: 0 })])],
+    ['their table is not in the pipeline', () => p.mappings.delete('a')],
+  ])('wait while %s', async (_why, given) => {
+    parkedNow(1);
+    given();
+    const before = p.runs.length;
+    await look();
+    expect(p.runs).toHaveLength(before);
+  });
+
+  it('are left to the run that answers a log gap', async () => {
+    parkedNow(1);
+    p.record.gapReason = 'slot lost';
+    await look();
+    expect(reasons()).toEqual(['log-gap']);
+  });
+
+  it('leave out tables that are stopped', async () => {
+    parkedNow(1);
+    parkedNow(2, { table: 'b', key: ['2', 'x'] });
+    p.states = [stateOf('a'), stateOf('b', { phase: 'stopped' })];
+    await look();
+    expect(p.repairs.map((r) => r.tables)).toEqual([['a']]);
+  });
+
+  it('are replayed at once when they come after a replay, also of others; what a replay left waits longer each time', async () => {
+    parkedNow(1);
+    await look();
+    ends('succeeded', []);
+    const tried = async (): Promise<number> => {
+      await look();
+      return p.repairs.length;
+    };
+    expect(await tried()).toBe(1);
+    p.now += 2 * GAP_RETRY_MS - 1;
+    expect(await tried()).toBe(1);
+    p.now += 1;
+    expect(await tried()).toBe(2);
+    ends('succeeded', []);
+    p.now += 2 * GAP_RETRY_MS;
+    expect(await tried()).toBe(2);
+    parkedNow(2);
+    expect(await tried()).toBe(3);
+    expect(p.repairs.at(-1)?.tasks).toMatchObject([{ deadLetters: ['l1', 'l2'] }]);
+  });
+
+  it('are tried again a while after their replay failed', async () => {
+    parkedNow(1);
+    await look();
+    ends('failed');
+    parkedNow(2);
+    await look();
+    expect(p.repairs).toHaveLength(1);
+    p.now += GAP_RETRY_MS;
+    await look();
+    expect(p.repairs).toHaveLength(2);
+  });
+
+  it('are left to a person once their replay was cancelled, until more are parked; a cancelled replay of others counts for nothing', async () => {
+    const other = p.add('repair', 'cancelled', { reason: 'replay' });
+    p.addTask(other.id, { kind: 'repair-rows', payload: { deadLetters: ['l9'] } });
+    parkedNow(1);
+    await look();
+    expect(p.repairs).toHaveLength(2);
+    ends('cancelled');
+    p.now += 100 * GAP_RETRY_MS;
+    await look();
+    expect(p.repairs).toHaveLength(2);
+    parkedNow(2);
+    await look();
+    expect(p.repairs).toHaveLength(3);
   });
 });
 

@@ -1,6 +1,5 @@
-import type { DeadLetter } from '@elstream/control';
 import { createRepairRun, createReplayRun, discardDeadLetters } from './repair-run';
-import { OnePipeline } from './runs.fixture';
+import { letterOf, OnePipeline } from './runs.fixture';
 
 let p: OnePipeline;
 beforeEach(() => {
@@ -52,13 +51,8 @@ describe('a run that repairs', () => {
 });
 
 describe('dead letters', () => {
-  const letter = (n: number, more: Partial<DeadLetter> = {}): DeadLetter => ({
-    id: `l${String(n)}`, pipeline: 'p', table: 'a', state: 'parked', origin: 'stream', op: 'insert', key: [String(n)], oldKey: null, row: null, bytes: new Uint8Array(), code: 'X', reason: '', position: null, committedAt: null,
-    parkedAt: new Date(0), settledAt: null, note: null, replays: 0, ...more,
-  });
-
   it('are replayed oldest first, by table, in pieces; those without a key and those settled are not', async () => {
-    p.letters = [...Array.from({ length: 1_001 }, (_, n) => letter(n)), letter(2_000, { table: 'b' }), letter(2_001, { key: null, op: 'poison' }), letter(2_002, { state: 'replayed' })];
+    p.letters = [...Array.from({ length: 1_001 }, (_, n) => letterOf(n)), letterOf(2_000, { table: 'b' }), letterOf(2_001, { key: null, op: 'poison' }), letterOf(2_002, { state: 'replayed' })];
     const { keys: taken, leftOut } = await createReplayRun(p.deps, { pipeline: 'p', filter: {} });
     expect([taken, leftOut]).toEqual([1_002, 1]);
     const [{ reason, tasks } = { reason: '', tasks: [] }] = p.repairs;
@@ -68,12 +62,12 @@ describe('dead letters', () => {
 
   it('are refused to be replayed where none is parked, or none has a key, saying what to do', async () => {
     await expect(createReplayRun(p.deps, { pipeline: 'p', filter: {} })).rejects.toMatchObject({ code: 'NOTHING_TO_REPLAY', recovery: 'refuse' });
-    p.letters = [letter(1, { key: null })];
+    p.letters = [letterOf(1, { key: null })];
     await expect(createReplayRun(p.deps, { pipeline: 'p', filter: { table: 'a' } })).rejects.toMatchObject({ code: 'NOTHING_TO_REPLAY', message: expect.stringContaining('discard') });
   });
 
   it('that are discarded let go of the markers of their table once none of it is parked', async () => {
-    p.letters = [letter(1), letter(2, { table: 'b' })];
+    p.letters = [letterOf(1), letterOf(2, { table: 'b' })];
     expect(await discardDeadLetters(p.deps, { pipeline: 'p', table: 'a' }, 'not needed')).toBe(1);
     expect(p.closed.map((c) => c.split(' ')[0])).toEqual(['a']);
     expect(await discardDeadLetters(p.deps, { pipeline: 'p', table: 'a' }, 'not needed')).toBe(0);

@@ -17,7 +17,7 @@ type Deps = Pick<ReplicationDeps, 'store' | 'registry' | 'bus' | 'logger'>;
 /** Payload of `repair-rows`. */
 export type RepairPayload =
   | { readonly keys: readonly (readonly string[])[]; readonly of: Difference['of']; /** The validation that found them. */ readonly from?: string }
-  | { readonly deadLetters: readonly string[] };
+  | { readonly deadLetters: readonly string[]; /** The only one they have. */ readonly code?: string };
 
 export interface PlannedRepair {
   readonly run: Run;
@@ -54,18 +54,26 @@ export async function createRepairRun(deps: Deps, { pipeline, reason, from }: Re
   return { run: await create(deps, pipeline, reason, tasks), keys: keys.count, leftOut: keys.leftOut };
 }
 
+export interface ReplayRequest {
+  readonly pipeline: string;
+  readonly filter: Omit<DeadLetterFilter, 'pipeline' | 'state'>;
+  /** Those of other tables stay as they are. Absent: of all. */
+  readonly tables?: ReadonlySet<string>;
+}
+
 /**
  * A run that replays parked dead letters: repairs their keys and settles them (R7).
  *
  * @throws ElstreamError (refuse) `NOTHING_TO_REPLAY`, `RUN_ACTIVE`
  */
-export async function createReplayRun(deps: Deps, { pipeline, filter }: { readonly pipeline: string; readonly filter: Omit<DeadLetterFilter, 'pipeline' | 'state'> }): Promise<PlannedRepair> {
+export async function createReplayRun(deps: Deps, { pipeline, filter, tables }: ReplayRequest): Promise<PlannedRepair> {
   const parked: DeadLetter[] = [];
   let keyless = 0;
   for (let after: string | undefined, more = true; more && parked.length < RUN_KEYS; ) {
     const page = await deps.store.readDeadLetters({ ...filter, pipeline, state: 'parked', limit: PAGE, ...(after === undefined ? {} : { after }) });
-    const keyed = page.filter((letter) => letter.key !== null);
-    keyless += page.length - keyed.length;
+    const wanted = page.filter(({ table }) => tables?.has(table) ?? true);
+    const keyed = wanted.filter((letter) => letter.key !== null);
+    keyless += wanted.length - keyed.length;
     parked.push(...keyed);
     after = page.at(-1)?.id;
     more = page.length === PAGE;
@@ -75,7 +83,8 @@ export async function createReplayRun(deps: Deps, { pipeline, filter }: { readon
   }
   // Oldest first, as they came.
   const byTable = groupBy(parked.reverse(), (letter) => letter.table);
-  const tasks = [...byTable].flatMap(([table, letters]) => sliced(letters.map((l) => l.id)).map((deadLetters) => taskOf(table, { deadLetters })));
+  const code = filter.code === undefined ? {} : { code: filter.code };
+  const tasks = [...byTable].flatMap(([table, letters]) => sliced(letters.map((l) => l.id)).map((deadLetters) => taskOf(table, { deadLetters, ...code })));
   return { run: await create(deps, pipeline, 'replay', tasks), keys: parked.length, leftOut: keyless };
 }
 

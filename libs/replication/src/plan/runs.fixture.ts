@@ -18,6 +18,13 @@ export function stateOf(table: string, more: Partial<TableState> = {}): TableSta
   return { table, epoch: 1, phase: 'live', runId: null, liveAt: null, rowsPreloaded: 0, eventsApplied: 0, error: null, stale: null, ...more };
 }
 
+export function letterOf(n: number, more: Partial<DeadLetter> = {}): DeadLetter {
+  return {
+    id: `l${String(n)}`, pipeline: 'p', table: 'a', state: 'parked', origin: 'stream', op: 'insert', key: [String(n)], oldKey: null, row: null, bytes: new Uint8Array(), code: 'X', reason: '', position: null, committedAt: null,
+    parkedAt: new Date(0), settledAt: null, note: null, replays: 0, ...more,
+  };
+}
+
 /** One pipeline `p` with its runs in memory, as far as runs that start by themselves need it. */
 export class OnePipeline {
   now = 1_000_000_000_000;
@@ -99,6 +106,13 @@ export class OnePipeline {
         return all.slice(after === undefined ? 0 : all.findIndex((l) => l.id === after) + 1).slice(0, limit);
       },
       countDeadLetters: async () => [...new Set(this.letters.map((l) => l.table))].map((table) => ({ table, code: 'X', state: 'parked' as const, count: this.letters.filter((l) => l.table === table && l.state === 'parked').length })),
+      replayableTables: async (_pipeline, code) => {
+        const parked = this.letters.filter((l) => l.state === 'parked' && l.code === code && l.key !== null);
+        return [...new Set(parked.map((l) => l.table))].map((table) => {
+          const of = parked.filter((l) => l.table === table);
+          return { table, newestParkedAt: new Date(Math.max(...of.map((l) => l.parkedAt.getTime()))), leastReplays: Math.min(...of.map((l) => l.replays)) };
+        });
+      },
       discardDeadLetters: async ({ table }) => {
         const gone = this.letters.filter((l) => (table ?? l.table) === l.table && l.state === 'parked');
         this.letters = this.letters.map((l) => (gone.includes(l) ? { ...l, state: 'discarded' } : l));

@@ -1,11 +1,11 @@
 import type { PipelineRecord, Run } from '@elstream/control';
-import { TRUNCATED } from '@elstream/core';
+import { CAPTURE_RESUMED, TRUNCATED } from '@elstream/core';
 import { GAP_PREFIX, type TableState } from '@elstream/warehouse';
 import { GAP_RETRY_MS } from './gap-run';
 
 /**
- * Tables that ask for a preload by themselves now, because columns were added to them, events of theirs lost, or a truncate
- * came out of order; pure. One that is stopped waits for a person. `runs`: the pipeline's runs of lane `load`, newest first.
+ * Tables that ask for a preload by themselves now, because columns were added to them, events of theirs are, or may be, lost,
+ * or a truncate came out of order; pure. One that is stopped waits for a person. `runs`: the pipeline's runs of lane `load`, newest first.
  */
 export function staleTables(record: Pick<PipelineRecord, 'gapReason' | 'paused'>, runs: readonly Run[], states: readonly TableState[], now: number): readonly string[] {
   if (record.gapReason !== null || record.paused || runs.some((run) => run.finishedAt === null)) return [];
@@ -19,6 +19,6 @@ export function staleTables(record: Pick<PipelineRecord, 'gapReason' | 'paused'>
 
 /** Why the run for these tables starts. */
 export function staleReason(tables: readonly string[], states: readonly TableState[]): 'reload' | 'schema-change' {
-  const lost = (stale: string | null): boolean => stale !== null && (stale.startsWith(GAP_PREFIX) || stale.startsWith(TRUNCATED));
+  const lost = (stale: string | null): boolean => stale !== null && [GAP_PREFIX, TRUNCATED, CAPTURE_RESUMED].some((begin) => stale.startsWith(begin));
   return states.every((s) => !tables.includes(s.table) || lost(s.stale)) ? 'reload' : 'schema-change';
 }

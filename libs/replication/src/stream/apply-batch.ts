@@ -1,4 +1,4 @@
-import { ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, ruleHolds, takesEvents, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type ParkedEvent, type RowEvent, type TableMapping } from '@elstream/core';
+import { CAPTURE_RESUMED, ElstreamError, failpoint, foldBatch, keyIdentity, keyOfRow, recoveryOf, ruleHolds, takesEvents, type Cell, type Checkpoint, type EventBatch, type FoldedBatch, type ParkedEvent, type RowEvent, type TableMapping } from '@elstream/core';
 import type { SourceDatabase } from '@elstream/source';
 import type { BatchResult, BatchWrite, RereadRows } from '@elstream/warehouse';
 import { byKey, slices } from '../compare/compare-rows';
@@ -15,6 +15,12 @@ import { codeOf, countParked, parkedPoison, stopAt } from './parked';
 import { writeBatch } from './write-batch';
 
 const REREAD_KEYS = 1_000;
+
+/** What is said of parked events, by their code. */
+const PARKED: readonly (readonly [of: (code: string) => boolean, message: string])[] = [
+  [(code) => code === CAPTURE_RESUMED, 'capture began again and may have left out rows: they are parked as dead letters, which are replayed by themselves'],
+  [(code) => code !== CAPTURE_RESUMED, 'events that the warehouse cannot take are parked as dead letters'],
+];
 
 export interface ApplyContext {
   readonly deps: ReplicationDeps;
@@ -120,12 +126,13 @@ function refused({ pipeline }: ApplyContext, { batch }: TakenBatch, error: unkno
 
 /**
  * Events that could not be decoded, to be parked. With policy `stop` the stream stops at the first of an active table; for
- * tables that are not, the warehouse decides once more, in its transaction, and passes them over.
+ * tables that are not, the warehouse decides once more, in its transaction, and passes them over. One that stands for a row
+ * that capture may have left out is nothing that was refused: it is parked under either policy, and replayed by itself.
  */
 async function poisonOf({ pipeline }: ApplyContext, { mappings }: TakenBatch, { poison }: FoldedBatch): Promise<ParkedEvent[]> {
   if (poison.length > 0 && pipeline.settings.deadLetters.policy === 'stop') {
     const active = await activeTables(pipeline);
-    const event = poison.find((p) => active.has(p.table));
+    const event = poison.find((p) => active.has(p.table) && p.code !== CAPTURE_RESUMED);
     const mapping = mappings.get(event?.table ?? '');
     if (event !== undefined && mapping !== undefined) throw stopAt({ pipeline: pipeline.name, event, error: new Error(event.reason) }, mapping);
   }
@@ -136,12 +143,15 @@ async function activeTables({ name, warehouse }: PipelineHandle): Promise<Set<st
   return new Set((await warehouse.readTableStates(name)).filter(takesEvents).map((s) => s.table));
 }
 
-/** One line per batch, without values; and what the warehouse made of a table with too many. */
+/** One line per batch and kind, without values; and what the warehouse made of a table with too many. */
 async function reportParked({ deps, pipeline }: ApplyContext, parked: readonly ParkedEvent[]): Promise<void> {
   const { name, settings } = pipeline;
   const states = new Map((await pipeline.warehouse.readTableStates(name)).map((s) => [s.table, s]));
   const counts = countParked(parked);
-  deps.logger.warn({ pipeline: name, parked: counts.map((c) => `${c.table} ${c.code}: ${String(c.count)}`).join(', ') }, 'events that the warehouse cannot take are parked as dead letters');
+  for (const [of, message] of PARKED) {
+    const some = counts.filter(({ code }) => of(code));
+    if (some.length > 0) deps.logger.warn({ pipeline: name, parked: some.map((c) => `${c.table} ${c.code}: ${String(c.count)}`).join(', ') }, message);
+  }
   for (const { table, count } of counts) deps.observer.eventsParked(name, table, count);
   for (const table of new Set(counts.map((c) => c.table))) {
     const state = states.get(table);

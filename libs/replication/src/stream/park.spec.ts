@@ -1,4 +1,4 @@
-import { ElstreamError, foldBatch, LogPosition, silentTracer, StreamOffset, type ChangeEvent, type Checkpoint, type PoisonEvent, type RowEvent, type TableMapping } from '@elstream/core';
+import { CAPTURE_RESUMED, ElstreamError, foldBatch, LogPosition, silentTracer, StreamOffset, type ChangeEvent, type Checkpoint, type PoisonEvent, type RowEvent, type TableMapping } from '@elstream/core';
 import { capturingLogger } from '@elstream/testing';
 import type { BatchWrite } from '@elstream/warehouse';
 import type { ReplicationDeps } from '../deps';
@@ -135,6 +135,25 @@ describe('a batch that the warehouse refuses', () => {
     const place = (n: number, key: string) => expect.objectContaining({ recovery: 'stop', place: expect.objectContaining({ table: 'public.a', key, position: tx(n).position.hex }) as unknown });
     await expect(apply([insert(1, 1, 'x'), insert(2, 2, 'bad')])).rejects.toEqual(place(2, 'id=2'));
     await expect(apply([insert(1, 1, 'x'), poison(2)])).rejects.toEqual(place(2, 'id=9'));
+    expect(seen.applied).toEqual([]);
+  });
+
+  it.each(['park', 'stop'] as const)('parks rows that capture may have left out under policy «%s», and says what they are', async (policy) => {
+    const { seen, apply, logger } = world({ policy });
+    const left: PoisonEvent = { ...poison(2), code: CAPTURE_RESUMED };
+    await apply([insert(1, 1, 'x'), left, insert(3, 2, 'y'), { ...left, tx: tx(4), key: ['10'] }]);
+    expect(shown(seen.applied[0])).toBe('a upsert 1=x; a upsert 2=y | poison 9@2 CAPTURE_RESUMED; poison 10@4 CAPTURE_RESUMED');
+    expect(logger.lines.filter((l) => l.level === 'warn')).toEqual([expect.objectContaining({ message: expect.stringContaining('replayed by themselves') as unknown, fields: expect.objectContaining({ parked: 'public.a CAPTURE_RESUMED: 2' }) as unknown })]);
+    expect(seen.parked).toEqual(['public.a 2']);
+  });
+
+  it('tells them apart from events that cannot be taken, which stop under policy «stop» all the same', async () => {
+    const left: PoisonEvent = { ...poison(1), code: CAPTURE_RESUMED };
+    const both = world();
+    await both.apply([left, poison(2)]);
+    expect(both.logger.lines.filter((l) => l.level === 'warn').map((l) => l.fields['parked'])).toEqual(['public.a CAPTURE_RESUMED: 1', 'public.a EVENT_UNREADABLE: 1']);
+    const { seen, apply } = world({ policy: 'stop' });
+    await expect(apply([left, poison(2)])).rejects.toMatchObject({ code: 'EVENT_UNREADABLE', recovery: 'stop' });
     expect(seen.applied).toEqual([]);
   });
 
