@@ -44,6 +44,13 @@ export function replayedHistoryContract(product: WarehouseProduct): void {
       expect(await begins(fx)).toMatchObject({ 3: 20 });
     });
 
+    it('one of which nothing is known but the key leaves none, and its row has no begin', async () => {
+      expect(await replay('poison', '3', ['3', 'three', null])).toEqual(['written']);
+      expect(await replay('poison', '2', ['2', 'zwei', null])).toEqual(['written']);
+      expect(await versions(fx)).toEqual([]);
+      expect(await begins(fx)).toMatchObject({ 3: null, 2: 10 });
+    });
+
     it('one that finds the row as it should be, and a repair that is no replay, leave none', async () => {
       expect(await replay('update', '2', ['2', 'two', null])).toEqual(['unchanged']);
       expect(await replay('update', '1', ['1', 'eins', null], false)).toEqual(['written']);
