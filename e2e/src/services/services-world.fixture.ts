@@ -15,6 +15,10 @@ const PUBLICATION = 'elstream_services_publication';
 /** What does not come about within this long is stuck; generous, for machines under load. */
 export const PATIENCE_MS = 90_000;
 const HASTE = 150;
+/** A streamer looks at the control tables every second: longer than one needs to see that what it has just taken up is paused. */
+const STILL_MS = 3_000;
+/** Within this long a pause must be in force, Redis or not; generous, for machines under load. */
+const PAUSES_WITHIN_MS = 30_000;
 
 export interface HeldTask {
   readonly id: string;
@@ -206,13 +210,16 @@ export class ServicesWorld implements AsyncDisposable {
     return slot?.active_pid ?? null;
   }
 
+  private get awakeStreamers(): readonly Replica[] {
+    return this.fleet.of('streamer').filter((s) => s.awake && s.address !== null);
+  }
+
   /** The streamer that commits batches: the one whose own count of them grows. */
   async activeStreamer(): Promise<Replica> {
-    const awake = (): readonly Replica[] => this.fleet.of('streamer').filter((s) => s.awake && s.address !== null);
     return this.until('a streamer applying batches', async () => {
-      const before = await Promise.all(awake().map(async (replica) => ({ replica, batches: await batchesOf(replica) })));
+      const before = await Promise.all(this.awakeStreamers.map(async (replica) => ({ replica, batches: await metricOf(replica, BATCHES) })));
       await sleep(100);
-      for (const { replica, batches } of before) if (replica.awake && (await batchesOf(replica)) > batches) return replica;
+      for (const { replica, batches } of before) if (replica.awake && (await metricOf(replica, BATCHES)) > batches) return replica;
       throw new Error('no streamer has committed a batch');
     });
   }
@@ -227,6 +234,32 @@ export class ServicesWorld implements AsyncDisposable {
     const before = await this.eventsApplied();
     this.hurry();
     await this.until('the stream applying events', async () => (await this.eventsApplied()) > before + 20);
+  }
+
+  /**
+   * Nobody reads the stream, and nothing is applied although the writer goes on; returns the events applied by then. That
+   * the slot is left says less: the batch in hand commits after it, and a streamer whose look at the control tables came
+   * before the pause may take the slot up once more.
+   */
+  async streamStandsStill(): Promise<number> {
+    const look = async (): Promise<number> => {
+      const readers = await Promise.all(this.awakeStreamers.map((streamer) => metricOf(streamer, 'elstream_stream_active')));
+      if ((await this.walsender()) !== null || readers.some((reads) => reads !== 0)) throw new Error(`the stream is read: ${readers.join(', ')}`);
+      return this.eventsApplied();
+    };
+    return this.until(
+      'the stream standing still',
+      async () => {
+        const [applied, written] = [await look(), this.writer?.transactions ?? 0];
+        for (const since = performance.now(); performance.now() - since < STILL_MS; await sleep(50)) {
+          const now = await look();
+          if (now !== applied) throw new Error(`${String(now - applied)} events were applied`);
+        }
+        if (this.writer?.transactions === written) throw new Error('nothing was written meanwhile');
+        return applied;
+      },
+      { timeoutMs: PAUSES_WITHIN_MS },
+    );
   }
 
   pipeline(gateway: Replica): Promise<PipelineView> {
@@ -275,9 +308,12 @@ function slotOf(source: TestDatabase): string {
   return `${source.name}_slot`;
 }
 
-async function batchesOf(streamer: Replica): Promise<number> {
+const BATCHES = 'elstream_batches_total';
+
+/** Of the only pipeline; 0 where the process has not set it yet. */
+async function metricOf(streamer: Replica, name: string): Promise<number> {
   const { body } = await streamer.get('/metrics');
-  return Number(/^elstream_batches_total\{[^}]*\} (\d+)/m.exec(body)?.[1] ?? 0);
+  return Number(new RegExp(`^${name}\\{[^}]*\\} (\\d+)`, 'm').exec(body)?.[1] ?? 0);
 }
 
 /** Small chunks: many tasks, so that faults meet them. */
