@@ -12,6 +12,7 @@ describe('committedOffset', () => {
   it('is null where there is none: nothing delivered yet, or deleted', () => {
     expect(committedOffset(null, 'postgresql')).toBeNull();
     expect(committedOffset([], 'sqlserver')).toBeNull();
+    expect(committedOffset(of('{}'), 'postgresql')).toBeNull();
   });
 
   it.each([

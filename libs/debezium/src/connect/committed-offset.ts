@@ -15,15 +15,17 @@ export interface CommittedOffset {
  * From `ConnectClient.offsets`; with exactly-once support Connect commits them in the transaction of the records.
  *
  * PostgreSQL: `lsn_commit`, the *end* of the last commit record that was read before the record the offset belongs to (so at
- * once after a lone commit it equals `pg_current_wal_insert_lsn()`). Neither `lsn` nor `lsn_proc` will do: inside a
+ * once after a lone commit it equals `pg_current_wal_insert_lsn()`): a commit counts with whatever record is next, at the latest
+ * with the second number that is raised after it (R3 a). Neither `lsn` nor `lsn_proc` will do: inside a
  * transaction they are positions of its changes, which lie above the commits of transactions that are still to come.
  * SQL Server: `commit_lsn`; with a `change_lsn` it is the transaction that is being delivered, without one an end of scan.
  *
- * @returns null if there is no offset at all: a connector that has delivered nothing, or a gap
+ * @returns null if there is no offset at all: a connector that has delivered nothing (at most the notification that it began,
+ * whose offset is empty), or a gap
  * @throws ElstreamError CONNECT_OFFSET (stop) for an offset of another form
  */
 export function committedOffset(offsets: readonly SourceOffset[] | null, connector: Connector): CommittedOffset | null {
-  const all = (offsets ?? []).map(({ offset }) => (connector === 'postgresql' ? postgres(offset) : sqlServer(offset)));
+  const all = (offsets ?? []).filter(({ offset }) => Object.keys(offset).length > 0).map(({ offset }) => (connector === 'postgresql' ? postgres(offset) : sqlServer(offset)));
   // One database is one entry; were there more, the slowest would count.
   return all.reduce<CommittedOffset | null>((least, next) => (least === null || isBehind(next, least) ? next : least), null);
 }

@@ -80,7 +80,7 @@ export const FIXED_SETTINGS: Readonly<Record<string, string>> = {
   'producer.override.acks': ONCE,
   'producer.override.partitioner.class': 'a key lives in one partition',
   'producer.override.partitioner.ignore.keys': 'a key lives in one partition',
-  'heartbeat.interval.ms': 'a commit counts as delivered with the next record only; set heartbeatMs instead',
+  'heartbeat.interval.ms': 'of PostgreSQL, heartbeats would have changes left out after a restart; of SQL Server, a commit counts as delivered with the next record only',
   'heartbeat.topics.prefix': NAMES,
   'topic.heartbeat.*': NAMES,
   'notification.*': 'they tell where capture began again, and may have left changes out',

@@ -37,7 +37,7 @@ describe('planConnector', () => {
   });
 
   it('names the database of SQL Server in every topic', () => {
-    expect(planConnector(POSTGRES).topics).toEqual({ tables: ['elstream.shop.sales.order_line', 'elstream.shop.sales.Customer'], counter: 'elstream.shop.elstream.counter', heartbeat: '__debezium-heartbeat.elstream.shop', notifications: '__debezium-notifications.elstream.shop', schemaChanges: null, schemaHistory: null });
+    expect(planConnector(POSTGRES).topics).toEqual({ tables: ['elstream.shop.sales.order_line', 'elstream.shop.sales.Customer'], counter: 'elstream.shop.elstream.counter', heartbeat: null, notifications: '__debezium-notifications.elstream.shop', schemaChanges: null, schemaHistory: null });
     expect(planConnector(SQL_SERVER).topics).toEqual({ tables: ['elstream.shop.Shop.sales.order_line', 'elstream.shop.Shop.sales.Customer'], counter: 'elstream.shop.Shop.elstream.counter', heartbeat: '__debezium-heartbeat.elstream.shop', notifications: null, schemaChanges: 'elstream.shop', schemaHistory: 'elstream.shop.schema-history' });
   });
 
@@ -59,6 +59,13 @@ describe('planConnector', () => {
   it('has every start of its task told in a topic, of PostgreSQL', () => {
     expect(planConnector(POSTGRES).config).toMatchObject({ 'notification.enabled.channels': 'sink', 'notification.sink.topic.name': '__debezium-notifications.elstream.shop' });
     expect(Object.keys(planConnector(SQL_SERVER).config).filter((setting) => setting.startsWith('notification.'))).toEqual([]);
+  });
+
+  it('has heartbeats of SQL Server only: those of PostgreSQL would have changes left out after a restart', () => {
+    expect(planConnector(POSTGRES).config).toMatchObject({ 'heartbeat.interval.ms': '0' });
+    expect(planConnector(SQL_SERVER).config).toMatchObject({ 'heartbeat.interval.ms': '1000' });
+    expect(planConnector({ ...SQL_SERVER, heartbeatMs: 50 }).config).toMatchObject({ 'heartbeat.interval.ms': '50' });
+    expect(refusal({ ...SQL_SERVER, heartbeatMs: 0 })).toMatchObject({ code: 'CONNECTOR_PLAN', place: { setting: 'heartbeatMs' } });
   });
 
   it('reads a secondary of SQL Server as such, and refuses the flag for PostgreSQL', () => {
@@ -90,7 +97,7 @@ describe('planConnector', () => {
     expect(planConnector({ ...POSTGRES, extra: { 'max.batch.size': '100', 'errors.max.retries': '3' } }).config).toMatchObject({ 'max.batch.size': '100', 'errors.max.retries': '3' });
   });
 
-  it.each(['snapshot.mode', 'snapshot.mode.custom.name', 'offset.mismatch.strategy', 'transforms', 'transforms.route.type', 'time.precision.mode', 'decimal.handling.mode', 'binary.handling.mode', 'interval.handling.mode', 'include.unknown.datatypes', 'unavailable.value.placeholder', 'value.converter.schemas.enable', 'publication.autocreate.mode', 'slot.drop.on.stop', 'exactly.once.support', 'errors.tolerance', 'notification.enabled.channels', 'notification.sink.topic.name', 'header.converter', 'header.converter.schemas.enable', 'column.mask.hash.SHA-256.with.salt.x', 'database.password'])('refuses to have %s overridden, and says why', (setting) => {
+  it.each(['snapshot.mode', 'snapshot.mode.custom.name', 'offset.mismatch.strategy', 'transforms', 'transforms.route.type', 'time.precision.mode', 'decimal.handling.mode', 'binary.handling.mode', 'interval.handling.mode', 'include.unknown.datatypes', 'unavailable.value.placeholder', 'value.converter.schemas.enable', 'publication.autocreate.mode', 'slot.drop.on.stop', 'exactly.once.support', 'errors.tolerance', 'heartbeat.interval.ms', 'notification.enabled.channels', 'notification.sink.topic.name', 'header.converter', 'header.converter.schemas.enable', 'column.mask.hash.SHA-256.with.salt.x', 'database.password'])('refuses to have %s overridden, and says why', (setting) => {
     const error = refusal({ ...POSTGRES, extra: { [setting]: 'SeCreT' } });
     expect(error).toMatchObject({ code: 'CONNECTOR_PLAN', recovery: 'refuse', place: { setting } });
     expect((error as Error).message).toMatch(new RegExp(`${setting.replaceAll('.', '\\.')} cannot be set: .{10}`));
@@ -109,7 +116,6 @@ describe('planConnector', () => {
     ['no table', { tables: [] }, /no table/],
     ['a topic prefix that Kafka cannot have', { topicPrefix: 'a b' }, /topic prefix a b/],
     ['a name too long for Kafka', { topicPrefix: 'p'.repeat(240) }, /Kafka allows 249/],
-    ['no heartbeats', { heartbeatMs: 0 }, /heartbeatMs/],
   ])('refuses %s', (_, change, message) => {
     expect(() => planConnector({ ...POSTGRES, ...change } as PlanOptions)).toThrow(message);
   });

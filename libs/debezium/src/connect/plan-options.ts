@@ -43,8 +43,6 @@ interface CommonPlanOptions {
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
   /** Of the topics that Connect itself makes (heartbeats, schema changes); absent: the brokers' default. */
   readonly replicas?: number;
-  /** Default 1,000 ms. A commit's position is stored with the *next* record: without heartbeats a source's last transaction never counts as delivered. */
-  readonly heartbeatMs?: number;
   /** Largest request of the producer; an event must fit in it. Default 16 MiB. */
   readonly maxRequestBytes?: number;
   /** Default: made of pipeline and topic prefix, so that it stays the same over plans. */
@@ -61,6 +59,8 @@ export interface PostgresPlanOptions extends CommonPlanOptions {
 
 export interface SqlServerPlanOptions extends CommonPlanOptions {
   readonly connector: 'sqlserver';
+  /** Default 1,000 ms. A commit's position is stored with the *next* record: without heartbeats a source's last transaction never counts as delivered. */
+  readonly heartbeatMs?: number;
   readonly schemaHistory: {
     /** `host:port`, as the Connect worker sees them. */
     readonly brokers: readonly string[];
@@ -76,10 +76,10 @@ export interface TopicNames {
   /** In the order of `tables`. */
   readonly tables: readonly string[];
   readonly counter: string;
-  readonly heartbeat: string;
   /** PostgreSQL only: one record at every start of the task. */
   readonly notifications: string | null;
   /** SQL Server only. */
+  readonly heartbeat: string | null;
   readonly schemaChanges: string | null;
   readonly schemaHistory: string | null;
 }

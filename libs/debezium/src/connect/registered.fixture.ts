@@ -62,7 +62,6 @@ export class Registered {
       slot: this.name,
       publication: this.name,
       compression: 'gzip',
-      heartbeatMs: 200,
       ...change,
       extra: { 'retriable.restart.connector.wait.ms': '500', 'slot.retry.delay.ms': '500', 'slot.max.retries': '20', 'errors.max.retries': '2', 'status.update.interval.ms': '500', ...change.extra },
     });
@@ -97,6 +96,15 @@ export class Registered {
 
   async resumed(): Promise<void> {
     await this.client.resume(this.name);
+    await this.streams();
+  }
+
+  /** Its task ends, and another reads from the slot. */
+  async restarted(how = (): Promise<unknown> => this.client.restart(this.name)): Promise<void> {
+    const reader = async (): Promise<number | null> => (await this.db.query<{ pid: number | null }>('SELECT active_pid AS pid FROM pg_replication_slots WHERE slot_name = $1', [this.name]))[0]?.pid ?? null;
+    const before = await reader();
+    await how();
+    await eventually(async () => ![null, before].includes(await reader()), { describe: 'another reads the slot', timeoutMs: PATIENCE_MS });
     await this.streams();
   }
 

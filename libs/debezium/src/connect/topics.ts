@@ -52,8 +52,8 @@ export function topicsOf(options: PlanOptions): TopicNames {
   return {
     tables,
     counter: claimTable(options.counterTable),
-    heartbeat: claimOwn(`__debezium-heartbeat.${topicPrefix}`, 'the heartbeat'),
     notifications: connector === 'postgresql' ? claimOwn(notificationsTopic(topicPrefix), 'the notifications') : null,
+    heartbeat: connector === 'sqlserver' ? claimOwn(`__debezium-heartbeat.${topicPrefix}`, 'the heartbeat') : null,
     schemaChanges: connector === 'sqlserver' ? claimOwn(topicPrefix, 'the record of schema changes') : null,
     schemaHistory: connector === 'sqlserver' ? claimOwn(options.schemaHistory.topic, 'the schema history') : null,
   };
