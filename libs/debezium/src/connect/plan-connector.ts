@@ -105,7 +105,8 @@ function postgresSettings({ source, slot, publication }: PostgresPlanOptions): S
     // A heartbeat stores the end of a commit, where the next record of a transaction that is still open may begin: after a
     // restart that and what its transaction wrote before would be left out (resume-loss.kafka.spec.ts; debezium/dbz#76).
     'heartbeat.interval.ms': '0',
-    // A slot beyond our offset is another slot (or somebody moved it): the default would go on there without a word.
+    // A slot beyond our offset is another slot (or somebody moved it): the default would go on there without a word. One that
+    // fell behind it is moved up: transactions before it, if read again, would have parts of the next repeated.
     'offset.mismatch.strategy': 'trust_offset',
     'lsn.flush.mode': 'connector',
     'status.update.interval.ms': '5000',
