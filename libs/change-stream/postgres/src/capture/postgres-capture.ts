@@ -5,6 +5,7 @@ import { type DataSource } from 'typeorm';
 import { catalogConnection } from '../catalog-connection';
 import { alignPublication, dropPublication, publicationForeign, publicationStatements, readPublicationState, type PublicationState } from '../publication';
 import { createSlot, dropSlot, readSlot, type SlotState } from '../slot';
+import { companionsOf } from './companions';
 import { connectorEndpoint, type SessionNames } from './connector-endpoint';
 import { COUNTER_TABLE, counterMapping, dropCounter, ensureCounter, raiseCounter, readCounter, type Counter } from './counter-table';
 import { withRights, type RightsCase } from './source-rights';
@@ -12,7 +13,7 @@ import { withRights, type RightsCase } from './source-rights';
 export interface PostgresCaptureOptions {
   /**
    * `postgres://user:password@host:port/database`, also the connector's; the role needs REPLICATION, and owns tables and publication or has a DBA
-   * run what `prepare` asks for: a connector that takes no snapshot reads no table. Never logged.
+   * run what `prepare` asks for: a connector that takes no snapshot reads no table; `companions` wants the SELECT that a preload has anyway. Never logged.
    */
   readonly url: string;
   /** The source's address as seen from Kafka Connect. */
@@ -136,6 +137,10 @@ class PostgresCapture implements CaptureSource {
     const tables = new Set(publication.tables);
     tables.delete(tableId(this.row.table));
     return tables;
+  }
+
+  companions(table: TableMapping, insert: { readonly key: readonly string[]; readonly txId: bigint }): Promise<readonly (readonly string[])[] | null> {
+    return companionsOf(this.dataSource, table, insert, this.logger);
   }
 
   async drop(): Promise<void> {

@@ -1,0 +1,106 @@
+import { ElstreamError, type Logger, type TableMapping } from '@elstream/core';
+import { inTransaction, quoteName, quoteTable, type Sql } from '@elstream/database';
+import { type DataSource } from 'typeorm';
+
+/** An insert as the log tells of it: the key's cells in key order, and its transaction, of whose id only the lower 32 bits count. */
+export interface LoggedInsert {
+  readonly key: readonly string[];
+  readonly txId: bigint;
+}
+
+/**
+ * Keys of the rows that one record of the log may have held together with the row of `key`. Only COPY writes several rows
+ * by one record: rows of one transaction that lie in one page of one heap. So these are the rows of the page with the same
+ * xmin, whichever statement wrote them. A row of the record that is not there any more was changed or deleted since, of
+ * which later events tell.
+ *
+ * Null unless the row with `key` is sure to lie where it was inserted:
+ * - xmin is the transaction, no other. A subtransaction's id is not told from that of somebody who changed the row since.
+ * - cmin is 0. A transaction changes a row of its own only by a later statement, and the version this leaves has the same
+ *   xmin in perhaps another page; nothing that SQL can read tells it from an inserted one, but that it is not of the
+ *   first statement that wrote.
+ * - xmax is none, or the transaction's own lock (of a foreign key): an attempt at a change, rolled back, writes its own
+ *   statement's number over cmin.
+ * - the heap was not rewritten since: CLUSTER and VACUUM FULL keep all this and move the rows, but write the row of pg_class
+ *   by another transaction. So does much that moves nothing (GRANT), a reason to do too much. Not seen is a CLUSTER inside
+ *   of a transaction that had an id before ours.
+ *
+ * Reads the row by its index and one page (of every partition, if the table has some), holds no lock but that of a read.
+ * What the statements fail of but a passing fault is a reason to know nothing, and is said.
+ */
+export async function companionsOf(dataSource: DataSource, mapping: TableMapping, insert: LoggedInsert, logger: Logger): Promise<readonly (readonly string[])[] | null> {
+  try {
+    // One transaction: the lock that the first read takes keeps the heap from being rewritten before the second.
+    return await inTransaction(dataSource, async (sql) => {
+      const table = await look(sql, mapping);
+      if (table === null) return null;
+      const row = await findInserted(sql, table, insert);
+      if (row === null) return null;
+      const found = await sql.query<{ key: string[] }>(pageStatement(table), [row.leaf, row.place, xidOf(insert)]);
+      return found.map(({ key }) => key);
+    });
+  } catch (error) {
+    if (!(error instanceof ElstreamError) || (error.recovery === 'retry' && error.code !== 'DB_TIMEOUT')) throw error;
+    logger.warn({ table: mapping.id, code: error.code, error: error.message }, 'the source does not say which rows were inserted together (SELECT is needed on the table, or on its key, ctid, tableoid, xmin, xmax and cmin)');
+    return null;
+  }
+}
+
+export interface CompanionTable {
+  /** With the alias `t`. */
+  readonly from: string;
+  readonly key: readonly { readonly column: string; readonly type: string; readonly equal: string }[];
+}
+
+/**
+ * The table as it is now; null: it, or a column of its key, is gone, or a policy hides rows of it. Equality is that of the
+ * key's index, wherever its operators live: by a bare `=` a type of an extension would be compared as another type.
+ */
+export async function look(sql: Sql, mapping: TableMapping): Promise<CompanionTable | null> {
+  const names = mapping.key.map((index) => mapping.columns[index]?.source ?? '');
+  const rows = await sql.query<{ partitioned: boolean; name: string; type: string; operators: string }>(
+    `SELECT c.relkind = 'p' AS partitioned, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
+            coalesce((SELECT n.nspname::text FROM pg_index i CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) AS k (attnum, opclass)
+              JOIN pg_opclass o ON o.oid = k.opclass JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
+              JOIN pg_amop p ON p.amopfamily = o.opcfamily AND p.amoplefttype = o.opcintype AND p.amoprighttype = o.opcintype AND p.amopstrategy = 3
+              JOIN pg_operator e ON e.oid = p.amopopr JOIN pg_namespace n ON n.oid = e.oprnamespace
+              WHERE i.indrelid = c.oid AND k.attnum = a.attnum ORDER BY i.indisprimary DESC LIMIT 1), 'pg_catalog') AS operators
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+      WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = ANY ($3::text[]) AND c.relkind IN ('r', 'p') AND NOT row_security_active(c.oid)`,
+    [mapping.source.schema, mapping.source.name, names],
+  );
+  const found = names.map((name) => rows.find((row) => row.name === name));
+  const key = found.flatMap((row) => (row === undefined ? [] : [{ column: `t.${quoteName(row.name)}`, type: row.type, equal: `OPERATOR(${quoteName(row.operators)}.=)` }]));
+  if (key.length < names.length) return null;
+  // ONLY: an inheriting table is another; a partitioned one has no rows of its own.
+  return { from: `${rows[0]?.partitioned === true ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key };
+}
+
+/** Its table and place, if it is one row and still the version that was inserted; `companionsOf` says why by these signs. */
+async function findInserted(sql: Sql, table: CompanionTable, insert: LoggedInsert): Promise<{ readonly leaf: string; readonly place: string } | null> {
+  if (insert.key.length !== table.key.length) throw new RangeError(`a key of ${table.key.length} columns was given ${insert.key.length} cells`);
+  const rows = await sql.query<{ leaf: string; place: string; inserted: boolean }>(rowStatement(table), [xidOf(insert), ...insert.key]);
+  const [row] = rows;
+  return rows.length === 1 && row?.inserted === true ? row : null;
+}
+
+/** `$1` the transaction, `$2 …` the key. */
+export function rowStatement({ from, key }: CompanionTable): string {
+  return `SELECT t.tableoid::text AS leaf, t.ctid::text AS place,
+      t.xmin = $1::xid AND t.cmin = '0'::cid AND t.xmax IN ('0'::xid, $1::xid) AND m.amhandler = 'heap_tableam_handler'::regproc
+        AND (age(c.xmin) > age(t.xmin) OR age(c.xmin) < 0) AS inserted
+    FROM ${from} JOIN pg_class c ON c.oid = t.tableoid JOIN pg_am m ON m.oid = c.relam
+    WHERE ${key.map(({ column, type, equal }, i) => `${column} ${equal} $${i + 2}::${type}`).join(' AND ')} LIMIT 2`;
+}
+
+/**
+ * Keys, as each type prints itself, of the page that `$2` (a ctid) lies in, without its own row: `$1` the partition's oid,
+ * `$3` xmin. By the root's name and all partitions, of each one page: a partition's own rights and policies do not count then.
+ */
+export function pageStatement({ from, key }: CompanionTable): string {
+  const page = `($2::tid::text::point)[0]::int8`;
+  return `SELECT ARRAY[${key.map(({ column }) => `format('%s', ${column})`).join(', ')}] AS key FROM ${from}
+    WHERE t.tableoid = $1::oid AND t.ctid >= format('(%s,0)', ${page})::tid AND t.ctid < format('(%s,0)', ${page} + 1)::tid AND t.ctid <> $2::tid AND t.xmin = $3::xid`;
+}
+
+const xidOf = ({ txId }: LoggedInsert): string => BigInt.asUintN(32, txId).toString();
