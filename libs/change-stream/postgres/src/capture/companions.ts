@@ -22,8 +22,10 @@ export interface LoggedInsert {
  * - xmax is none, or the transaction's own lock (of a foreign key): an attempt at a change, rolled back, writes its own
  *   statement's number over cmin.
  * - the heap was not rewritten since: CLUSTER and VACUUM FULL keep all this and move the rows, but write the row of pg_class
- *   by another transaction. So does much that moves nothing (GRANT), a reason to do too much. Not seen is a CLUSTER inside
- *   of a transaction that had an id before ours.
+ *   by another transaction. So does much that moves nothing (GRANT), a reason to do too much.
+ * Two things are not seen, and both take a row that is asked about within an outage: a CLUSTER inside of a transaction that
+ * had an id before ours; and a row its own transaction moved, that another's first statement then tried to change, and that
+ * VACUUM froze after this was rolled back, which clears xmax and leaves cmin 0.
  *
  * Reads the row by its index and one page (of every partition, if the table has some), holds no lock but that of a read.
  * What the statements fail of but a passing fault is a reason to know nothing, and is said.
