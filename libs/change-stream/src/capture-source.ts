@@ -57,8 +57,7 @@ export interface CaptureSource {
    * Keys (source cells in key order, spelled as those of events) of the rows that one record of the log may have held
    * together with the row that transaction `txId` inserted with `key`, without it: at least those that still are as they
    * were inserted; of the others later events tell. Rows that came with another record may be among them. Null: it cannot
-   * be told, as the row is gone or may have been changed since, if only by `txId` itself. Absent: no two events share a
-   * place in the log.
+   * be told, or they are too many. Absent: no two events share a place in the log.
    */
   companions?(table: TableMapping, insert: { readonly key: readonly string[]; readonly txId: bigint }): Promise<readonly (readonly string[])[] | null>;
   /** Removes what `prepare` made. Idempotent; the connector must be gone. */

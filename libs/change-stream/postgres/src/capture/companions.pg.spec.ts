@@ -124,22 +124,35 @@ describe('companions', () => {
     expect(left.length).toBeGreaterThan(1);
   });
 
-  it.each<[string, readonly string[]]>([
+  it.each<[string, readonly string[], first?: number]>([
     ['was changed', [copy(1, 50), 'UPDATE t SET v = v WHERE id = 1']],
     ['was deleted', [copy(1, 50), 'DELETE FROM t WHERE id = 1']],
     ['got another key', [copy(1, 50), 'UPDATE t SET id = -1 WHERE id = 1']],
     ['was deleted and inserted again', [copy(1, 50), 'DELETE FROM t WHERE id = 1', 'INSERT INTO t (id) VALUES (1)']],
-    ['is gone with its table', [copy(1, 50), 'DROP TABLE t']],
-    ['is in a table whose key column has another name', [copy(1, 50), 'ALTER TABLE t RENAME id TO other']],
-    ['is in a table whose key column has another type', [copy(1, 50), 'TRUNCATE t; ALTER TABLE t ALTER id TYPE bool USING true']],
     // Ids and command stay, the page does not.
     ['was moved by CLUSTER', ['CREATE UNIQUE INDEX backwards ON t ((-id))', copy(1, 50), 'CLUSTER t USING backwards']],
     ['was moved by VACUUM FULL', ['INSERT INTO t SELECT -i FROM generate_series(1, 20) i', copy(1, 50), 'DELETE FROM t WHERE id < 0', 'VACUUM FULL t']],
     // The same xmin, another page.
     ['was changed by its own transaction', ['BEGIN', copy(1, 50), 'UPDATE t SET v = v WHERE id = 1', 'COMMIT']],
-    ['was inserted by a later statement, so perhaps changed by its own transaction', ['BEGIN', 'INSERT INTO t (id) VALUES (0)', copy(1, 50), 'COMMIT']],
+    ['was inserted by a later statement, so perhaps changed by its own transaction', ['BEGIN', 'INSERT INTO t (id) VALUES (0)', copy(1, 50), 'COMMIT'], 0],
     ['somebody tried to change, which left the number of another statement on it', [copy(1, 50), 'BEGIN', 'UPDATE t SET v = v WHERE id = 1', 'ROLLBACK']],
+    ['was changed by a subtransaction of its own', ['BEGIN', copy(1, 50), 'SAVEPOINT s', 'UPDATE t SET v = v WHERE id IN (1, 50)', 'COMMIT']],
+  ])('are all rows of its transaction, and those of who changed it, in whatever page, of a row that %s', async (_name, statements, first = 1) => {
+    await using context = await captureContext();
+    const capture = await captured(context, WIDE, T);
+    for (const sql of statements) await context.db.query(sql);
+    const txId = (await logged(context, T)).find(({ key }) => key[0] === '1')!.txId;
+    const all = Array.from({ length: 51 - first }, (_, i) => [String(first + i)]);
+    expect(sorted(await capture.companions!(T, { key: ['1'], txId }))).toEqual(without(all, ['1']));
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['is gone with its table', [copy(1, 50), 'DROP TABLE t']],
+    ['is in a table whose key column has another name', [copy(1, 50), 'ALTER TABLE t RENAME id TO other']],
+    ['is in a table whose key column has another type', [copy(1, 50), 'TRUNCATE t; ALTER TABLE t ALTER id TYPE bool USING true']],
     ['was inserted in a subtransaction', ['BEGIN', 'SAVEPOINT s', copy(1, 50), 'COMMIT']],
+    ['was changed, as all of its transaction were', [copy(1, 50), 'UPDATE t SET v = v']],
+    ['was changed, of a transaction that wrote more than can be read again', [copy(1, 10_002), 'UPDATE t SET v = v WHERE id = 1']],
     ['is in a table of which a policy hides others', ['ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id = 1)', copy(1, 50)]],
   ])('cannot be told of a row that %s', async (_name, statements) => {
     await using context = await captureContext();
@@ -152,13 +165,13 @@ describe('companions', () => {
     expect(await capture.companions!(T, { key: ['1'], txId })).toBeNull();
   });
 
-  it('cannot be told where the key is of two rows', async () => {
+  it('are all rows of the transaction where the key is of two rows', async () => {
     await using context = await captureContext();
     const mapping = mappingOf('t', ['a'], ['a', 'b']);
     const capture = await captured(context, 'CREATE TABLE t (a int, b int, PRIMARY KEY (a, b))', mapping);
     await context.db.query('INSERT INTO t VALUES (1, 1), (1, 2), (2, 1)');
     const [{ txId }] = (await logged(context, mapping)) as [Logged];
-    expect(await capture.companions!(mapping, { key: ['1'], txId })).toBeNull();
+    expect(await capture.companions!(mapping, { key: ['1'], txId })).toEqual([['2']]);
     expect(await capture.companions!(mapping, { key: ['2'], txId })).toEqual([['1'], ['1']]);
   });
 

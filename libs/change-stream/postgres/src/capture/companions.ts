@@ -8,13 +8,18 @@ export interface LoggedInsert {
   readonly txId: bigint;
 }
 
+/** So many rows are read again at most; of more the table is preloaded instead. */
+const MANY = 10_000;
+
+type Key = readonly string[];
+
 /**
  * Keys of the rows that one record of the log may have held together with the row of `key`. Only COPY writes several rows
  * by one record: rows of one transaction that lie in one page of one heap. So these are the rows of the page with the same
  * xmin, whichever statement wrote them. A row of the record that is not there any more was changed or deleted since, of
  * which later events tell.
  *
- * Null unless the row with `key` is sure to lie where it was inserted:
+ * The page is asked only where the row with `key` is sure to lie where it was inserted:
  * - xmin is the transaction, no other. A subtransaction's id is not told from that of somebody who changed the row since.
  * - cmin is 0. A transaction changes a row of its own only by a later statement, and the version this leaves has the same
  *   xmin in perhaps another page; nothing that SQL can read tells it from an inserted one, but that it is not of the
@@ -27,17 +32,23 @@ export interface LoggedInsert {
  * had an id before ours; and a row its own transaction moved, that another's first statement then tried to change, and that
  * VACUUM froze after this was rolled back, which clears xmax and leaves cmin 0.
  *
- * Reads the row by its index and one page (of every partition, if the table has some), holds no lock but that of a read.
- * What the statements fail of but a passing fault is a reason to know nothing, and is said.
+ * Else these are all rows of the table that the transaction wrote, or that whoever wrote the row of `key` last did: that may
+ * be a subtransaction of it. Null where they are too many; and where that row is another's and none is the transaction's
+ * own, as it may have written by subtransactions alone. (Not seen: a transaction that wrote to the table both itself and by
+ * a subtransaction, and the row of the latter changed since.)
+ *
+ * Reads the row by its index and one page (of every partition, if the table has some), else the whole table within the
+ * statement timeout; holds no lock but that of a read. What the statements fail of but a passing fault is a reason to know
+ * nothing, and is said.
  */
-export async function companionsOf(dataSource: DataSource, mapping: TableMapping, insert: LoggedInsert, logger: Logger): Promise<readonly (readonly string[])[] | null> {
+export async function companionsOf(dataSource: DataSource, mapping: TableMapping, insert: LoggedInsert, logger: Logger): Promise<readonly Key[] | null> {
   try {
     // One transaction: the lock that the first read takes keeps the heap from being rewritten before the second.
     return await inTransaction(dataSource, async (sql) => {
       const table = await look(sql, mapping);
       if (table === null) return null;
-      const row = await findInserted(sql, table, insert);
-      if (row === null) return null;
+      const row = await findRow(sql, table, insert);
+      if (row?.inserted !== true) return writtenWith(sql, table, { insert, row });
       const found = await sql.query<{ key: string[] }>(pageStatement(table), [row.leaf, row.place, xidOf(insert)]);
       return found.map(({ key }) => key);
     });
@@ -46,6 +57,13 @@ export async function companionsOf(dataSource: DataSource, mapping: TableMapping
     logger.warn({ table: mapping.id, code: error.code, error: error.message }, 'the source does not say which rows were inserted together (SELECT is needed on the table, or on its key, ctid, tableoid, xmin, xmax and cmin)');
     return null;
   }
+}
+
+async function writtenWith(sql: Sql, table: CompanionTable, { insert, row }: { readonly insert: LoggedInsert; readonly row: FoundRow | null }): Promise<readonly Key[] | null> {
+  const xid = xidOf(insert);
+  const found = await sql.query<{ key: string[]; own: boolean }>(writtenStatement(table), [xid, row?.xmin ?? xid, MANY + 1]);
+  if (found.length > MANY || !found.some(({ own }) => own)) return null;
+  return found.map(({ key }) => key).filter((key) => key.some((cell, i) => cell !== insert.key[i]));
 }
 
 export interface CompanionTable {
@@ -78,17 +96,24 @@ export async function look(sql: Sql, mapping: TableMapping): Promise<CompanionTa
   return { from: `${rows[0]?.partitioned === true ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key };
 }
 
-/** Its table and place, if it is one row and still the version that was inserted; `companionsOf` says why by these signs. */
-async function findInserted(sql: Sql, table: CompanionTable, insert: LoggedInsert): Promise<{ readonly leaf: string; readonly place: string } | null> {
+interface FoundRow {
+  readonly leaf: string;
+  readonly place: string;
+  readonly xmin: string;
+  /** It still is the version that was inserted; `companionsOf` says by which signs. */
+  readonly inserted: boolean;
+}
+
+/** Null: there is none, or not one. */
+async function findRow(sql: Sql, table: CompanionTable, insert: LoggedInsert): Promise<FoundRow | null> {
   if (insert.key.length !== table.key.length) throw new RangeError(`a key of ${table.key.length} columns was given ${insert.key.length} cells`);
-  const rows = await sql.query<{ leaf: string; place: string; inserted: boolean }>(rowStatement(table), [xidOf(insert), ...insert.key]);
-  const [row] = rows;
-  return rows.length === 1 && row?.inserted === true ? row : null;
+  const [row = null, ...others] = await sql.query<FoundRow>(rowStatement(table), [xidOf(insert), ...insert.key]);
+  return others.length === 0 ? row : null;
 }
 
 /** `$1` the transaction, `$2 …` the key. */
 export function rowStatement({ from, key }: CompanionTable): string {
-  return `SELECT t.tableoid::text AS leaf, t.ctid::text AS place,
+  return `SELECT t.tableoid::text AS leaf, t.ctid::text AS place, t.xmin::text AS xmin,
       t.xmin = $1::xid AND t.cmin = '0'::cid AND t.xmax IN ('0'::xid, $1::xid) AND m.amhandler = 'heap_tableam_handler'::regproc
         AND (age(c.xmin) > age(t.xmin) OR age(c.xmin) < 0) AS inserted
     FROM ${from} JOIN pg_class c ON c.oid = t.tableoid JOIN pg_am m ON m.oid = c.relam
@@ -103,6 +128,12 @@ export function pageStatement({ from, key }: CompanionTable): string {
   const page = `($2::tid::text::point)[0]::int8`;
   return `SELECT ARRAY[${key.map(({ column }) => `format('%s', ${column})`).join(', ')}] AS key FROM ${from}
     WHERE t.tableoid = $1::oid AND t.ctid >= format('(%s,0)', ${page})::tid AND t.ctid < format('(%s,0)', ${page} + 1)::tid AND t.ctid <> $2::tid AND t.xmin = $3::xid`;
+}
+
+/** All that `$1`, or `$2`, has written: at most `$3`, those of `$1` first. */
+export function writtenStatement({ from, key }: CompanionTable): string {
+  return `SELECT ARRAY[${key.map(({ column }) => `format('%s', ${column})`).join(', ')}] AS key, t.xmin = $1::xid AS own FROM ${from}
+    WHERE t.xmin = $1::xid OR t.xmin = $2::xid ORDER BY own DESC LIMIT $3::int`;
 }
 
 const xidOf = ({ txId }: LoggedInsert): string => BigInt.asUintN(32, txId).toString();
