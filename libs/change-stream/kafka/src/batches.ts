@@ -44,6 +44,11 @@ export function* cutBatches(fetched: KafkaBatch, place: Place, decode: (record: 
   if (fetched.next > from) yield cut(fetched.next);
 }
 
+/** A batch of what a whole fetch stands for. */
+export function wholeBatch(fetched: KafkaBatch, events: readonly ChangeEvent[]): EventBatch {
+  return { partition: partitionName(fetched), from: StreamOffset.kafka(fetched.from), next: StreamOffset.kafka(fetched.next), events, bytes: EVENT_BYTES * events.length };
+}
+
 /**
  * Poison that tells no position (SQL Server) before this reading has seen any in its partition takes that of the event
  * behind it, at which nothing counts as emitted again.

@@ -38,6 +38,7 @@ export interface NewRecord {
   readonly value: Buffer | string | null;
   /** Default: by the key, as Java's clients choose it. */
   readonly partition?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface KafkaProducer {
@@ -59,6 +60,8 @@ export interface KafkaClient {
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
   /** The same of those topics that exist. */
   offsetsOf(topics: Iterable<string>): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>>;
+  /** Per partition the first offset stamped at or after the time, milliseconds since 1970; the end where there is none. The topic must exist. */
+  offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
   /** Settings in force of topics that exist, by topic. */
   configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
   /** What a group has committed; null where nothing. For lag tools only, never our truth (R2). */
@@ -167,6 +170,10 @@ class Client implements KafkaClient {
       const there = new Set(await this.admin.listTopics());
       return this.offsetReader.read([...new Set(topics)].filter((topic) => there.has(topic)));
     });
+  }
+
+  offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>> {
+    return during(`offsets of ${topic}`, async () => new Map((await this.admin.fetchTopicOffsetsByTimestamp(topic, timestampMs)).map(({ partition, offset }) => [partition, BigInt(offset)])));
   }
 
   configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {

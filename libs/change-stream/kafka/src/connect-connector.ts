@@ -243,7 +243,7 @@ function planOptions(options: KafkaStreamOptions, tables: readonly TableMapping[
   const { endpoint, counter, names } = capture;
   const { host = endpoint.host, port = endpoint.port, tls, readReplica } = connect.source ?? {};
   const { user, password, database } = endpoint;
-  const { schemas, compression, heartbeatMs, extra } = connect;
+  const { schemas, compression, extra } = connect;
   const common = {
     pipeline,
     name: connect.connector,
@@ -255,7 +255,6 @@ function planOptions(options: KafkaStreamOptions, tables: readonly TableMapping[
     ...(topics.replicas === undefined ? {} : { replicas: topics.replicas }),
     ...(schemas === undefined ? {} : { schemas }),
     ...(compression === undefined ? {} : { compression }),
-    ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
     extra: { ...endpoint.settings, ...extra },
   };
   if (endpoint.connector === 'postgresql') return { ...common, connector: 'postgresql', slot: names['slot.name'] ?? '', publication: names['publication.name'] ?? '' };

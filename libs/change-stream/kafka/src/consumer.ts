@@ -15,6 +15,14 @@ export interface KafkaRecord {
   /** Null: a tombstone. */
   readonly value: Buffer | null;
   readonly headers?: Readonly<Record<string, unknown>>;
+  /** Who wrote it, where `ConsumeOptions.producersOf` asks. */
+  readonly producer?: ProducerEpoch;
+}
+
+/** Brokers raise the epoch with every start of a transactional producer, since KIP-890 with each of its transactions; when epochs run out it gets another id. */
+export interface ProducerEpoch {
+  readonly id: string;
+  readonly epoch: number;
 }
 
 /** What one fetch brought of a partition, in order; no record where it held markers of transactions or aborted records alone. */
@@ -58,6 +66,8 @@ export interface ConsumeOptions {
   /** Nothing more of the partition is delivered until `seek` or `again`. */
   readonly onGap: (gap: KafkaGap) => void;
   readonly onFailure: (error: unknown) => void;
+  /** Topics whose records tell their producer. Default: none. */
+  readonly producersOf?: ReadonlySet<string>;
   /** Partitions whose batches are handled at the same time. Default 1. */
   readonly concurrency?: number;
   /** Bytes of one fetch, of one partition and of all. A single larger record is delivered all the same. Default 1 MiB and 8 MiB. */
@@ -98,6 +108,8 @@ export interface LogRange {
 
 const STOP_MS = 5_000;
 const NOTE_MS = 500;
+/** The id of a producer that is not idempotent. */
+const NOBODY = '-1';
 const nameOf = ({ topic, partition }: KafkaPartition): string => `${topic}/${String(partition)}`;
 
 /** Resolves once it has joined its group, which batches that other members have in hand may hold up for the session timeout. */
@@ -243,7 +255,7 @@ class Reader implements KafkaConsumer {
     try {
       await this.exclusive(at, async () => {
         if (generation !== this.#generation || lost.signal.aborted) return;
-        const contents = { ...contentsOf(batch), end: BigInt(batch.highWatermark) };
+        const contents = { ...contentsOf(batch, this.options.producersOf?.has(batch.topic) === true), end: BigInt(batch.highWatermark) };
         if (await this.deliver(at, contents, lost)) resolveOffset(String(contents.next - 1n));
       });
     } finally {
@@ -373,10 +385,16 @@ class Reader implements KafkaConsumer {
 }
 
 /** `from` is what was asked for, which kafkajs keeps but does not declare; without it (another release) what the broker sent. */
-function contentsOf(batch: EachBatchPayload['batch']): Pick<KafkaBatch, 'from' | 'records' | 'next'> {
+function contentsOf(batch: EachBatchPayload['batch'], withProducers: boolean): Pick<KafkaBatch, 'from' | 'records' | 'next'> {
   const { fetchedOffset } = batch as unknown as { fetchedOffset?: string };
   const from = BigInt(fetchedOffset ?? batch.firstOffset() ?? 0);
-  return { from, records: batch.messages.map(recordOf), next: BigInt(batch.lastOffset()) + 1n };
+  return { from, records: batch.messages.map(withProducers ? (message) => ({ ...recordOf(message), producer: producerOf(message) }) : recordOf), next: BigInt(batch.lastOffset()) + 1n };
 }
 
 const recordOf = ({ offset, timestamp, key, value, headers }: KafkaMessage): KafkaRecord => ({ offset: BigInt(offset), timestampMs: Number(timestamp), key, value, ...(headers === undefined ? {} : { headers }) });
+
+/** kafkajs keeps it but does not declare it. */
+function producerOf(message: KafkaMessage): ProducerEpoch {
+  const { producerId = NOBODY, producerEpoch = -1 } = (message as unknown as { batchContext?: { producerId?: string; producerEpoch?: number } }).batchContext ?? {};
+  return { id: producerId, epoch: producerEpoch };
+}

@@ -13,7 +13,7 @@ describe('from a real PostgreSQL through Debezium and Kafka', () => {
     const { db, stream } = context;
     const start = await stream.prepare([item, wide]);
     expect(start.created).toBe(true);
-    expect([...start.offsets.keys()].sort()).toEqual([...[0, 1, 2].map((n) => `${context.topicOf(item)}-${String(n)}`), `${context.topicOf(wide)}-0`, `${context.name}.elstream.counter-0`].sort());
+    expect([...start.offsets.keys()].sort()).toEqual([...[0, 1, 2].map((n) => `${context.topicOf(item)}-${String(n)}`), `${context.topicOf(wide)}-0`, `${context.name}.elstream.counter-0`, `__debezium-notifications.${context.name}-0`].sort());
     expect((await stream.prepare([item, wide])).created).toBe(false);
     const reader = new Reader(stream, [item, wide], start).read();
     const table = '"sch.é"."Größe ""q"".x"';

@@ -1,6 +1,6 @@
 import { type CaptureStatus, type ChangeStream, type ConnectorControl, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
 import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type TableMapping, type TableName } from '@elstream/core';
-import { hasPassed, topicOf, type ConnectorPlan } from '@elstream/debezium';
+import { hasPassed, notificationsTopic, topicOf, type ConnectorPlan } from '@elstream/debezium';
 import { openKafka, type KafkaClient } from './client';
 import { connectConnector } from './connect-connector';
 import { connectorControl } from './connector-control';
@@ -9,7 +9,7 @@ import { schemaHistoryTopic, type KafkaStreamOptions } from './options';
 import { cleanedUp } from './cleaned-up';
 import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
-import { Reading } from './reading';
+import { Reading, type ReadingSettings } from './reading';
 import { refusalsOf } from './refusals';
 import { sharedLook } from './shared-look';
 import { ensureTopics, parseTableId, partitionName } from './topics';
@@ -59,7 +59,8 @@ class KafkaStream implements ChangeStream {
     if ((await capture.status()).state !== 'ready') await this.capturing.halt();
     const made = await capture.prepare(tables);
     const created = await this.capturing.prepare(plan, made.created, () => capture.raiseCounter());
-    const offsets = await this.client.offsetsOf([...plan.topics.tables, plan.topics.counter]);
+    const { tables: ofTables, counter, notifications } = plan.topics;
+    const offsets = await this.client.offsetsOf([...ofTables, counter, ...(notifications === null ? [] : [notifications])]);
     const starts = [...offsets].flatMap(([topic, partitions]) => partitions.map(({ partition, end }) => [partitionName({ topic, partition }), StreamOffset.kafka(end)] as const));
     return { offsets: new Map(starts), identity: made.identity, created: made.created || created };
   }
@@ -83,6 +84,7 @@ class KafkaStream implements ChangeStream {
         counter: { ...capture.counter, topic: plan.topics.counter },
         form: { connector: plan.connector, handling: plan.handling },
         topicOf: ({ source }) => this.topicOf(source),
+        starts: await this.starts(plan),
         passedOver: await this.existing(await this.capturedTopics()),
         limits: { batchBytes: 4 << 20, batchEvents: 10_000, fetchBytes: 16 << 20, concurrency: 4, sessionTimeoutMs: 30_000, ...limits },
         logger: this.logger,
@@ -124,6 +126,13 @@ class KafkaStream implements ChangeStream {
     return plan;
   }
 
+  /** Null also where it was prepared before there were any. */
+  private async starts({ topics: { notifications } }: ConnectorPlan): Promise<ReadingSettings['starts']> {
+    const { capture } = this.options;
+    if (notifications === null || (await this.existing([notifications])).length === 0) return null;
+    return { topic: notifications, companions: capture.companions?.bind(capture) };
+  }
+
   private async shortBudget({ committed }: ConnectorHealth): Promise<string | null> {
     const known = committed !== null && !committed.position.equals(LogPosition.ZERO);
     return known ? ((await this.options.capture.budget?.(committed.position)) ?? null) : null;
@@ -159,8 +168,11 @@ class KafkaStream implements ChangeStream {
     return this.options.capture.captured();
   }
 
-  raiseCounter(): Promise<void> {
-    return this.options.capture.raiseCounter();
+  /** Of PostgreSQL twice: a commit counts as delivered only with a record of the next one. */
+  async raiseCounter(): Promise<void> {
+    const { capture } = this.options;
+    await capture.raiseCounter();
+    if (capture.endpoint.connector === 'postgresql') await capture.raiseCounter();
   }
 
   /** The topics stay unless the settings say otherwise: others may read them, and they end by their retention. */
@@ -170,7 +182,7 @@ class KafkaStream implements ChangeStream {
     await this.options.capture.drop();
     if (this.options.topics.dropWithPipeline !== true) return;
     const { topicPrefix } = this.options;
-    const there = await this.existing([...topics, `__debezium-heartbeat.${topicPrefix}`, topicPrefix, schemaHistoryTopic(this.options)]);
+    const there = await this.existing([...topics, `__debezium-heartbeat.${topicPrefix}`, notificationsTopic(topicPrefix), topicPrefix, schemaHistoryTopic(this.options)]);
     if (there.length > 0) await this.client.deleteTopics(there);
   }
 
@@ -209,7 +221,8 @@ class KafkaStream implements ChangeStream {
   /** Null: a topic is missing, or capture. */
   private async ends(): Promise<Ends | null> {
     const topics = await this.capturedTopics();
-    const ends = await this.client.offsetsOf(topics);
-    return topics.length > 0 && ends.size === topics.length ? ends : null;
+    // Also that all starts of the connector up to here have been looked into; of a pipeline that was prepared before there were any, none is told.
+    const ends = await this.client.offsetsOf([...topics, notificationsTopic(this.options.topicPrefix)]);
+    return topics.length > 0 && topics.every((topic) => ends.has(topic)) ? ends : null;
   }
 }

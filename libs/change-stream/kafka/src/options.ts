@@ -45,7 +45,6 @@ export interface ConnectSettings extends ConnectClientOptions {
   readonly extra?: Readonly<Record<string, string>>;
   readonly schemas?: boolean;
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
-  readonly heartbeatMs?: number;
   /** SQL Server: where its record of schemas lives; the brokers as the worker sees them, default ours; the topic's default is `PREFIX.schema-history`. */
   readonly schemaHistory?: { readonly brokers?: readonly string[]; readonly topic?: string; readonly client?: Readonly<Record<string, string>> };
   /** Columns that no event may carry, by table id. */

@@ -1,10 +1,11 @@
-import { type ConsumeOptions } from '@elstream/change-stream';
-import { ElstreamError, StreamOffset, sleep, type ChangeEvent, type Logger, type TableMapping } from '@elstream/core';
-import { cutBatches, type BatchLimits } from './batches';
+import { type CaptureSource, type ConsumeOptions } from '@elstream/change-stream';
+import { ElstreamError, StreamOffset, sleep, type ChangeEvent, type EventBatch, type Logger, type TableMapping } from '@elstream/core';
+import { cutBatches, wholeBatch, type BatchLimits } from './batches';
 import { type KafkaClient } from './client';
 import { type BatchVerdict, type KafkaBatch, type KafkaConsumer, type KafkaGap, type KafkaPartition, type KafkaRecord } from './consumer';
 import { gapOf, offsetOf } from './partition-gaps';
 import { CounterDecoder, TableDecoder, type Form, type Place } from './record-events';
+import { eventsOfStart, isStart } from './resumption';
 import { partitionName } from './topics';
 
 /** What one reading is made of. */
@@ -15,6 +16,8 @@ export interface ReadingSettings {
   readonly counter: { readonly schema: string; readonly table: string; readonly topic: string };
   readonly form: Form;
   readonly topicOf: (mapping: TableMapping) => string;
+  /** Where the connector writes that it begins (`resumption.ts`); null: it does not. */
+  readonly starts: { readonly topic: string; readonly companions: CaptureSource['companions'] } | null;
   /** Topics to read at least: those of captured tables that are not mapped (any more) are counted and passed over, so that marks come past them. */
   readonly passedOver: readonly string[];
   readonly limits: BatchLimits & { readonly fetchBytes: number; readonly partitionFetchBytes?: number; readonly concurrency: number; readonly sessionTimeoutMs: number };
@@ -41,7 +44,7 @@ export class Reading {
     private readonly settings: ReadingSettings,
     private readonly options: ConsumeOptions,
   ) {
-    this.subscribed = new Set([settings.counter.topic, ...this.mapped().keys(), ...settings.passedOver]);
+    this.subscribed = new Set([settings.counter.topic, ...(settings.starts === null ? [] : [settings.starts.topic]), ...this.mapped().keys(), ...settings.passedOver]);
     this.counter = new CounterDecoder(settings.pipeline, settings.counter, settings.form);
   }
 
@@ -69,6 +72,7 @@ export class Reading {
     return client.consume({
       groupId,
       topics: [...this.subscribed],
+      producersOf: new Set(this.settings.starts === null ? [] : [this.settings.starts.topic]),
       startAt: (at) => this.startAt(at),
       onBatch: (batch) => this.onBatch(batch),
       onGap: (gap) => void this.onGap(gap),
@@ -132,7 +136,8 @@ export class Reading {
     if (place === undefined) return 'again';
     let mappings = this.mapped();
     const decode = (record: KafkaRecord): ChangeEvent | null => this.eventOf(fetched.topic, record, place, mappings);
-    for (const batch of cutBatches(fetched, place, decode, this.settings.limits)) {
+    const batches: Iterable<EventBatch> = fetched.topic === this.settings.starts?.topic ? [wholeBatch(fetched, await this.startsOf(fetched, mappings))] : cutBatches(fetched, place, decode, this.settings.limits);
+    for (const batch of batches) {
       if (this.ended.signal.aborted || signal.aborted) return 'stop';
       const outcome = await this.options.onBatch(batch, AbortSignal.any([signal, this.ended.signal]));
       if (outcome === 'end') this.ended.abort();
@@ -146,6 +151,14 @@ export class Reading {
       mappings = this.mapped();
     }
     return undefined;
+  }
+
+  private async startsOf(fetched: KafkaBatch, mapped: ReadonlyMap<string, TableMapping>): Promise<readonly ChangeEvent[]> {
+    const { client, groupId, form, counter, starts, passedOver } = this.settings;
+    const looking = { client, groupId, topics: [...new Set([counter.topic, ...mapped.keys(), ...passedOver])], signal: AbortSignal.any([fetched.signal, this.ended.signal]) };
+    const events: ChangeEvent[] = [];
+    for (const record of fetched.records.filter(isStart)) events.push(...(await eventsOfStart({ looking, form, companions: starts?.companions, mapped }, { ...record, topic: fetched.topic, partition: fetched.partition })));
+    return events;
   }
 
   private eventOf(topic: string, record: KafkaRecord, place: Place, mappings: ReadonlyMap<string, TableMapping>): ChangeEvent | null {

@@ -129,7 +129,8 @@ export class CounterDecoder {
   }
 }
 
-function nativesOf(mapping: TableMapping): string[] {
+/** @throws ElstreamError STREAM_UNPREPARED (refuse): the mapping is of a release before Kafka */
+export function nativesOf(mapping: TableMapping): string[] {
   return mapping.columns.map(({ native, source }) => {
     if (native !== undefined) return native;
     throw new ElstreamError('STREAM_UNPREPARED', 'refuse', `the type of column ${source} of ${mapping.id} at the source is not known: it was prepared by an earlier release; start a run to prepare it`, { place: { table: mapping.id } });

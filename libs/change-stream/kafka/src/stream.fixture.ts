@@ -54,7 +54,7 @@ export async function streamContext(setup: string, more: Omit<Partial<KafkaStrea
   const another = async (): Promise<ChangeStream> => {
     const capture = await createPostgresCapture({ url: db.url, endpoint: { host: url.hostname, port: Number(url.port) }, pipeline: name, slotName: name, publicationName: name, applicationName: name });
     const { connect, ...rest } = more;
-    const stream = await createKafkaStream({ kafka, pipeline: name, groupId: name, topicPrefix: name, topics: { partitions: 1, dropWithPipeline: true, ...more.topics }, capture, limits: { sessionTimeoutMs: 6_000 }, connect: { url: connectUrl, connector: name, heartbeatMs: 300, ...connect }, ...(({ topics: _, ...others }) => others)(rest) });
+    const stream = await createKafkaStream({ kafka, pipeline: name, groupId: name, topicPrefix: name, topics: { partitions: 1, dropWithPipeline: true, ...more.topics }, capture, limits: { sessionTimeoutMs: 6_000 }, connect: { url: connectUrl, connector: name, ...connect }, ...(({ topics: _, ...others }) => others)(rest) });
     streams.push(stream);
     return stream;
   };

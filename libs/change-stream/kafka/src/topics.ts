@@ -40,7 +40,8 @@ export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tab
   };
   const topic = (name: string, count: number): NewTopic => ({ topic: name, partitions: count, config, ...(replicas === undefined ? {} : { replicas }) });
   const countOf = (table: TableName | undefined): number => (table === undefined ? partitions : (partitionsOf?.(table) ?? partitions));
-  const wanted = [topic(plan.topics.counter, 1), ...plan.topics.tables.map((name, i) => topic(name, countOf(tables[i])))];
+  const { notifications } = plan.topics;
+  const wanted = [topic(plan.topics.counter, 1), ...(notifications === null ? [] : [topic(notifications, 1)]), ...plan.topics.tables.map((name, i) => topic(name, countOf(tables[i])))];
   const there = new Set(await client.listTopics());
   const missing = wanted.filter(({ topic: name }) => !there.has(name));
   if (missing.length > 0) await client.createTopics(missing);

@@ -1,6 +1,6 @@
 import { type CaptureSource, type CaptureSourceStatus, type ChangeStream } from '@elstream/change-stream';
 import { LogPosition, StreamOffset, type TableMapping } from '@elstream/core';
-import { planConnector, topicOf, type CommittedOffset, type Connector } from '@elstream/debezium';
+import { notificationsTopic, planConnector, topicOf, type CommittedOffset, type Connector } from '@elstream/debezium';
 import { testBrokers } from '@elstream/testing';
 import { randomBytes } from 'node:crypto';
 import { openKafka, type KafkaClient, type KafkaProducer } from './client';
@@ -15,10 +15,11 @@ export interface WrittenContext extends AsyncDisposable {
   readonly producer: KafkaProducer;
   readonly tables: readonly TableMapping[];
   /** What capture and connector say; to be changed at will. */
-  readonly says: { captured: ReadonlySet<string>; committed: CommittedOffset | null; capture: Partial<CaptureSourceStatus>; budget: string | null };
+  readonly says: { captured: ReadonlySet<string>; committed: CommittedOffset | null; capture: Partial<CaptureSourceStatus>; budget: string | null; companions: NonNullable<CaptureSource['companions']> };
   stream(options?: Partial<KafkaStreamOptions>): Promise<ChangeStream>;
   topic(table: TableMapping): string;
   readonly counterTopic: string;
+  readonly notificationsTopic: string;
   /** Checkpoints at the beginning of all topics. */
   zero(): Promise<ReadonlyMap<string, StreamOffset>>;
 }
@@ -29,7 +30,7 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
   const name = `w${randomBytes(5).toString('hex')}`;
   const producer = await client.producer();
   const streams: ChangeStream[] = [];
-  const says: WrittenContext['says'] = { captured: new Set(tables.map(({ id }) => id)), committed: null, capture: {}, budget: null };
+  const says: WrittenContext['says'] = { captured: new Set(tables.map(({ id }) => id)), committed: null, capture: {}, budget: null, companions: () => Promise.resolve([]) };
   const endpoint = { connector, host: 'h', port: 1, user: 'u', password: 'p', database: 'db', settings: {} };
   const counter = { schema: 'elstream', table: 'counter' };
   const capture: CaptureSource = {
@@ -40,6 +41,7 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
     raiseCounter: () => Promise.resolve(),
     status: () => Promise.resolve({ state: 'ready', retainedBytes: null, confirmed: null, reason: null, ...says.capture }),
     budget: () => Promise.resolve(says.budget),
+    companions: (table, row) => says.companions(table, row),
     captured: () => Promise.resolve(says.captured),
     drop: () => Promise.resolve(),
     close: () => Promise.resolve(),
@@ -60,6 +62,7 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
   const of = { connector, topicPrefix: name, database: 'db' };
   const topic = ({ source }: TableMapping): string => topicOf(of, source);
   const counterTopic = topicOf(of, { schema: 'elstream', name: 'counter' });
+  const notes = notificationsTopic(name);
   const stream: WrittenContext['stream'] = async (options = {}) => {
     const made = await createKafkaStream({ kafka, pipeline: name, groupId: name, topicPrefix: name, topics: { partitions }, connect: { url: 'http://none', connector: 'fake' }, capture, connector: fake, limits: { sessionTimeoutMs: 6_000 }, ...options });
     streams.push(made);
@@ -75,13 +78,14 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
     stream,
     topic,
     counterTopic,
+    notificationsTopic: notes,
     async zero() {
-      const ends = await client.offsetsOf([...tables.map(topic), counterTopic]);
+      const ends = await client.offsetsOf([...tables.map(topic), counterTopic, notes]);
       return new Map([...ends].flatMap(([of, parts]) => parts.map(({ partition }) => [`${of}-${String(partition)}`, StreamOffset.kafka(0n)] as const)));
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(streams.map((one) => one.close()));
-      await client.deleteTopics([...tables.map(topic), counterTopic]).catch(() => undefined);
+      await client.deleteTopics([...tables.map(topic), counterTopic, ...(connector === 'postgresql' ? [notes] : [])]).catch(() => undefined);
       await client.close();
     },
   };

@@ -1,0 +1,77 @@
+import { type CaptureSource } from '@elstream/change-stream';
+import { CAPTURE_RESUMED, type ChangeEvent } from '@elstream/core';
+import { type NewRecord } from './client';
+import { int, mappingOf, Reader, text } from './stream.fixture';
+import { postgresEvent, writtenContext, type WrittenContext } from './written.fixture';
+
+jest.setTimeout(90_000);
+
+const t = mappingOf('t', ['id'], [int('id'), text('v')]);
+const u = mappingOf('u', ['id'], [int('id'), text('v')]);
+const NOTE = { key: null, value: JSON.stringify({ id: 'x', type: 'SKIPPED', aggregate_type: 'Initial Snapshot', additional_data: { connector_name: 'c' }, timestamp: 1 }) };
+
+const insert = (id: number, lsn: number, table = 't'): NewRecord => ({ key: `{"id":${String(id)}}`, value: postgresEvent('c', { id, v: 'x' }, { lsn, table }) });
+const update = (id: number, lsn: number): NewRecord => ({ key: `{"id":${String(id)}}`, value: postgresEvent('u', { id, v: 'y' }, { lsn }) });
+const moved = (side: 'old' | 'new', id: number, other: number, lsn: number): NewRecord => ({
+  key: `{"id":${String(id)}}`,
+  value: postgresEvent(side === 'old' ? 'd' : 'c', { id, v: 'x' }, { lsn }),
+  headers: { [`__debezium.${side === 'old' ? 'new' : 'old'}key`]: `{"id":${String(other)}}` },
+});
+
+/** A task writes what it writes, is followed by another that says so and goes on, and all of it is read. */
+async function startAfter(context: WrittenContext, written: readonly (readonly [topic: string, records: readonly NewRecord[], end?: 'abort'])[], companions?: Companions): Promise<ChangeEvent[]> {
+  if (companions !== undefined) context.says.companions = companions;
+  const [before, after] = [await context.client.producer({ transactionalId: `${context.name}-1` }), await context.client.producer({ transactionalId: `${context.name}-2` })];
+  for (const [topic, records, end = 'commit'] of written) await before.transaction(topic, records, end);
+  await after.transaction(context.notificationsTopic, [NOTE], 'commit');
+  await after.transaction(context.topic(t), [insert(99, 9_999)], 'commit');
+  const reader = new Reader(await context.stream(), context.tables, await context.zero()).read();
+  const next = (partition: string): bigint => BigInt(`0x${reader.checkpoints.get(partition)?.hex ?? '0'}`);
+  await reader.until((events) => next(`${context.notificationsTopic}-0`) > 0n && events.some((event) => event.op === 'insert' && event.row[0] === '99'), 'the start and what follows it');
+  await reader.stop();
+  return reader.events.filter(({ op }) => op === 'poison' || op === 'reload');
+}
+
+type Companions = NonNullable<CaptureSource['companions']>;
+const known = (...keys: string[]): Companions => () => Promise.resolve(keys.map((key) => [key]));
+const keysOf = (events: readonly ChangeEvent[]): unknown[] => events.map((event) => (event.op === 'poison' ? [event.table, event.code, event.key?.[0]] : event.op === 'reload' ? [event.table, event.op, event.reason.startsWith(CAPTURE_RESUMED)] : event.op));
+
+describe('a start of the connector', () => {
+  it.each<[string, (c: WrittenContext) => Parameters<typeof startAfter>[1], Companions, unknown[]]>([
+    ['behind an update: nothing shares its place', (c) => [[c.topic(t), [insert(1, 10), update(1, 11)]]], known('2'), []],
+    ['behind an insert: the rows beside it that were not delivered', (c) => [[c.topic(t), [update(7, 9), insert(1, 10), insert(2, 10)]]], known('1', '2', '3', '4'), [['public.t', CAPTURE_RESUMED, '3'], ['public.t', CAPTURE_RESUMED, '4']]],
+    ['behind an insert with none beside it', (c) => [[c.topic(t), [insert(1, 10)]]], known(), []],
+    ['behind an insert whose place cannot be told', (c) => [[c.topic(t), [insert(1, 10)]]], () => Promise.resolve(null), [['public.t', 'reload', true]]],
+    ['behind the first half of a changed key', (c) => [[c.topic(t), [insert(1, 10), moved('old', 1, 5, 11)]]], known('8'), [['public.t', CAPTURE_RESUMED, '5']]],
+    ['behind both halves of one, in two partitions', (c) => [[c.topic(t), [{ ...moved('old', 1, 5, 11), partition: 0 }]], [c.topic(t), [{ ...moved('new', 5, 1, 11), partition: 1 }]]], known('8'), []],
+    ['behind the counter, whatever each table saw last', (c) => [[c.topic(t), [insert(1, 10)]], [c.counterTopic, [{ key: '{"pipeline":"x"}', value: postgresEvent('u', { pipeline: 'x', value: 1 }, { lsn: 12, table: 'counter' }) }]]], known('2'), []],
+    ['behind an insert of the table that was written last, and no other', (c) => [[c.topic(t), [insert(1, 10)]], [c.topic(u), [insert(1, 11, 'u')]]], known('2'), [['public.u', CAPTURE_RESUMED, '2']]],
+    ['behind an insert and a long transaction that was aborted', (c) => [[c.topic(t), [insert(1, 10)]], [c.topic(t), Array.from({ length: 700 }, (_, i) => update(i, 20 + i)), 'abort']], known('2'), [['public.t', CAPTURE_RESUMED, '2']]],
+    ['as the first thing that was ever written', () => [], known('2'), []],
+  ])('%s', async (_, written, companions, expected) => {
+    await using context = await writtenContext('postgresql', [t, u], 2);
+    expect(keysOf(await startAfter(context, written(context), companions))).toEqual(expected);
+  });
+
+  it('asks the source for the rows beside the one of the key and transaction that were delivered', async () => {
+    await using context = await writtenContext('postgresql', [t], 1);
+    const asked: unknown[] = [];
+    await startAfter(context, [[context.topic(t), [insert(41, 10)]]], (table, row) => {
+      asked.push([table.id, row]);
+      return Promise.resolve([]);
+    });
+    expect(asked).toEqual([['public.t', { key: ['41'], txId: 7n }]]);
+  });
+
+  it('is one only if the notification says so', async () => {
+    await using context = await writtenContext('postgresql', [t], 1);
+    context.says.companions = () => Promise.reject(new Error('not to be asked'));
+    const producer = await context.client.producer();
+    await producer.send(context.topic(t), [insert(1, 10)]);
+    await producer.send(context.notificationsTopic, [{ key: null, value: JSON.stringify({ aggregate_type: 'Incremental Snapshot', type: 'STARTED' }) }, { key: null, value: 'no JSON' }, { key: null, value: null }]);
+    const reader = new Reader(await context.stream(), [t], await context.zero()).read();
+    await reader.until(() => reader.checkpoints.get(`${context.notificationsTopic}-0`)?.hex === '0000000000000003', 'the notifications are read');
+    await reader.stop();
+    expect(reader.events.filter(({ op }) => op === 'poison' || op === 'reload')).toEqual([]);
+  });
+});

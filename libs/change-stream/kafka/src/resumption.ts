@@ -1,0 +1,117 @@
+import { type CaptureSource } from '@elstream/change-stream';
+import { CAPTURE_RESUMED, keyIdentity, type ChangeEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
+import { createEnvelopeDecoder, type Decoded } from '@elstream/debezium';
+import { type KafkaRecord } from './consumer';
+import { lastRecords, type Looking, type PlacedRecord } from './last-records';
+import { nativesOf, offsetPosition, type Form } from './record-events';
+
+/**
+ * What Debezium leaves out when its PostgreSQL connector begins again, whatever ended it. It keeps the LSN of the last record
+ * that Connect has committed, and passes over everything of that LSN; but rows of one multi-insert (COPY) share one, up to
+ * a page of them, and so do the delete and the create of a changed key, while Connect ends its transactions between any two
+ * records. At each of its starts it writes a notification, which streamers read as a partition of their own, so that each is
+ * looked into once: which record was the last before, and what may have shared its LSN?
+ *
+ * Rejected: `transaction.boundary` and batch sizes of any kind (no record is a boundary the connector chooses); Debezium 3.7
+ * counts the events of an LSN, but not the two of a changed key, nor the rest of a group of which it delivered one.
+ */
+export interface Resumption {
+  readonly looking: Looking;
+  readonly form: Form;
+  readonly companions: CaptureSource['companions'];
+  /** Topic → the table mapped to it. */
+  readonly mapped: ReadonlyMap<string, TableMapping>;
+}
+
+/** A notification of the connector: any other than that of a start tells nothing. */
+export function isStart(record: KafkaRecord): boolean {
+  const { aggregate_type: about } = fieldsOf(record.value);
+  return about === 'Initial Snapshot';
+}
+
+/** What stands for the changes that may be missing since the start which `note` tells, for its place in its partition. */
+export async function eventsOfStart(resumption: Resumption, note: PlacedRecord): Promise<readonly ChangeEvent[]> {
+  const tx: TransactionInfo = { position: offsetPosition(note.offset, note.partition), committedAtUs: BigInt(note.timestampMs) * 1000n };
+  const last = await lastRecords(resumption.looking, note, (record) => logPlace(record).join());
+  const missing = await missingAfter(newest(last), resumption);
+  return missing.flatMap(({ mapping, keys }): ChangeEvent[] => {
+    const { id: table } = mapping;
+    if (keys === null) {
+      return [{ op: 'reload', table, tx, reason: `${CAPTURE_RESUMED}: Debezium began again behind a change of ${table} that may share its place in the log with others, which it then leaves out; which rows these are could not be told` }];
+    }
+    const reason = 'Debezium began again behind a change that shares its place in the log with this row, and may have left the row out; it is read again at the source';
+    return keys.map((key) => ({ op: 'poison', table, tx, key, bytes: new Uint8Array(), code: CAPTURE_RESUMED, reason }));
+  });
+}
+
+/** Keys null: it cannot be told which. */
+interface Missing {
+  readonly mapping: TableMapping;
+  readonly keys: readonly (readonly string[])[] | null;
+}
+
+/** @param group all records of one LSN that were delivered */
+async function missingAfter(group: readonly PlacedRecord[], resumption: Resumption): Promise<Missing[]> {
+  const missing: Missing[] = [];
+  for (const topic of new Set(group.map((record) => record.topic))) {
+    const mapping = resumption.mapped.get(topic);
+    if (mapping === undefined) continue;
+    const decoder = createEnvelopeDecoder({ mapping, natives: nativesOf(mapping), ...resumption.form });
+    const decoded = group.filter((record) => record.topic === topic).map((record) => decoder.decode(record));
+    const keys = await missingOf(mapping, decoded, resumption);
+    if (keys === null || keys.length > 0) missing.push({ mapping, keys });
+  }
+  return missing;
+}
+
+async function missingOf(mapping: TableMapping, delivered: readonly Decoded[], { companions }: Resumption): Promise<Missing['keys']> {
+  const left = delivered.flatMap((one) => (one.op === 'delete' && one.keyChange?.side === 'from' ? [one.keyChange.otherKey] : []));
+  const arrived = delivered.filter((one) => (one.op === 'insert' || one.op === 'update') && one.keyChange?.side === 'to').length;
+  if (left.length > arrived) return left.some((key) => key === null) ? null : left.filter((key) => key !== null);
+  const inserts = delivered.flatMap((one) => (one.op === 'insert' && one.keyChange === null && !one.snapshotRead ? [one] : []));
+  const [first] = inserts;
+  // Poison tells nothing: it may have been an insert.
+  if (first === undefined) return delivered.some(({ op }) => op === 'poison') ? null : [];
+  const txId = first.source.connector === 'postgresql' ? first.source.txId : null;
+  const beside = txId === null ? null : ((await companions?.(mapping, { key: first.key, txId })) ?? null);
+  if (beside === null) return null;
+  const there = new Set(inserts.map(({ key }) => keyIdentity(mapping, key)));
+  return beside.filter((key) => !there.has(keyIdentity(mapping, key)));
+}
+
+/** Those at the highest place of the log, over all partitions. */
+function newest(records: readonly PlacedRecord[]): readonly PlacedRecord[] {
+  let highest: PlacedRecord[] = [];
+  for (const record of records) {
+    const order = highest[0] === undefined ? 1 : compare(logPlace(record), logPlace(highest[0]));
+    if (order > 0) highest = [record];
+    else if (order === 0) highest.push(record);
+  }
+  return highest;
+}
+
+/** `source.sequence`: the commit before the transaction, then the change's own LSN: in this order one task writes. */
+type LogPlace = readonly [commit: bigint, change: bigint];
+
+function logPlace({ value }: KafkaRecord): LogPlace {
+  const { source } = fieldsOf(value);
+  const sequence = (source as { readonly sequence?: unknown } | null | undefined)?.sequence;
+  const [commit, change] = typeof sequence === 'string' ? (JSON.parse(sequence) as readonly (string | null)[]) : [];
+  return [BigInt(commit ?? 0), BigInt(change ?? 0)];
+}
+
+const compare = (a: LogPlace, b: LogPlace): number => (a[0] === b[0] ? order(a[1], b[1]) : order(a[0], b[0]));
+const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Of a value with or without its schema; none where it is no JSON: what cannot be read is dealt with where it is decoded. */
+function fieldsOf(value: Buffer | null): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value?.toString('utf8') ?? '');
+  } catch {
+    return {};
+  }
+  if (typeof parsed !== 'object' || parsed === null) return {};
+  const fields = parsed as Readonly<Record<string, unknown>>;
+  return typeof fields['payload'] === 'object' && fields['payload'] !== null ? (fields['payload'] as Readonly<Record<string, unknown>>) : fields;
+}
