@@ -29,6 +29,8 @@ export interface StartedOn {
   readonly runMs?: number;
   /** Inside of the pipeline file's mapping `stream`; default: a direct stream. */
   readonly stream?: string;
+  /** Between looks at capture beside the stream; default 200 ms. */
+  readonly guardMs?: number;
 }
 
 /** Both databases, on the shared server or on servers of their own. */
@@ -79,7 +81,7 @@ ${more}`;
   const services: readonly Service[] = [
     createTaskWorker(runtime.deps, 'preload', { concurrency: 4, backoff, heartbeatMs: 500 }),
     createTaskWorker(runtime.deps, 'validate', { concurrency: 2, backoff, heartbeatMs: 500 }),
-    createStreamer(runtime.deps, FAST),
+    createStreamer(runtime.deps, { ...FAST, ...(databases.guardMs === undefined ? {} : { guardMs: databases.guardMs }) }),
     createPlanner(runtime.deps, { activeMs: 50, idleMs: 200, abandonedMs: 3_000, alone: true }),
   ];
   const running = Promise.all(services.map((service) => service.run()));

@@ -1,11 +1,16 @@
-import { ElstreamError, tableId, type TableMapping } from '@elstream/core';
+import type { ChangeStream, StreamStart } from '@elstream/change-stream';
+import type { PipelineRecord } from '@elstream/control';
+import { ElstreamError, tableId, type Checkpoint, type TableMapping } from '@elstream/core';
 import type { SourceTable } from '@elstream/source';
 import type { CheckpointMove } from '@elstream/warehouse';
 import { describeExisting } from '../stream/described';
 import { tell } from '../tell';
-import { gapBeforeCheckpoints } from './gap-reason';
+import { gapBeforeCheckpoints, stoodStill } from './gap-reason';
 import { plannedMappings, planningProblems, type Planning } from './planned-mappings';
 import { stillOurs, type TaskContext, type TaskHandler } from './task-context';
+
+/** Looks at capture under a live stream before the task is put back for a while. */
+const LOOKS = 10;
 
 /**
  * Checks everything that can be wrong before anything is changed, then makes warehouse tables and capture exist and
@@ -77,12 +82,13 @@ async function standCheckpoint(context: TaskContext, mappings: readonly TableMap
   await stillOurs(context);
   await pipeline.setMappings(mappings);
   const record = await store.registerPipeline(name);
-  const standing = await warehouse.readCheckpoints(name);
-  const gap = standing.length === 0 ? null : gapBeforeCheckpoints({ start, record, status: await stream.status(standing) });
+  const { standing, gap } = await findGap(context, { stream, start, record });
   if (gap !== null) {
     await stillOurs(context);
     logger.warn({ reason: gap }, 'log gap: all tables are preloaded again');
-    // Streams that still read what is in the topics would move the checkpoints away under the declaration, again and again.
+    // Noted first: streams that still read what is in the topics would move the checkpoints away under the declaration, again
+    // and again. Whatever ends this try from here on, the next declares the gap by the note: it must be a proven one, and is
+    // not withdrawn if the declaration finds a checkpoint moved (capture that was made anew is not found so a second time).
     await store.setGap(name, gap);
     tell(deps, { type: 'pipeline-changed', pipeline: name });
     deps.observer.gapDeclared(name);
@@ -99,6 +105,30 @@ async function standCheckpoint(context: TaskContext, mappings: readonly TableMap
   await store.setIdentity(name, start.identity);
   await store.setGap(name, null);
   return gap;
+}
+
+interface Known {
+  readonly stream: ChangeStream;
+  readonly start: StreamStart;
+  readonly record: PipelineRecord;
+}
+
+/** The checkpoints that stand, and why the log does not continue from them; streams may be moving them all the while. */
+async function findGap(context: TaskContext, { stream, start, record }: Known): Promise<{ readonly standing: readonly Checkpoint[]; readonly gap: string | null }> {
+  const { name, warehouse } = context.pipeline;
+  let standing = await warehouse.readCheckpoints(name);
+  for (let looks = 0; looks < LOOKS; looks += 1) {
+    if (standing.length === 0) return { standing, gap: null };
+    const status = await stream.status(standing);
+    const gap = gapBeforeCheckpoints({ start, record, status });
+    // Found otherwise than by a look at what moves.
+    if (gap === null || gap !== status.gap) return { standing, gap };
+    const now = await warehouse.readCheckpoints(name);
+    if (stoodStill(standing, now)) return { standing: now, gap };
+    standing = now;
+    await stillOurs(context);
+  }
+  throw new ElstreamError('CHECKPOINT_MOVED', 'retry', 'the checkpoint was moved each time capture was compared with it; looked at again', { place: { pipeline: name } });
 }
 
 /** Table id → rows by the source's statistics, for progress. */
