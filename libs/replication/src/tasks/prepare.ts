@@ -30,6 +30,8 @@ export const prepare: TaskHandler = async (context) => {
   // After a gap every table has to be loaded again, whatever the run was asked for.
   const tables = gap === null && run !== null && run.tables.length > 0 ? run.tables : active.map((m) => m.id);
   await deps.store.setRunTables(task.runId, tables);
+  // Not before the run holds them all: a try that ended between would leave the next with the few it was asked for.
+  await deps.store.setGap(pipeline.name, null);
   await deps.store.setStreamError(pipeline.name, null);
   tell(deps, { type: 'tables-changed', pipeline: pipeline.name });
   tell(deps, { type: 'pipeline-changed', pipeline: pipeline.name });
@@ -71,7 +73,7 @@ function refuseIf(pipeline: string, problems: readonly string[]): void {
   throw new ElstreamError('PIPELINE_REFUSED', 'refuse', all.length === 1 ? (all[0] ?? '') : `${String(all.length)} problems: ${all.join('; ')}`, { place: { pipeline } });
 }
 
-/** Capture, mappings, checkpoint (R3, R4 step 0). Returns the reason of a declared gap, or null. */
+/** Capture, mappings, checkpoint (R3, R4 step 0). Returns the reason of a declared gap, which is still noted, or null. */
 async function standCheckpoint(context: TaskContext, mappings: readonly TableMapping[], active: readonly TableMapping[]): Promise<string | null> {
   const { deps, pipeline, logger } = context;
   const { store } = deps;
@@ -103,7 +105,6 @@ async function standCheckpoint(context: TaskContext, mappings: readonly TableMap
   for (const [partition, next] of start.offsets) await warehouse.createCheckpoint(name, partition, next);
   // Only now: had we stopped before, the next try would have to find the gap again.
   await store.setIdentity(name, start.identity);
-  await store.setGap(name, null);
   return gap;
 }
 
