@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom, TestDatabase } from '@elstream/testing';
 import type { Client } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 
 /** Tables of the Kafka worlds; history is derived for `doc`, `line` has a key of two columns and none. */
 export const TABLES = [
@@ -123,6 +126,18 @@ export class RecordedWriter {
       this.known.rows.set(id, { id, title: 'large again', body });
     }
     this.known.events.doc += 2 * n;
+  }
+
+  /** One transaction that copies `n` rows in, as bulk loads do: many rows share one place in the log. @returns their keys, as JSON */
+  async copy(n: number): Promise<string[]> {
+    const made = Array.from({ length: n }, (_, i): Doc => ({ id: this.fresh + 1 + i, title: `copied ${String(i)}`, body: null }));
+    this.fresh += n;
+    if (this.client === null) throw new Error('the writer has not begun');
+    await pipeline(Readable.from(made.map(({ id, title }) => `${String(id)}\t${title}\n`)), this.client.query(copyFrom('COPY doc (id, title) FROM STDIN')));
+    this.transactions += 1;
+    for (const row of made) this.known.rows.set(row.id, row);
+    this.known.events.doc += n;
+    return made.map(({ id }) => JSON.stringify({ id }));
   }
 
   private async transaction(): Promise<void> {
