@@ -14,9 +14,13 @@ const identity = { system: '1', fork: '1' };
 
 /** Control tables, warehouse and capture as a stream sees them; `read` is the test's. */
 function world(read: (from: StreamOffset, turn: number, opened: () => void) => void, options: Partial<StreamOptions> = {}, consume?: ChangeStream['consume']) {
-  const state = { checkpoint: 100, confirmed: 100, turns: 0, active: [] as boolean[], alive: 0, now: null as number | null, refused: null as ElstreamError | null, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
+  const state = { partition: DIRECT_PARTITION, checkpoint: 100, confirmed: 100, gapOfCapture: null as string | null, atLook: (): void => undefined, turns: 0, active: [] as boolean[], alive: 0, now: null as number | null, refused: null as ElstreamError | null, record: { name: 'shop', paused: false, streamError: null, identity, gapReason: null } as { -readonly [K in keyof PipelineRecord]: PipelineRecord[K] } };
   const stream: Partial<ChangeStream> = {
-    status: () => Promise.resolve({ ...READY, gap: state.confirmed > state.checkpoint ? 'somebody else read from our replication slot' : null }),
+    status: (checkpoints) => {
+      state.atLook();
+      const above = state.partition === DIRECT_PARTITION && checkpoints.some(({ next }) => offset(state.confirmed).compare(next) > 0);
+      return Promise.resolve({ ...READY, gap: above ? 'somebody else read from our replication slot' : state.gapOfCapture });
+    },
     consume: (options) =>
       consume?.(options) ??
       consumeDirect(
@@ -38,7 +42,7 @@ function world(read: (from: StreamOffset, turn: number, opened: () => void) => v
     setStreamError: (_name, error) => Promise.resolve(void (state.record.streamError = error)),
     setGap: (_name, reason) => Promise.resolve(void (state.record.gapReason = reason)),
   };
-  const checkpoint = (): Checkpoint => ({ pipeline: 'shop', partition: DIRECT_PARTITION, generation: 1, next: offset(state.checkpoint), highest: null, counter: 7n });
+  const checkpoint = (): Checkpoint => ({ pipeline: 'shop', partition: state.partition, generation: 1, next: offset(state.checkpoint), highest: null, counter: 7n });
   const mappings = new Map();
   const pipeline = {
     name: 'shop',
@@ -83,6 +87,18 @@ describe('a stream whose reader finds the log gone above the checkpoint it was g
     await runsUntil(service, () => state.record.gapReason !== null);
     expect(state.record.gapReason).toMatch(/somebody else read from our replication slot/);
     expect(state.record.streamError).toBeNull();
+  });
+
+  it.each([
+    ['takes a slot acknowledged since the look at the checkpoint for no gap', DIRECT_PARTITION, null],
+    ['declares what capture says of itself, although other processes move the partitions of topics on all the while', 'topic/0', 'the connector has no offset'],
+  ])('%s', async (_name, partition, expected) => {
+    const { state, service } = world(() => undefined);
+    state.partition = partition;
+    state.gapOfCapture = expected;
+    state.atLook = () => void (state.confirmed = state.checkpoint += 10);
+    await runsUntil(service, () => state.turns > 0 || state.record.gapReason !== null);
+    expect(state.record.gapReason).toBe(expected);
   });
 
   it('still stops for a person at any other permanent error', async () => {

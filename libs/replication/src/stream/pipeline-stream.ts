@@ -4,6 +4,7 @@ import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
 import { Progress } from '../progress';
 import { withRetries } from '../retry';
+import { stoodStill } from '../tasks/gap-reason';
 import { tell } from '../tell';
 import type { ApplyBatch, TakenBatch } from './apply-batch';
 import { activeLoadRun } from './load-run';
@@ -201,8 +202,7 @@ export class PipelineStream implements Service {
       await this.nap(this.options.pollMs);
       return null;
     }
-    const now = await warehouse.readCheckpoints(name);
-    return checkpoints.length === now.length && checkpoints.every((checkpoint) => now.some((other) => samePlace(checkpoint, other))) ? gap : null;
+    return stoodStill(checkpoints, await warehouse.readCheckpoints(name)) ? gap : null;
   }
 
   private async preparing(): Promise<boolean> {
