@@ -1,6 +1,7 @@
 import { describeError, sleep, type Logger, type Service } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
+import { stoodStill } from '../tasks/gap-reason';
 import { tell } from '../tell';
 import { raiseCounter } from './passes';
 import type { PipelineStream } from './pipeline-stream';
@@ -79,7 +80,8 @@ export class SourceGuard implements Service {
     const status = await stream.status(checkpoints);
     this.deps.observer.captureTrouble(name, status.trouble);
     this.say(status.trouble);
-    if (status.gap !== null) {
+    // Not what a batch acknowledged since the look at the checkpoints makes of it: to read anew would hold a loaded stream up.
+    if (status.gap !== null && stoodStill(checkpoints, await this.pipeline.warehouse.readCheckpoints(name))) {
       // R3 (b): capture that vanished under a running stream need not break its connection; a new start finds the gap.
       if (this.stream.reading) this.stream.interrupt();
       return;
