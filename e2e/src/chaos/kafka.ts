@@ -9,8 +9,6 @@ import { KafkaWorld, SESSION_MS } from '../kafka/kafka-world';
 /** Disturbances between two comparisons. */
 const STEPS_PER_ROUND = 15;
 const STREAMERS = 2;
-/** Connect ends its transactions in the midst of key changes more often than with Debezium's 2,048 records. */
-const SMALL_BATCHES = 'connector: { max.batch.size: 16 }';
 /** How long the stream may take to go on after a disturbance, beside everything else on the machine. */
 const PATIENCE_MS = 300_000;
 
@@ -65,7 +63,7 @@ class Chaos {
   /** @returns what was compared, in words */
   async run(endAt: number, seed: string): Promise<string> {
     const { broker, connect } = this.servers;
-    await using world = await KafkaWorld.live(STREAMERS, { kafka: { brokers: broker.brokers, connectUrl: connect.url }, seed, stream: SMALL_BATCHES });
+    await using world = await KafkaWorld.live(STREAMERS, { kafka: { brokers: broker.brokers, connectUrl: connect.url }, seed });
     let comparisons = 0;
     for (;;) {
       world.writer.start();
