@@ -9,6 +9,8 @@ import { guardWal } from './wal-guard';
 
 /** A look is acted upon within this long, milliseconds. */
 const STALE_MS = 5_000;
+/** Looks that fail for this long are trouble, milliseconds: a stream over Kafka reads on, undisturbed and empty, while Connect hangs. */
+const UNSEEN_MS = 60_000;
 
 export interface GuardOptions {
   /** Between looks at the retained log, milliseconds. */
@@ -28,6 +30,7 @@ export class SourceGuard implements Service {
   private exceededSince: number | null = null;
   private warnedAt = 0;
   private troubled: string | null = null;
+  private unseenSince: number | null = null;
 
   constructor(
     private readonly deps: ReplicationDeps,
@@ -40,7 +43,7 @@ export class SourceGuard implements Service {
 
   async run(): Promise<void> {
     const { guardMs } = this.options;
-    this.ended ??= Promise.all([this.every(guardMs, () => this.guard()), this.every(this.pipeline.settings.counterIntervalMs, () => this.count())]);
+    this.ended ??= Promise.all([this.every(guardMs, () => this.look()), this.every(this.pipeline.settings.counterIntervalMs, () => this.count())]);
     await this.ended;
   }
 
@@ -56,7 +59,7 @@ export class SourceGuard implements Service {
       try {
         await step();
       } catch (error) {
-        // The stream itself meets the same fault and reports it; here only the next look matters.
+        // The stream itself meets the same fault and reports it, or a look does that has failed for long; here only the next one matters.
         this.logger.debug({ error: describeError(error) }, 'source could not be looked after just now');
       }
     }
@@ -66,6 +69,25 @@ export class SourceGuard implements Service {
     // A gapless one is the planner's to raise, whether or not anybody reads.
     if (!this.stream.reading || (await this.pipeline.stream()).gapless === true) return;
     await raiseCounter(this.deps, this.pipeline);
+  }
+
+  private async look(): Promise<void> {
+    const { clock, observer } = this.deps;
+    const began = clock();
+    try {
+      await this.guard();
+      this.unseenSince = null;
+    } catch (error) {
+      this.unseenSince ??= began;
+      const ms = clock() - this.unseenSince;
+      if (ms >= UNSEEN_MS) {
+        // Without its length, which grows: it is said once.
+        const trouble = `capture could not be looked after for a minute or more: ${describeError(error)}`;
+        observer.captureTrouble(this.pipeline.name, trouble);
+        this.say(trouble);
+      }
+      throw error;
+    }
   }
 
   private async guard(): Promise<void> {
