@@ -1,5 +1,5 @@
 import { startKafkaServer } from '@elstream/servers';
-import { testBrokers } from '@elstream/testing';
+import { eventually, testBrokers } from '@elstream/testing';
 import { randomBytes } from 'node:crypto';
 import { type KafkaClient, type NewTopic, openKafka } from './client';
 import { type ConsumeOptions, type KafkaBatch, type KafkaConsumer, type KafkaGap, type KafkaRecord } from './consumer';
@@ -260,6 +260,26 @@ describe('reading with kafkajs from the pinned broker', () => {
       await send(topic, ['b']);
       await until(() => seen.records.some(({ value }) => text(value) === 'b'), seen, 'the second');
       await seen.consumer.close();
+
+      // With a batch in hand, which the handler leaves unmoved once its signal says that the group does not hear us. Nobody else takes the partition.
+      let [held, aborted] = [false, false];
+      const holder = await consume(topic, {
+        startAt: () => Promise.resolve(0n),
+        onBatch: async ({ signal }) => {
+          if (held) return undefined;
+          held = true;
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          aborted = true;
+          return 'stop';
+        },
+      });
+      await until(() => held, holder, 'a batch in hand');
+      await server.kill();
+      await until(() => aborted, holder, 'the signal');
+      await server.restart();
+      // Or a failure, where the start could not be asked for just then: whoever reads joins anew.
+      await eventually(() => Promise.resolve(holder.records.length === 2 || holder.failures.length > 0), { describe: 'the batch again', timeoutMs: 60_000 });
+      await holder.consumer.close();
     } finally {
       await kafka.close();
       kafka = shared;

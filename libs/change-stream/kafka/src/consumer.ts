@@ -47,7 +47,7 @@ export interface KafkaGap extends KafkaPartition {
   readonly end: bigint;
 }
 
-/** `again`: the partition's start is asked once more; `stop`: nothing more of it. Neither moves anything. */
+/** `again`: the partition's start is asked once more; `stop`: nothing more of it, or, once the batch's signal is aborted, the same. Neither moves anything. */
 export type BatchVerdict = 'again' | 'stop' | undefined;
 
 export interface ConsumeOptions {
@@ -277,7 +277,8 @@ class Reader implements KafkaConsumer {
       if (generation !== this.#generation || this.#next.get(nameOf(at)) !== expected) return false;
       if (verdict === undefined) this.#next.set(nameOf(at), contents.next);
       else this.stopAt(at);
-      if (verdict === 'again') this.begin(at, generation);
+      // Also where the handler gave way to its signal: if the group hears us again before anybody else has the partition, no assignment follows.
+      if (verdict === 'again' || (verdict === 'stop' && lost.signal.aborted)) this.begin(at, generation);
       return verdict === undefined;
     } catch (error) {
       if (generation !== this.#generation) return false;
