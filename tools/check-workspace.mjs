@@ -1,4 +1,5 @@
-// Checks what neither the compiler nor ESLint sees. `--fix` rewrites the tsconfig references and the test:mssql targets.
+// Checks what neither the compiler nor ESLint sees. `--fix` rewrites the tsconfig references, the paths of tsconfig.check.json
+// and the test:mssql targets.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -50,6 +51,18 @@ function checkMssqlTarget(project) {
   } else problems.push(`${project.dir}/package.json: ${wanted ? 'has *.mssql.spec.ts, so nx.targets must have "test:mssql": {}' : 'has no *.mssql.spec.ts, so nx.targets must not have "test:mssql"'}; run node tools/check-workspace.mjs --fix`);
 }
 
+/** tsconfig.check.json reads every project from its sources: types and lint of the whole need nothing built. */
+function checkPaths(all) {
+  const file = path.join(root, 'tsconfig.check.json');
+  const config = JSON.parse(readFileSync(file, 'utf8'));
+  const entries = all.filter(({ dir }) => existsSync(path.join(root, dir, 'src', 'index.ts'))).map(({ name, dir }) => [name, [`./${dir}/src/index.ts`]]);
+  const paths = Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  if (JSON.stringify(config.compilerOptions.paths) === JSON.stringify(paths)) return;
+  const inLine = (list) => list.replace(/\s*\n\s*/g, ' ').replace('[ ', '[').replace(' ]', ']');
+  if (fix) writeFileSync(file, `${JSON.stringify({ ...config, compilerOptions: { ...config.compilerOptions, paths } }, null, 2).replace(/\[[^[\]]+\]/g, inLine)}\n`);
+  else problems.push('tsconfig.check.json: its paths are not the projects\' src/index.ts; run node tools/check-workspace.mjs --fix');
+}
+
 function checkListed(all) {
   const listed = new Set(all.map((p) => `${p.dir}/package.json`));
   for (const file of tracked()) {
@@ -95,6 +108,7 @@ for (const project of all) {
   checkTarget(project);
   checkMssqlTarget(project);
 }
+checkPaths(all);
 checkListed(all);
 for (const file of tracked()) if (!/\.(png|ico|woff2?)$/.test(file)) checkText(file);
 
