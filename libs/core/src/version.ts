@@ -23,6 +23,11 @@ export type Standing =
 /** The table's memory of its last truncate (R6): the epoch it fell in and its position; null: none. */
 export type TruncateMemory = { readonly epoch: number; readonly position: LogPosition } | null;
 
+export function sameTruncate(a: TruncateMemory, b: TruncateMemory): boolean {
+  if (a === null || b === null) return a === b;
+  return a.epoch === b.epoch && a.position.compare(b.position) === 0;
+}
+
 /** Negative: `a` is older. Positions are never compared across epochs or kinds. */
 export function compareVersions(a: Version, b: Version): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;

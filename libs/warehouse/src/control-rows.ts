@@ -33,6 +33,10 @@ export interface LockedState {
   readonly mixed: boolean;
 }
 
+export function truncateOf(row: Pick<StateRow, 'truncate_epoch' | 'truncate_position'>): TruncateMemory {
+  return row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') };
+}
+
 export function lockedStateOf(row: StateRow): LockedState {
   return {
     table: row.table_id,
@@ -40,7 +44,7 @@ export function lockedStateOf(row: StateRow): LockedState {
     phase: row.phase,
     runId: row.run_id,
     openUses: Number(row.open_uses),
-    truncated: row.truncate_epoch === null ? null : { epoch: row.truncate_epoch, position: LogPosition.parse(row.truncate_position ?? '') },
+    truncated: truncateOf(row),
     rereadUntil: positionOf(row.reread_until),
     mixed: row.mixed_epoch === row.epoch,
   };

@@ -1,4 +1,4 @@
-import type { Cell, LogPosition, Standing, TableMapping } from '@elstream/core';
+import type { Cell, LogPosition, Standing, TableMapping, TruncateMemory } from '@elstream/core';
 import type { TableState } from './warehouse';
 
 /** Who needs the memory of deletes (R5): a run that validates or repairs. Dead letters that are parked need it by themselves. */
@@ -8,9 +8,11 @@ export interface TableUse {
   readonly runId: string;
 }
 
-/** What stands at some keys, read at one moment: rows, markers and epoch belong together. */
+/** What stands at some keys, read at one moment: rows, markers, epoch and truncate belong together. */
 export interface StandingRows {
   readonly epoch: number;
+  /** The table's last: a truncate leaves no marker where nothing stood. */
+  readonly truncated: TruncateMemory;
   readonly phase: TableState['phase'];
   /** One per key asked for, in that order. */
   readonly at: readonly { readonly standing: Standing; readonly row: readonly Cell[] | null }[];
@@ -26,7 +28,7 @@ export interface RepairEntry {
   readonly settles?: string;
 }
 
-/** R9: written only where epoch, row and marker are still as read. */
+/** R9: written only where epoch, row and marker are still as read, and the table was not truncated since. */
 export interface RepairWrite {
   readonly pipeline: string;
   readonly mapping: TableMapping;
@@ -35,8 +37,9 @@ export interface RepairWrite {
    * be one that came and went: a worker that was asleep meanwhile must not write. Absent: the caller holds the use open.
    */
   readonly runId?: string;
-  /** As `readStanding` gave it. */
+  /** As `readStanding` gave them. */
   readonly epoch: number;
+  readonly truncated: TruncateMemory;
   readonly entries: readonly RepairEntry[];
   /** Commit position up to which, after its rows were read, they may be newer than the events that still come (R6, history; `StreamMark.bound`). */
   readonly readUntil: LogPosition;
@@ -49,7 +52,7 @@ export type RepairOutcome =
   | 'deleted'
   /** Both sides were equal, or both had none. */
   | 'unchanged'
-  /** Epoch, row or marker are no longer as read: somebody else writes there. */
+  /** Epoch, row, marker or truncate are no longer as read: somebody else writes there. */
   | 'moved';
 
 /** R8 and R9: what validation and repair ask of a warehouse. */

@@ -9,7 +9,7 @@ import type { TaskContext } from '../tasks/task-context';
 import type { StandingRows } from '@elstream/warehouse';
 
 const POSITION = LogPosition.fromBigInt(50n, 8);
-const PASSED = StreamOffset.direct(LogPosition.fromBigInt(100n, 8), 0);
+export const PASSED = StreamOffset.direct(LogPosition.fromBigInt(100n, 8), 0);
 
 export const TABLE: TableMapping = {
   id: 'public.t',
@@ -109,7 +109,7 @@ export function contextOf({ source, warehouse, payload, compareRows, paused = fa
     checksums: warehouse.checksums.bind(warehouse),
     digests: warehouse.digests.bind(warehouse),
     readByKeys: async (_: TableMapping, keys: readonly (readonly string[])[]) => warehouse.rowsOf(keys).map((row) => ({ row, epoch: 1, position: null })),
-    readStanding: async (_: TableMapping, keys: readonly (readonly string[])[]) => ({ epoch, phase, at: keys.map((key) => standingAt(warehouse.rowsOf([key])[0] ?? null)) }),
+    readStanding: async (_: TableMapping, keys: readonly (readonly string[])[]) => ({ epoch, phase, truncated: null, at: keys.map((key) => standingAt(warehouse.rowsOf([key])[0] ?? null)) }),
     readCheckpoints: async () => (paused ? [] : [{ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: PASSED, highest: null, counter: null }]),
   };
   const pipeline = {

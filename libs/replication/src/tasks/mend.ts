@@ -1,12 +1,13 @@
-import { ElstreamError, describeError, describeKey, failpoint, keyIdentity, recoveryOf, sleep, type Cell, type LogPosition, type TableMapping } from '@elstream/core';
+import { ElstreamError, describeError, describeKey, failpoint, keyIdentity, recoveryOf, sleep, LogPosition, type Cell, type TableMapping } from '@elstream/core';
 import type { RepairEntry, RepairOutcome, StandingRows } from '@elstream/warehouse';
 import { byKey } from '../compare/compare-rows';
 import { waitOf } from '../compare/confirm';
-import { boundOf } from '../stream/passes';
+import { boundOf, streamPasses } from '../stream/passes';
 import { awaitReadable } from '../transaction-wait';
 import type { TaskContext } from './task-context';
 
 const BETWEEN_TRIES_MS = 200;
+const NOT_PASSED = 'the stream did not pass what the source holds in time, so it is not known whether the row is missing; see whether the stream runs, and replay again';
 
 type Key = readonly string[];
 
@@ -16,7 +17,15 @@ export interface Mend {
   readonly settles?: string;
 }
 
-/** What became of one of them. `failed`: the warehouse cannot hold the source's value, `reason` says which. */
+/**
+ * Which keys are written. `missing`: only where the stream, having passed what the source was read at, has brought no row.
+ * A row that stands, or an event in flight brings, stays as it is: written over with what the source holds by then, it would
+ * leave its own version out of history and end the newer one in its stead. So what is written is the row as it was left
+ * out: nothing has happened to it up to the read.
+ */
+export type Which = 'all' | 'missing';
+
+/** What became of one of them. `failed`: `reason` says why, as that the warehouse cannot hold the source's value. */
 export type Mended = { readonly is: RepairOutcome } | { readonly is: 'failed'; readonly reason: string };
 
 /** What a task came to; `refused` names what could not be mended, and why. */
@@ -48,14 +57,14 @@ export function reasonOf(mended: Mended | undefined): string | null {
  * R9 for some keys, each once: the target's rows and markers, then the wait, then the source's rows, then the write where
  * the target is still as read. What moved meanwhile is tried again. Answers in the order of `wanted`.
  */
-export async function mend(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[]): Promise<Mended[]> {
+export async function mend(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[], which: Which = 'all'): Promise<Mended[]> {
   const mended: Mended[] = wanted.map(() => ({ is: 'moved' }));
   let open = wanted.map((_, i) => i);
   const tries = Math.max(1, context.pipeline.settings.maxRereads);
   for (let attempt = 1; open.length > 0 && attempt <= tries; attempt += 1) {
     if (attempt > 1) await sleep(BETWEEN_TRIES_MS, context.signal);
     if (context.signal.aborted) throw new ElstreamError('STOPPING', 'retry', 'stopped while mending rows');
-    const found = await mendOnce(context, mapping, open.flatMap((i) => wanted[i] ?? []));
+    const found = await mendOnce(context, mapping, open.flatMap((i) => wanted[i] ?? []), which);
     open.forEach((index, i) => {
       mended[index] = found[i] ?? { is: 'moved' };
     });
@@ -65,38 +74,52 @@ export async function mend(context: TaskContext, mapping: TableMapping, wanted: 
 }
 
 /** A key that is no value of its column fails what reads it: then each is read for itself, so that it keeps no other from being mended. */
-async function mendOnce(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[]): Promise<Mended[]> {
+async function mendOnce(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[], which: Which): Promise<Mended[]> {
   try {
-    return await write(context, mapping, await readBoth(context, mapping, wanted));
+    const found = await readBoth(context, mapping, wanted, which);
+    return found === null ? wanted.map(() => ({ is: 'failed', reason: NOT_PASSED })) : await write(context, mapping, found);
   } catch (error) {
     if (recoveryOf(error) !== 'park') throw error;
     if (wanted.length === 1) return [{ is: 'failed', reason: describeError(error) }];
   }
   const mended: Mended[] = [];
-  for (const one of wanted) mended.push(...(await mendOnce(context, mapping, [one])));
+  for (const one of wanted) mended.push(...(await mendOnce(context, mapping, [one], which)));
   return mended;
 }
 
-async function readBoth(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[]): Promise<Write> {
+/** Null: the stream did not pass what the source was read at. */
+async function readBoth(context: TaskContext, mapping: TableMapping, wanted: readonly Mend[], which: Which): Promise<Write | null> {
   const { pipeline } = context;
   const source = await pipeline.source();
   const keys = wanted.map(({ key }) => key);
   const stands = await pipeline.warehouse.readStanding(mapping, keys);
   refuseUnlessLoaded(mapping, stands);
+  const left = ({ standing }: At): boolean => which === 'missing' && standing.is === 'row' && standing.version.epoch === stands.epoch;
+  // Nothing is written: nothing need be waited for.
+  if (stands.at.every(left)) return { ...entriesOf(wanted, stands, (_, at) => at.row), readUntil: LogPosition.ZERO };
   await failpoint('repair:target-read');
   await awaitReadable(waitOf(context, source));
   const rows = byKey(mapping, await source.readByKeys(mapping, keys), (row) => row);
   await failpoint('repair:source-read');
-  const readUntil = await boundOf(context, mapping.id, await source.endOfLog());
+  const end = await source.endOfLog();
+  const readUntil = await boundOf(context, mapping.id, end);
+  if (which === 'missing' && !(await streamPasses(context, end))) return null;
+  return { ...entriesOf(wanted, stands, (key, at) => (left(at) ? at.row : (rows.get(keyIdentity(mapping, key)) ?? null))), readUntil };
+}
+
+type At = StandingRows['at'][number];
+
+function entriesOf(wanted: readonly Mend[], { epoch, truncated, at }: StandingRows, rowOf: (key: Key, at: At) => readonly Cell[] | null): Omit<Write, 'readUntil'> {
   const entries = wanted.map(({ key, settles }, i): RepairEntry => {
-    const row: readonly Cell[] | null = rows.get(keyIdentity(mapping, key)) ?? null;
-    return { key, expect: stands.at[i]?.standing ?? { is: 'nothing' }, row, ...(settles === undefined ? {} : { settles }) };
+    const stands = at[i] ?? { standing: { is: 'nothing' }, row: null };
+    return { key, expect: stands.standing, row: rowOf(key, stands), ...(settles === undefined ? {} : { settles }) };
   });
-  return { epoch: stands.epoch, entries, readUntil };
+  return { epoch, truncated, entries };
 }
 
 interface Write {
   readonly epoch: number;
+  readonly truncated: StandingRows['truncated'];
   readonly entries: readonly RepairEntry[];
   readonly readUntil: LogPosition;
 }

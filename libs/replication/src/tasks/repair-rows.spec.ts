@@ -1,9 +1,9 @@
 import type { DeadLetter } from '@elstream/control';
-import { ElstreamError, type Cell, type Standing, type TableMapping } from '@elstream/core';
+import { CAPTURE_RESUMED, DIRECT_PARTITION, ElstreamError, LogPosition, type Cell, type Standing, type TableMapping } from '@elstream/core';
 import type { RepairEntry, RepairOutcome, RepairWrite } from '@elstream/warehouse';
-import { TABLE } from '../compare/sides.fixture';
+import { PASSED, TABLE } from '../compare/sides.fixture';
 import { repairRows } from './repair-rows';
-import { POSITION, doneBy, each, taskContext, type World } from './tasks.fixture';
+import { doneBy, each, taskContext, type World } from './tasks.fixture';
 
 const refused = (): never => {
   throw new ElstreamError('VALUE_REFUSED', 'park', 'the column cannot hold it');
@@ -12,10 +12,13 @@ const refused = (): never => {
 interface Tables {
   readonly source: Map<string, Cell>;
   /** A number that grows with each write is the version. */
-  readonly warehouse: Map<string, { readonly name: Cell; readonly version: number }>;
+  readonly warehouse: Map<string, { readonly name: Cell; readonly version: number; readonly epoch?: number }>;
   /** Called before a write is judged. */
   readonly meanwhile?: (tables: Tables, write: RepairWrite) => void;
   readonly phase?: string;
+  /** Called when it is asked how far the stream is. */
+  readonly streams?: (tables: Tables) => void;
+  readonly paused?: boolean;
   readonly letters?: readonly Partial<DeadLetter>[];
 }
 
@@ -26,8 +29,11 @@ function mending(tables: Tables, payload: Record<string, unknown>, more: World =
   const settled: string[] = [];
   const standing = (key: readonly string[]): Standing => {
     const row = tables.warehouse.get(key[0] ?? '');
-    // Versions are told apart by kind and epoch here: enough to see that a row was written to.
-    return row === undefined ? { is: 'nothing' } : { is: 'row', version: { epoch: row.version, kind: 'stream', position: POSITION } };
+    return row === undefined ? { is: 'nothing' } : { is: 'row', version: { epoch: row.epoch ?? 1, kind: 'stream', position: LogPosition.fromBigInt(BigInt(row.version), 8) } };
+  };
+  const rowAt = ([id = '']: readonly string[]): readonly Cell[] | null => {
+    const row = tables.warehouse.get(id);
+    return row === undefined ? null : [id, row.name];
   };
   const judge = ({ key, expect: read, row, settles }: RepairEntry): RepairOutcome => {
     const id = key[0] ?? '';
@@ -50,7 +56,12 @@ function mending(tables: Tables, payload: Record<string, unknown>, more: World =
       readStanding: async (_: TableMapping, keys: readonly string[][]) => {
         log.push('target');
         if (keys.some(([id]) => id === 'none')) refused();
-        return { epoch: 1, phase: tables.phase ?? 'live', at: keys.map((key) => ({ standing: standing(key), row: null })) };
+        return { epoch: 1, phase: tables.phase ?? 'live', truncated: null, at: keys.map((key) => ({ standing: standing(key), row: rowAt(key) })) };
+      },
+      readCheckpoints: async () => {
+        log.push('stream');
+        tables.streams?.(tables);
+        return tables.paused === true ? [] : [{ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: PASSED, highest: null, counter: null }];
       },
       repairRows: async (write: RepairWrite) => {
         log.push(`write ${String(write.entries.length)}`);
@@ -59,7 +70,7 @@ function mending(tables: Tables, payload: Record<string, unknown>, more: World =
         return write.entries.map(judge);
       },
     },
-    store: { readDeadLetter: async (id: string) => ({ table: TABLE.id, state: 'parked', oldKey: null, key: null, ...tables.letters?.find((l) => l.id === id), id }), noteReplay: async (id: string, note: string) => notes.push(`${id}: ${note}`) },
+    store: { readDeadLetter: async (id: string) => ({ table: TABLE.id, state: 'parked', code: 'X', oldKey: null, key: null, ...tables.letters?.find((l) => l.id === id), id }), noteReplay: async (id: string, note: string) => notes.push(`${id}: ${note}`), readPipeline: async () => ({ paused: tables.paused === true, gapReason: null, streamError: null }) },
     ...more,
   });
   return { run: () => doneBy(repairRows(context)).then(({ result }) => result), log, notes, settled };
@@ -157,6 +168,44 @@ describe('replaying dead letters', () => {
     expect(world.settled).toEqual(['10', '12', '15', '16']);
     expect(world.notes.map((note) => note.slice(0, 20))).toEqual(['13: its key is not k', '11: the column canno']);
     expect(names(tables)).toEqual({ 1: 'a', 8: 'moved here' });
+  });
+
+  describe('of rows that capture may have left out', () => {
+    const lost = (...ids: string[]): readonly Partial<DeadLetter>[] => ids.map((id) => ({ id: `l${id}`, key: [id], code: CAPTURE_RESUMED }));
+
+    it('waits for the stream between the read and the write, and writes only where it has brought no row', async () => {
+      let asked = 0;
+      const streams = ({ warehouse }: Tables): void => {
+        asked += 1;
+        if (asked === 1) warehouse.set('3', { name: 'by its own event', version: 9 });
+      };
+      const tables: Tables = { source: rows({ 1: 'newer, in flight', 2: 'left out', 3: 'newer' }), warehouse: standing({ 1: 'a' }), streams, letters: lost('1', '2', '3', '4') };
+      const world = mending(tables, { deadLetters: ['l1', 'l2', 'l3', 'l4'] });
+      expect(await world.run()).toMatchObject({ repaired: 1, unchanged: 3, failed: 0 });
+      expect(world.log.slice(0, 6)).toEqual(['use', 'target', 'wait', 'source', 'stream', 'write 4']);
+      expect(names(tables)).toEqual({ 1: 'a', 2: 'left out', 3: 'by its own event' });
+      expect([...world.settled].sort()).toEqual(['l1', 'l2', 'l3', 'l4']);
+    });
+
+    it('waits for nothing where all of them stand', async () => {
+      const tables: Tables = { source: rows({ 1: 'newer' }), warehouse: standing({ 1: 'a' }), paused: true, letters: lost('1') };
+      const world = mending(tables, { deadLetters: ['l1'] });
+      expect(await world.run()).toMatchObject({ unchanged: 1, failed: 0 });
+      expect(world.log).toEqual(['use', 'target', 'write 1']);
+    });
+
+    it('replaces what stands since the load before: it goes when this one ends', async () => {
+      const tables: Tables = { source: rows({ 1: 'left out' }), warehouse: new Map([['1', { name: 'of old', version: 1, epoch: 0 }]]), phase: 'preloading', letters: lost('1') };
+      expect(await mending(tables, { deadLetters: ['l1'] }).run()).toMatchObject({ repaired: 1 });
+      expect(names(tables)).toEqual({ 1: 'left out' });
+    });
+
+    it('leaves the letter parked, with the reason, while the stream stands still', async () => {
+      const tables: Tables = { source: rows({ 1: 'left out' }), warehouse: standing({}), paused: true, letters: lost('1') };
+      const world = mending(tables, { deadLetters: ['l1'] });
+      expect(await world.run()).toMatchObject({ repaired: 0, failed: 1, refused: [{ key: 'id=1', reason: expect.stringContaining('stream did not pass') }] });
+      expect([world.settled, world.notes, names(tables)]).toEqual([[], [expect.stringMatching(/^l1: the stream did not pass/)], {}]);
+    });
   });
 
   it('leaves a moved row’s letter parked while the key it moved from cannot be mended', async () => {

@@ -1,6 +1,6 @@
 import type { DeadLetter } from '@elstream/control';
-import { describeKey, keyIdentity, type TableMapping } from '@elstream/core';
-import { mend, reasonOf, type Mend, type Mended, type Repaired } from './mend';
+import { CAPTURE_RESUMED, describeKey, keyIdentity, type TableMapping } from '@elstream/core';
+import { mend, reasonOf, type Mend, type Mended, type Repaired, type Which } from './mend';
 import type { TaskContext } from './task-context';
 
 type Key = readonly string[];
@@ -11,6 +11,7 @@ interface Replay {
   readonly key: Key;
   /** Mended before, without settling. */
   readonly from: Key | null;
+  readonly which: Which;
 }
 
 /**
@@ -50,11 +51,12 @@ export async function replayDeadLetters(context: TaskContext, mapping: TableMapp
 }
 
 /** Why it cannot be replayed, as a sentence with the remedy. */
-function replayOf(mapping: TableMapping, { id, table, key, oldKey }: DeadLetter): Replay | string {
+function replayOf(mapping: TableMapping, { id, table, key, oldKey, code }: DeadLetter): Replay | string {
   if (table !== mapping.id) return `it is one of table ${table}; replay it there`;
   if (key === null) return 'its key is not known, so there is no row to read again; validate the table and discard it';
   const from = oldKey !== null && keyIdentity(mapping, oldKey) !== keyIdentity(mapping, key) ? oldKey : null;
-  return { id, key, from };
+  // That its row was inserted is all that is in doubt.
+  return { id, key, from, which: code === CAPTURE_RESUMED ? 'missing' : 'all' };
 }
 
 /** In each round every key occurs once. */
@@ -80,7 +82,11 @@ async function replayRound(context: TaskContext, mapping: TableMapping, together
     if (outcome !== undefined && (outcome.is === 'moved' || outcome.is === 'failed')) stuck.set(id, outcome);
   });
   const ready = together.filter(({ id }) => !stuck.has(id));
-  const mended = await mend(context, mapping, ready.map(({ id, key }): Mend => ({ key, settles: id })));
-  const byId = new Map(ready.map(({ id }, i) => [id, mended[i]]));
+  const byId = new Map<string, Mended>();
+  for (const which of ['all', 'missing'] as const) {
+    const some = ready.filter((replay) => replay.which === which);
+    const mended = await mend(context, mapping, some.map(({ id, key }): Mend => ({ key, settles: id })), which);
+    some.forEach(({ id }, i) => byId.set(id, mended[i] ?? { is: 'moved' }));
+  }
   return together.map(({ id }) => stuck.get(id) ?? byId.get(id) ?? { is: 'moved' });
 }

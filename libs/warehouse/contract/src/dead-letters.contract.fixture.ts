@@ -127,7 +127,7 @@ export function deadLettersContract(product: WarehouseProduct): void {
       const settle = async (id: string, key: string, cells: [string, string, string] | null): Promise<unknown> => {
         const stands = await fx.warehouse.readStanding(items, [[key]]);
         return fx.warehouse.repairRows({
-          pipeline: PIPELINE, mapping: items, epoch, readUntil: LogPosition.fromBigInt(50n, 8),
+          pipeline: PIPELINE, mapping: items, epoch, truncated: stands.truncated, readUntil: LogPosition.fromBigInt(50n, 8),
           entries: [{ key: [key], expect: stands.at[0]!.standing, row: cells, settles: id }],
         });
       };

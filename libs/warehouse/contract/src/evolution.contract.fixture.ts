@@ -109,7 +109,7 @@ export function evolutionContract(product: WarehouseProduct): void {
         await fx.openUse(narrow);
         const stands = await fx.warehouse.readStanding(narrow, [['9']]);
         const entry = { key: ['9'], expect: stands.at[0]?.standing ?? { is: 'nothing' as const }, row: ['9', 'z'] };
-        await expect(fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: narrow, epoch: stands.epoch, entries: [entry], readUntil: LogPosition.ZERO })).rejects.toMatchObject({ code: 'MAPPING_OUTDATED', recovery: 'retry' });
+        await expect(fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: narrow, epoch: stands.epoch, truncated: stands.truncated, entries: [entry], readUntil: LogPosition.ZERO })).rejects.toMatchObject({ code: 'MAPPING_OUTDATED', recovery: 'retry' });
       });
 
       it('halts no stream where the table was let go meanwhile', async () => {

@@ -28,7 +28,7 @@ export function repairContract(product: WarehouseProduct): void {
 
     const read = (...keys: string[]): Promise<StandingRows> => fx.warehouse.readStanding(items, keys.map((key) => [key]));
     const repair = (read_: StandingRows, entries: readonly RepairEntry[]): Promise<readonly RepairOutcome[]> =>
-      fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: items, epoch: read_.epoch, entries, readUntil: READ_UNTIL });
+      fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: items, epoch: read_.epoch, truncated: read_.truncated, entries, readUntil: READ_UNTIL });
     /** Repairs keys, as read now, to these rows. */
     const repairNow = async (rows: Readonly<Record<string, Cell[] | null>>, settles?: string): Promise<readonly RepairOutcome[]> => {
       const keys = Object.keys(rows);
@@ -46,6 +46,7 @@ export function repairContract(product: WarehouseProduct): void {
       expect(stands).toEqual({
         epoch,
         phase: 'live',
+        truncated: null,
         at: [
           { standing: { is: 'row', version: { epoch, kind: 'stream', position: at(20) } }, row: row('2', 'zwei') },
           { standing: { is: 'nothing' }, row: null },
@@ -56,8 +57,10 @@ export function repairContract(product: WarehouseProduct): void {
       expect((await fx.warehouse.readByKeys(items, [['1']]))[0]?.row).toEqual(stands.at[2]?.row);
     });
 
-    it('asked for no key, says epoch and phase', async () => {
-      expect(await fx.warehouse.readStanding(items, [])).toEqual({ epoch, phase: 'live', at: [] });
+    it('asked for no key, says epoch, phase and the last truncate', async () => {
+      expect(await fx.warehouse.readStanding(items, [])).toEqual({ epoch, phase: 'live', truncated: null, at: [] });
+      await fx.apply(items, [event.truncate(items, 30)]);
+      expect(await fx.warehouse.readStanding(items, [])).toEqual({ epoch, phase: 'live', truncated: { epoch, position: at(30) }, at: [] });
     });
 
     it('writes, deletes and leaves alone what is equal, exactly', async () => {
@@ -102,6 +105,7 @@ export function repairContract(product: WarehouseProduct): void {
         ['the row was changed', '1', async () => fx.apply(items, [event.update(items, 30, row('1', 'newer'))]), 'newer'],
         ['the row was deleted', '1', async () => fx.apply(items, [event.delete(items, 30, '1')]), null],
         ['a row appeared', '7', async () => fx.apply(items, [event.insert(items, 30, row('7', 'newer'))]), 'newer'],
+        ['the table was truncated, which leaves no marker where nothing stood', '7', async () => fx.apply(items, [event.truncate(items, 30)]), null],
         ['a row came and went: only its marker tells', '7', async () => { await fx.apply(items, [event.insert(items, 30, row('7', 'x'))]); return fx.apply(items, [event.delete(items, 31, '7')]); }, null],
       ];
       it.each(changed)('%s', async (_what, key, change, after) => {
@@ -142,7 +146,7 @@ export function repairContract(product: WarehouseProduct): void {
       await fx.warehouse.closeUse(use);
       await fx.apply(items, [event.insert(items, 30, row('7', 'x'))]);
       await fx.apply(items, [event.delete(items, 31, '7')]);
-      const late = fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: items, runId: use.runId, epoch, entries: entriesOf(stands, { 7: row('7', 'as read at the source before') }), readUntil: READ_UNTIL });
+      const late = fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: items, runId: use.runId, epoch, truncated: stands.truncated, entries: entriesOf(stands, { 7: row('7', 'as read at the source before') }), readUntil: READ_UNTIL });
       await expect(late).rejects.toMatchObject({ code: 'TASK_LOST', recovery: 'lost' });
       expect(await standing('7')).toEqual({ standing: { is: 'nothing' }, row: null });
     });

@@ -4,7 +4,7 @@ import { imageDigest, rowDigest } from './exact-text';
 import { BEGIN_COLUMN, greatest, timeOfMicroseconds } from './history/archive';
 import { archiveRows, UNKNOWN_POSITION } from './history/archive-rows';
 import { commit, leave, serverTransaction } from './server-transaction';
-import { standingText } from './standing-text';
+import { standingText, TRUNCATE_TEXT } from './standing-text';
 import { refuseOutdated } from './stored-guard';
 import { EPOCH_COLUMN, keyEquals, keyOf, POSITION_COLUMN, POSITION_TYPE, quotedOf, stagedOf, type Target } from './target';
 import type { TypedStage } from './typed-stage';
@@ -15,7 +15,7 @@ import type { TypedStage } from './typed-stage';
  * epoch and else takes the lowest, so that every event that has not been applied yet is applied over it.
  *
  * `#repair`: one row per key – `expected` (`textOfStanding`), `present` (the source has a row), key and cells; `outcome` and
- * `position` are judged. Parameters: `@pipeline`, `@table`, `@epoch` (as read), `@run`, `@until` (hex), `@mapping_hash`, and
+ * `position` are judged. Parameters: `@pipeline`, `@table`, `@epoch` and `@truncated` (`textOfTruncate`) as read, `@run`, `@until` (hex), `@mapping_hash`, and
  * `@settles`: JSON of `[n, ord, same, id]` – the dead letters of all entries, also of those whose key came before (`ord`;
  * `same`: 1 the entry itself, 0 another row for that key, 2 the same row).
  */
@@ -50,9 +50,9 @@ export function repairStatement(target: Target, shape: RepairShape): string {
     pipeline: shape.pipeline,
     exclusion: { by: 'switch' },
     tables: [target.mapping.id],
-    declare: 'DECLARE @epoch0 int, @phase0 nvarchar(64);',
+    declare: 'DECLARE @epoch0 int, @phase0 nvarchar(64), @truncated0 nvarchar(160);',
     body: [
-      'SELECT @epoch0 = s.epoch, @phase0 = s.phase FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;',
+      `SELECT @epoch0 = s.epoch, @phase0 = s.phase, @truncated0 = ${TRUNCATE_TEXT} FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;`,
       `IF @phase0 IS NULL OR @phase0 IN (N'new', N'stopped')\n${leave('not-live', '@phase0 AS phase')}`,
       ...(shape.ofRun && ruleHolds('R9-guard') ? [`IF NOT EXISTS (SELECT 1 FROM elstream.open_use AS u WHERE u.pipeline = @pipeline AND u.table_id = @table AND u.run_id = @run)\n${leave('no-use')}`] : []),
       refuseOutdated,
@@ -73,7 +73,7 @@ UPDATE elstream.table_state SET reread_until = CASE WHEN reread_until >= @until 
 const same = (alias: string, target: Target): string => keyEquals(target.key, quotedOf(alias), keyOf('s'));
 
 function judge(target: Target): string {
-  const moved = ruleHolds('R9-guard') ? `@epoch0 <> @epoch OR s.expected <> CONVERT(nvarchar(60), ${standingText('t', 'm')}) COLLATE Latin1_General_100_BIN2` : '1 = 0';
+  const moved = ruleHolds('R9-guard') ? `@epoch0 <> @epoch OR @truncated0 <> @truncated OR s.expected <> CONVERT(nvarchar(60), ${standingText('t', 'm')}) COLLATE Latin1_General_100_BIN2` : '1 = 0';
   const equal = `s.present = 1 AND t.${EPOCH_COLUMN} IS NOT NULL AND ${rowDigest(target, 't')} = ${imageDigest(target.columns, stagedOf('s'))}`;
   const ours = (alias: string): string => `${alias}.${EPOCH_COLUMN} = @epoch0 AND ${alias}.${POSITION_COLUMN} IS NOT NULL`;
   return `UPDATE s SET outcome = CASE WHEN ${moved} THEN 'moved' WHEN (s.present = 0 AND t.${EPOCH_COLUMN} IS NULL) OR (${equal}) THEN 'unchanged' WHEN s.present = 0 THEN 'deleted' ELSE 'written' END,
@@ -134,7 +134,7 @@ const settle = `WITH entry AS (
     FROM OPENJSON(@settles) WITH (n int '$[0]', ord int '$[1]', same int '$[2]', id uniqueidentifier '$[3]') AS j JOIN ${REPAIR} AS s ON s.ord = j.ord),
 numbered AS (SELECT e.id, e.outcome, ROW_NUMBER() OVER (PARTITION BY e.id ORDER BY e.n) AS place, MAX(CASE e.outcome WHEN 'moved' THEN 1 ELSE 0 END) OVER (PARTITION BY e.id) AS moved FROM entry AS e)
 UPDATE d SET d.state = N'replayed', d.settled_at = @now,
-       d.note = CASE e.outcome WHEN 'written' THEN N'the source''s row was written' WHEN 'deleted' THEN N'the source has no such row; it was deleted' ELSE N'the row is as at the source already' END
+       d.note = CASE e.outcome WHEN 'written' THEN N'the source''s row was written' WHEN 'deleted' THEN N'the source has no such row; it was deleted' ELSE N'nothing had to be written' END
   FROM elstream.dead_letter AS d JOIN numbered AS e ON e.id = d.id AND e.place = 1 AND e.moved = 0 WHERE d.pipeline = @pipeline AND d.state = N'parked';`;
 
 /** Markers go when nothing needs them any more: however many, by one lock of their table, which escalates none. */

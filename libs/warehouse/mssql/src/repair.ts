@@ -4,7 +4,7 @@ import type { RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, Tabl
 import { dropUnneededMarkers, repairStage, repairStatement } from './repair-statement';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
 import { notPrepared, readChangedKeys, readStandingRows } from './standing';
-import { textOfStanding } from './standing-text';
+import { textOfStanding, textOfTruncate } from './standing-text';
 import { currentMapping, outdated } from './stored-guard';
 import type { Target } from './target';
 import { stageTyped } from './typed-stage';
@@ -84,6 +84,7 @@ async function repairRows(db: Mssql, write: RepairWrite, target: Target): Promis
       pipeline: t.nvarchar(pipeline, 100),
       table: t.nvarchar(mapping.id, 300),
       epoch: t.int(write.epoch),
+      truncated: t.nvarchar(textOfTruncate(write.truncated), 160),
       run: t.uuid(write.runId ?? null),
       until: t.nvarchar(write.readUntil.hex, 128),
       settles: t.json(settles),

@@ -1,4 +1,4 @@
-import type { Standing } from '@elstream/core';
+import type { Standing, TruncateMemory } from '@elstream/core';
 import { EPOCH_COLUMN, POSITION_COLUMN } from './target';
 
 /**
@@ -18,4 +18,11 @@ export function textOfStanding(standing: Standing): string {
   if (standing.is === 'nothing') return 'n';
   const { epoch, kind, position } = standing.version;
   return `${standing.is === 'row' ? 'r' : 'm'}${String(epoch)}${kind === 'preload' ? '-' : `:${position.hex}`}`;
+}
+
+/** A table's memory of its last truncate as text, the same from the server (of `elstream.table_state AS s`) as from `TruncateMemory`. */
+export const TRUNCATE_TEXT = `CASE WHEN s.truncate_epoch IS NULL THEN N'n' ELSE CONCAT(s.truncate_epoch, N':', s.truncate_position) END`;
+
+export function textOfTruncate(truncated: TruncateMemory): string {
+  return truncated === null ? 'n' : `${String(truncated.epoch)}:${truncated.position.hex}`;
 }

@@ -1,6 +1,6 @@
 import { ElstreamError, LogPosition, type Cell, type Standing, type Version } from '@elstream/core';
 import { t, type Mssql } from '@elstream/database';
-import type { StandingRows, TableState } from '@elstream/warehouse';
+import { truncateOf, type StandingRows, type StateRow, type TableState } from '@elstream/warehouse';
 import { selectCells } from './cells';
 import { keyList, keysParam } from './keys';
 import { commit, leave, runTransaction, serverTransaction } from './server-transaction';
@@ -43,19 +43,19 @@ export function standingSql(pipeline: string, target: Target, lockMs: number): s
     pipeline,
     exclusion: { by: 'merge' },
     tables: [target.mapping.id],
-    declare: `${keys.declare}\nDECLARE @epoch int, @phase nvarchar(64);\nDROP TABLE IF EXISTS ${STANDING};`,
+    declare: `${keys.declare}\nDECLARE @epoch int, @phase nvarchar(64), @truncateEpoch int, @truncatePosition nvarchar(128);\nDROP TABLE IF EXISTS ${STANDING};`,
     body: [
-      'SELECT @epoch = s.epoch, @phase = s.phase FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;',
+      'SELECT @epoch = s.epoch, @phase = s.phase, @truncateEpoch = s.truncate_epoch, @truncatePosition = s.truncate_position FROM elstream.table_state AS s WHERE s.pipeline = @pipeline AND s.table_id = @table;',
       `IF @epoch IS NULL\n${leave('not-prepared')}`,
       rows,
-      commit('read', '@epoch AS epoch, @phase AS phase'),
+      commit('read', '@epoch AS epoch, @phase AS phase, @truncateEpoch AS truncate_epoch, @truncatePosition AS truncate_position'),
       `SELECT s.* FROM ${STANDING} AS s;`,
     ].join('\n'),
   });
 }
 
 /**
- * What stands at the keys, in their order, with the table's epoch and phase, of one moment (R9).
+ * What stands at the keys, in their order, with the table's epoch, phase and truncate, of one moment (R9).
  *
  * @throws ElstreamError `TABLE_NOT_PREPARED` (stop); `park` if a key is no value of its column
  */
@@ -68,7 +68,8 @@ export async function readStandingRows(db: Mssql, pipeline: string, target: Targ
     if (row.row_epoch !== null) at[row.ord] = { standing: { is: 'row', version: versionOf({ epoch: row.row_epoch, position: row.row_position }) }, row: cells.row(row) };
     else if (row.marker_epoch !== null) at[row.ord] = { standing: { is: 'marker', version: versionOf({ epoch: row.marker_epoch, position: row.marker_position }) }, row: null };
   }
-  return { epoch: Number(found.row['epoch']), phase: found.row['phase'] as TableState['phase'], at };
+  const state = found.row as Pick<StateRow, 'truncate_epoch' | 'truncate_position'>;
+  return { epoch: Number(found.row['epoch']), phase: found.row['phase'] as TableState['phase'], truncated: truncateOf(state), at };
 }
 
 /** `@since` position, `@limit`. Keys of rows and markers of the current epoch that the stream wrote above it. */

@@ -127,7 +127,7 @@ export async function readReplayed(sql: Sql, pipeline: string, ids: readonly str
 const NOTES: Readonly<Record<Exclude<RepairOutcome, 'moved'>, string>> = {
   written: "the source's row was written",
   deleted: 'the source has no such row; it was deleted',
-  unchanged: 'the row is as at the source already',
+  unchanged: 'nothing had to be written',
 };
 
 /** A replay has come to an end: in the transaction of its repair. One that is no longer parked is left as it is. */

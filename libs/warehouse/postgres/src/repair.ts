@@ -1,4 +1,4 @@
-import { ElstreamError, keyIdentity, repairPosition, ruleHolds, sameStanding, type Cell, type FoldedRow, type LogPosition } from '@elstream/core';
+import { ElstreamError, keyIdentity, repairPosition, ruleHolds, sameStanding, sameTruncate, type Cell, type FoldedRow, type LogPosition } from '@elstream/core';
 import { inTransaction, onDatabase, type Sql } from '@elstream/database';
 import type { LockedState, RepairableWarehouse, RepairEntry, RepairOutcome, RepairWrite, TableUse } from '@elstream/warehouse';
 import { lockTables, readLockedStates, requireState } from './control-state';
@@ -98,13 +98,14 @@ async function repairRows(sql: Sql, write: RepairWrite, target: Target): Promise
   await refuseWithoutUse(sql, write);
   await requireCurrent(sql, pipeline, mapping);
   const now = await readStandingRows(sql, pipeline, target, write.entries.map((e) => e.key));
+  const anew = now.epoch !== write.epoch || !sameTruncate(now.truncated, write.truncated);
   const seen = new Map<string, Judged>();
   const judged = write.entries.map((entry, index): Judged => {
     const at = now.at[index] ?? { standing: { is: 'nothing' }, row: null };
     const id = keyIdentity(mapping, entry.key);
     const earlier = seen.get(id);
     if (earlier !== undefined) return { ...earlier, entry, outcome: earlier.outcome !== 'moved' && sameRow(earlier.entry.row, entry.row) ? 'unchanged' : 'moved' };
-    const moved = ruleHolds('R9-guard') && (now.epoch !== write.epoch || !sameStanding(at.standing, entry.expect));
+    const moved = ruleHolds('R9-guard') && (anew || !sameStanding(at.standing, entry.expect));
     const outcome = moved ? 'moved' : sameRow(at.row, entry.row) ? 'unchanged' : entry.row === null ? 'deleted' : 'written';
     const found: Judged = { entry, outcome, position: repairPosition(at.standing, state.epoch) };
     seen.set(id, found);

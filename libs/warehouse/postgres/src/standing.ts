@@ -1,6 +1,6 @@
 import { ElstreamError, LogPosition, type Cell, type Standing, type Version } from '@elstream/core';
 import type { Sql } from '@elstream/database';
-import type { StandingRows, TableState } from '@elstream/warehouse';
+import { truncateOf, type StandingRows, type TableState } from '@elstream/warehouse';
 import { keysAsArrays } from './keys-as-arrays';
 import { EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
@@ -22,6 +22,8 @@ export function versionOf(row: { readonly epoch: number; readonly position: Buff
 type StandingRow = {
   readonly epoch: number;
   readonly phase: TableState['phase'];
+  readonly truncate_epoch: number | null;
+  readonly truncate_position: string | null;
   readonly ord: number | null;
   readonly row_epoch: number | null;
   readonly row_position: Buffer | null;
@@ -30,14 +32,14 @@ type StandingRow = {
 } & Readonly<Record<`v${number}`, string | null>>;
 
 /**
- * What stands at the keys, in their order, with the table's epoch and phase: one statement, hence one snapshot (R9).
+ * What stands at the keys, in their order, with the table's epoch, phase and truncate: one statement, hence one snapshot (R9).
  *
  * @throws ElstreamError `TABLE_NOT_PREPARED` (stop); `park` if a key is no value of its column
  */
 export async function readStandingRows(sql: Sql, pipeline: string, target: Target, keys: readonly (readonly string[])[]): Promise<StandingRows> {
   const { from, values, same } = keysAsArrays(target, keys, 3);
   const rows = await sql.query<StandingRow>(
-    `SELECT s.epoch, s.phase, u.ord::int AS ord, t.${EPOCH_COLUMN} AS row_epoch, t.${POSITION_COLUMN} AS row_position,
+    `SELECT s.epoch, s.phase, s.truncate_epoch, s.truncate_position, u.ord::int AS ord, t.${EPOCH_COLUMN} AS row_epoch, t.${POSITION_COLUMN} AS row_position,
             m.${EPOCH_COLUMN} AS marker_epoch, m.${POSITION_COLUMN} AS marker_position, ${target.columns.map((c, i) => `${textOf('t', c)} AS v${i}`).join(', ')}
        FROM elstream.table_state AS s
        LEFT JOIN ${from} ON true
@@ -53,7 +55,7 @@ export async function readStandingRows(sql: Sql, pipeline: string, target: Targe
     if (row.row_epoch !== null) at[row.ord - 1] = { standing: { is: 'row', version: versionOf({ epoch: row.row_epoch, position: row.row_position }) }, row: target.columns.map((_, i) => row[`v${i}`] ?? null) };
     else if (row.marker_epoch !== null) at[row.ord - 1] = { standing: { is: 'marker', version: versionOf({ epoch: row.marker_epoch, position: row.marker_position }) }, row: null };
   }
-  return { epoch: state.epoch, phase: state.phase, at };
+  return { epoch: state.epoch, phase: state.phase, truncated: truncateOf(state), at };
 }
 
 /** Keys of rows and markers of the current epoch that the stream wrote above `since`: at most `limit` and one more. */

@@ -24,7 +24,7 @@ export function replayedHistoryContract(product: WarehouseProduct): void {
       const [letter] = await fx.deadLetters();
       const stands = await fx.warehouse.readStanding(items, [[key]]);
       const entry = { key: [key], expect: stands.at[0]!.standing, row, ...(settle ? { settles: letter!.id } : {}) };
-      return fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: items, epoch: stands.epoch, entries: [entry], readUntil: LogPosition.fromBigInt(50n, 8) });
+      return fx.warehouse.repairRows({ pipeline: PIPELINE, mapping: items, epoch: stands.epoch, truncated: stands.truncated, entries: [entry], readUntil: LogPosition.fromBigInt(50n, 8) });
     };
 
     it('an update leaves the version it ended, marked approximate, and the row begins there', async () => {
