@@ -9,6 +9,8 @@ import { KafkaWorld, SESSION_MS } from '../kafka/kafka-world';
 /** Disturbances between two comparisons. */
 const STEPS_PER_ROUND = 15;
 const STREAMERS = 2;
+/** Fewer kills in half an hour show nothing: something stood still. */
+const KILLS = { least: 40, inMinutes: 30 };
 /** How long the stream may take to go on after a disturbance, beside everything else on the machine. */
 const PATIENCE_MS = 300_000;
 
@@ -43,9 +45,11 @@ export async function kafkaChaos({ minutes, seed }: { readonly minutes: number; 
     failure = error;
   }
   for (const [part, n] of parts) say(`  ${part}: ${String(n)}`);
-  const total = [...parts.values()].reduce((a, b) => a + b, 0);
+  const countOf = (counts: (part: Part) => boolean): number => [...parts].reduce((sum, [part, n]) => sum + (counts(part) ? n : 0), 0);
+  const [total, kills] = [countOf(() => true), countOf((part) => part.endsWith(' killed'))];
+  if (failure === null && minutes >= KILLS.inMinutes && kills < KILLS.least) failure = new Error(`${String(kills)} kills are too few: something stood still, or the machine is too slow for ${String(minutes)} minutes`);
   if (failure === null) {
-    say(`chaos: ok, ${String(total)} disturbances, differences 0, ${summary}, seed ${seed}`);
+    say(`chaos: ok, ${String(total)} disturbances (${String(kills)} kills), differences 0, ${summary}, seed ${seed}`);
     return 0;
   }
   say(failure instanceof Error ? (failure.stack ?? failure.message) : String(failure));
