@@ -4,6 +4,13 @@ import { type HandlingModes } from './handling';
 
 const other: ColumnType = { kind: 'other' };
 const debezium = (name: string, type: string, more: object = {}): object => ({ type, name: `io.debezium.${name}`, version: 1, ...more });
+const connectDecimal = (scale: number): object => ({ type: 'bytes', name: 'org.apache.kafka.connect.data.Decimal', version: 1, parameters: { scale: String(scale) } });
+
+/** JSON of Connect's Decimal: big-endian two's complement in base64. */
+function unscaled(value: bigint): string {
+  const digits = BigInt.asUintN(8192, value).toString(16).padStart(2048, '0');
+  return JSON.stringify(Buffer.from(digits, 'hex').toString('base64'));
+}
 
 /** debezium-contract.md 6.2 to 6.5: [native, type, schema, JSON value, settings, expected]. */
 const CASES: readonly [string, ColumnType, object, string, Partial<HandlingModes>, unknown][] = [
@@ -17,6 +24,13 @@ const CASES: readonly [string, ColumnType, object, string, Partial<HandlingModes
   ['bit(11)', other, debezium('data.Bits', 'bytes', { parameters: { length: '11' } }), '"BQQ="', {}, '10000000101'],
   ['numeric', decimal(null, null), debezium('data.VariableScaleDecimal', 'struct', { fields: [] }), '{"scale":3,"value":"B1vNFQ=="}', {}, '123456.789'],
   ['numeric', decimal(null, null), debezium('data.VariableScaleDecimal', 'struct', { fields: [] }), '{"value":"AQ==","scale":-2}', {}, '100'],
+  ['numeric', decimal(null, null), debezium('data.VariableScaleDecimal', 'struct', { fields: [] }), '{"scale":0,"value":"AA=="}', {}, '0'],
+  ['numeric(5,2)', decimal(5, 2), connectDecimal(2), '"/2o="', {}, '-1.50'],
+  // As the connector sends them: with 2045 zeros more.
+  ['numeric(5,-3)', decimal(5, -3), connectDecimal(2045), unscaled(12_346_000n * 10n ** 2045n), {}, '12346000'],
+  ['numeric(5,-3)', decimal(5, -3), connectDecimal(2045), unscaled(-1000n * 10n ** 2045n), {}, '-1000'],
+  ['numeric(5,-3)', decimal(5, -3), connectDecimal(2045), '"AA=="', {}, '0'],
+  ['numeric(5,-3)[]', other, { type: 'array', items: connectDecimal(2045) }, `[${unscaled(12_346_000n * 10n ** 2045n)},null]`, {}, '{12346000,NULL}'],
   ['money', other, { type: 'bytes', name: 'org.apache.kafka.connect.data.Decimal', parameters: { scale: '2' } }, '"/2o="', {}, '-$1.50'],
   ['timestamp without time zone', timestamp, debezium('time.MicroTimestamp', 'int64'), '1531481025340001', {}, '2018-07-13 11:23:45.340001'],
   ['timestamp(3) without time zone', timestamp, debezium('time.Timestamp', 'int64'), '1531481025340', {}, '2018-07-13 11:23:45.34'],

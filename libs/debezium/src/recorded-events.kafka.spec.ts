@@ -1,5 +1,6 @@
 import { type Capture, CaptureContext, REGISTERED, type RecordedEvent } from './capture.fixture';
 import { type Decoded } from './decoded';
+import { type HandlingModes } from './handling';
 import { decoderFor, describeTables } from './recorded-types.fixture';
 
 jest.setTimeout(240_000);
@@ -162,10 +163,16 @@ describe('an unchanged toasted bytea', () => {
     else expect((payload(update)['after'] as { b: unknown }).b).toBeNull();
   });
 
-  it('stops the connector in an array, unless binary.handling.mode=bytes', async () => {
-    await using own = await CaptureContext.open('CREATE TABLE t (id int PRIMARY KEY, n int, bs bytea[]); ALTER TABLE t ALTER bs SET STORAGE EXTERNAL', ['t']);
-    const [capture] = await own.capture({ handling: { ...REGISTERED, binary: 'base64' } });
-    await own.db.query("INSERT INTO t VALUES (1, 1, ARRAY[decode(repeat(md5('b'), 400), 'hex')])");
+});
+
+describe('an unchanged toasted value', () => {
+  it.each<[string, Partial<HandlingModes>, string, string]>([
+    ['of bytea[]', { binary: 'base64' }, 'bytea[]', "ARRAY[decode(repeat(md5('b'), 400), 'hex')]"],
+    ['of numeric', { decimal: 'precise' }, 'numeric', "repeat('1234567890', 2000)::numeric"],
+  ])('%s stops the connector under %j', async (_name, handling, type, value) => {
+    await using own = await CaptureContext.open(`CREATE TABLE t (id int PRIMARY KEY, n int, v ${type}); ALTER TABLE t ALTER v SET STORAGE EXTERNAL`, ['t']);
+    const [capture] = await own.capture({ handling: { ...REGISTERED, ...handling } });
+    await own.db.query(`INSERT INTO t VALUES (1, 1, ${value})`);
     await own.db.query('UPDATE t SET n = 2');
     await expect(capture!.records('public.t', 2)).rejects.toThrow('Failed to properly convert data value');
   });

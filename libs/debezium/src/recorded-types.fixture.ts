@@ -17,6 +17,19 @@ const HANGING = '2562047788:00:54.775807';
 
 export const CAPTURABLE: readonly PostgresType[] = POSTGRES_TYPES.filter(({ name }) => name !== 'domain_enum').map((type) => ({ ...type, values: type.values.filter((value) => !value.includes(HANGING)) }));
 
+const DECIMAL_ARRAYS: readonly PostgresType[] = [
+  { name: 'numerics', type: 'numeric(10,2)[]', values: ["'{1,NULL,-0.005}'", "'{}'"] },
+  { name: 'numerics_whole', type: 'numeric(5)[]', values: ["'{1,NULL,-99999}'"] },
+  { name: 'numerics_round', type: 'numeric(5,-3)[]', values: ["'{12345678,NULL,-500}'"] },
+  { name: 'numerics_free', type: 'numeric[]', values: ["'{1,NULL,-0.5,1.0}'"] },
+];
+
+/** The types without the values of decimals that are no number, which stop `precise`; arrays of decimals beside them. */
+export function finite(types: readonly PostgresType[]): PostgresType[] {
+  const withNumbers = types.map((type) => (/^(?:numeric|domain_numeric)/.test(type.name) ? { ...type, values: type.values.filter((value) => !/NaN|Infinity/.test(value)) } : type));
+  return [...withNumbers, ...DECIMAL_ARRAYS];
+}
+
 /** The described tables with what PostgreSQL itself prints, under the settings under which we preload. */
 export async function describeTables(db: TestDatabase): Promise<readonly SourceTable[]> {
   const source = await createPostgresSource({ url: db.url, counterPrefix: 'elstream:test', maxConnections: 2 });

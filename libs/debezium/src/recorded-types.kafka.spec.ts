@@ -1,7 +1,7 @@
 import { type SourceTable } from '@elstream/source';
-import { createTypesTable, insertTypeRows, TYPE_ROWS } from '@elstream/testing';
+import { createTypesTable, insertTypeRows, type PostgresType, TYPE_ROWS } from '@elstream/testing';
 import { type Capture, CaptureContext, PLACEHOLDER } from './capture.fixture';
-import { CAPTURABLE, describeTables, deviations, OWN_TYPES_WITHOUT_DOMAIN_OVER_ENUM, STOPPING, textOfRows } from './recorded-types.fixture';
+import { CAPTURABLE, describeTables, deviations, finite, OWN_TYPES_WITHOUT_DOMAIN_OVER_ENUM, STOPPING, textOfRows } from './recorded-types.fixture';
 import { type HandlingModes } from './handling';
 
 jest.setTimeout(240_000);
@@ -30,6 +30,18 @@ const LARGE_DECIMALS = [
   ...parked('money', '-$92,233,720,368,547,758.08', '$92,233,720,368,547,758.07'),
   ...parked('domain_numeric', '1.5000', 'NaN', '-0.0001'),
 ];
+/**
+ * Known loss of `precise`, for which planning refuses it: Debezium strips the zeros at the end of a decimal without a
+ * declared scale. The number is the same, its text in the warehouse is not.
+ */
+const TRAILING_ZEROS = [
+  'numeric "1.0": MANGLED to "1"',
+  'numeric "1.00": MANGLED to "1"',
+  'numeric "0.000": MANGLED to "0"',
+  // Its twentieth digit after the point is a zero; the texts are cut here.
+  'numeric "-12345678901234567890.12345678901234567: MANGLED to "-12345678901234567890.12345678901234567',
+  'numerics_free "{1,NULL,-0.5,1.0}": MANGLED to "{1,NULL,-0.5,1}"',
+];
 
 interface Mode {
   readonly handling: HandlingModes;
@@ -46,30 +58,36 @@ const MODES: readonly Mode[] = [
   { handling: modes('adaptive_time_microseconds', 'double', 'base64-url-safe'), schemas: false, lost: [...LAST_YEAR, ...LARGE_DECIMALS] },
   { handling: modes('connect', 'string', 'hex'), schemas: true, lost: MICROS },
   { handling: modes('nanoseconds', 'double', 'hex'), schemas: false, lost: ['timestamp: refused', ...LARGE_DECIMALS] },
+  { handling: modes('adaptive', 'precise', 'bytes'), schemas: false, lost: [...LAST_YEAR, ...TRAILING_ZEROS] },
+  { handling: modes('microseconds', 'precise', 'bytes'), schemas: true, lost: [...LAST_YEAR, ...TRAILING_ZEROS] },
 ];
 const TYPES = CAPTURABLE.filter(({ name }) => !STOPPING.includes(name));
+const FINITE = finite(TYPES);
+
+/** What a mode is tried with: `precise` stops at NaN and the infinities. */
+const tried = ({ handling }: Pick<Mode, 'handling'>): { readonly name: 't' | 'finite'; readonly types: readonly PostgresType[] } => (handling.decimal === 'precise' ? { name: 'finite', types: FINITE } : { name: 't', types: TYPES });
 
 let context: CaptureContext;
 let captures: readonly Capture[];
-let table: SourceTable;
-let rows: Record<string, string | null>[];
+let tables: readonly SourceTable[];
 
 beforeAll(async () => {
-  context = await CaptureContext.open(OWN_TYPES_WITHOUT_DOMAIN_OVER_ENUM + createTypesTable('public.t', TYPES), ['public.t']);
-  captures = await context.capture(...MODES);
-  for (const insert of insertTypeRows('public.t', TYPES)) await context.db.query(insert);
-  [table] = (await describeTables(context.db)) as [SourceTable];
-  rows = await textOfRows(context.db, 'public.t');
+  context = await CaptureContext.open(`${OWN_TYPES_WITHOUT_DOMAIN_OVER_ENUM} ${createTypesTable('public.t', TYPES)}; ${createTypesTable('public.finite', FINITE)}`, ['public.t', 'public.finite']);
+  captures = await context.capture(...MODES.map((mode) => ({ ...mode, config: { 'table.include.list': `public\\.${tried(mode).name}` } })));
+  for (const insert of [...insertTypeRows('public.t', TYPES), ...insertTypeRows('public.finite', FINITE)]) await context.db.query(insert);
+  tables = await describeTables(context.db);
 });
 afterAll(() => context?.[Symbol.asyncDispose]());
 
 describe('events of the real connector', () => {
   it.each(MODES.map((m, i) => [`${m.handling.time}, ${m.handling.decimal}, ${m.handling.binary}, schemas ${m.schemas ? 'on' : 'off'}`, i] as const))('hold what PostgreSQL prints, or are known not to: %s', async (_name, i) => {
     const capture = captures[i]!;
-    const events = await capture.records('public.t', TYPE_ROWS);
+    const { name } = tried(capture);
+    const events = await capture.records(`public.${name}`, TYPE_ROWS);
     expect(events).toHaveLength(TYPE_ROWS);
     const order = (lines: readonly string[]): string[] => [...lines].sort();
-    expect(order(deviations(table, capture, events, rows))).toEqual(order([...ALWAYS, ...MODES[i]!.lost]));
+    const table = tables.find(({ schema }) => schema.name === name)!;
+    expect(order(deviations(table, capture, events, await textOfRows(context.db, `public.${name}`)))).toEqual(order([...ALWAYS, ...MODES[i]!.lost]));
   });
 });
 

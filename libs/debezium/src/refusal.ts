@@ -9,7 +9,7 @@ interface Column {
   readonly handling: HandlingModes;
 }
 
-/** Types of which Debezium 3.6 sends too little, whatever its settings (proven by recorded.kafka.spec.ts). */
+/** Types of which Debezium 3.6 sends too little, whatever its settings (proven by recorded-types.kafka.spec.ts). */
 const UNSENT: readonly (readonly [RegExp, string])[] = [
   [/^(?:bit varying|varbit)\b/, 'is a bit string of varying length, whose length Debezium does not send; leave the column out'],
   [/^(?:time(?:\(\d\))? with time zone|timetz(?:\(\d\))?)$/, 'is a time with time zone, whose offset Debezium does not send; leave the column out'],
@@ -64,5 +64,5 @@ function partlyLost(type: ColumnType, { connector, handling }: Pick<Column, 'con
   if (type.kind === 'time' && handling.time === 'isostring') return 'is a time, of which time.precision.mode=isostring writes 24:00:00 as 00:00:00; set it to microseconds';
   // Not for the decoder to find: what is outside is NULL in the event.
   if (type.kind === 'timestamp' && !type.zone && handling.time === 'nanoseconds') return 'is a timestamp, which time.precision.mode=nanoseconds holds from 1677 to 2262 only; set it to microseconds';
-  return type.kind === 'decimal' && handling.decimal === 'precise' ? 'is a decimal, whose NaN stops Debezium with decimal.handling.mode=precise; set it to string' : null;
+  return type.kind === 'decimal' && handling.decimal === 'precise' ? 'is a decimal, whose NaN and unchanged toasted values stop Debezium with decimal.handling.mode=precise, which strips zeros too where no scale is declared; set it to string' : null;
 }

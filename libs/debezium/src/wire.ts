@@ -84,7 +84,7 @@ export function wireOfHandling(type: ColumnType, context: WireContext): Wire {
   switch (type.kind) {
     case 'decimal':
       if (handling.decimal !== 'precise') return { as: 'plain' };
-      return type.scale === null ? { as: 'variable' } : { as: 'decimal', scale: type.scale };
+      return type.scale === null ? { as: 'variable' } : { as: 'decimal', scale: sentScale(type.scale) };
     case 'binary':
       return { as: 'binary', encoding: encodingOf(handling) };
     case 'date':
@@ -105,6 +105,14 @@ export function wireOfHandling(type: ColumnType, context: WireContext): Wire {
   }
   (type) satisfies never;
   return { as: 'plain' };
+}
+
+/**
+ * PostgreSQL keeps a scale in eleven bits with a sign, which Debezium reads without one: -3 is 2045 in its schemas, and the
+ * unscaled integer of 12346000 has 2045 zeros more. Cut off by `atScale`. SQL Server has no negative scales.
+ */
+function sentScale(declared: number): number {
+  return declared < 0 ? declared + 2048 : declared;
 }
 
 function wireOfOther({ handling, native }: WireContext): Wire {
