@@ -19,7 +19,7 @@ const warehouse = (file: string): Suite => ({ project: 'libs/warehouse/postgres'
  */
 export const SUITES: Readonly<Record<Rule, readonly [Suite, ...Suite[]]>> = {
   'R2-checkpoint-condition': [warehouse('apply-batch.pg.spec.ts'), kafka('zombie.kafka.spec.ts')],
-  'R3-reemission-skip': [core('fold.spec.ts'), { project: 'libs/change-stream/kafka', file: 'src/written.kafka.spec.ts' }],
+  'R3-reemission-skip': [core('fold.spec.ts'), kafka('written-events.kafka.spec.ts')],
   'R3-counter': [replication('stream/pipeline-stream.spec.ts')],
   'R3-offset-guard': [{ project: 'libs/change-stream/kafka', file: 'src/client.kafka.spec.ts' }],
   'R4-task-condition': [warehouse('preload.pg.spec.ts')],
