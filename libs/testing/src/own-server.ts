@@ -1,7 +1,7 @@
 import { type EmbeddedServer, startEmbeddedPostgres } from '@elstream/embedded-postgres';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
+import { serverRoot } from './server-root';
 import { createTestDatabase, type TestDatabase } from './test-database';
 
 /** A server for one test file alone, to be killed, restarted or filled up. */
@@ -11,7 +11,7 @@ export interface OwnServer extends EmbeddedServer {
 
 /** Starts a private server; stopping it deletes its data. `settings` go on top of the embedded server's defaults. */
 export async function startOwnServer(settings: Readonly<Record<string, string>> = {}): Promise<OwnServer> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'elstream-own-'));
+  const folder = mkdtempSync(path.join(serverRoot(), 'elstream-own-'));
   // Open for passing through: else, as root, the server would be placed elsewhere.
   chmodSync(folder, 0o755);
   const server = await startEmbeddedPostgres({ dataDir: path.join(folder, 'data'), durable: false, persistent: false, settings });

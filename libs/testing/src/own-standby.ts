@@ -1,9 +1,9 @@
 import { type EmbeddedServer, startEmbeddedPostgres } from '@elstream/embedded-postgres';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
+import { serverRoot } from './server-root';
 
 /** Only of the primary while it runs; a copy would be refused or would take its place. */
 const NOT_COPIED = ['postmaster.pid', 'postmaster.opts', 'standby.signal', 'recovery.signal'];
@@ -13,7 +13,7 @@ const NOT_COPIED = ['postmaster.pid', 'postmaster.opts', 'standby.signal', 'reco
  * deletes its data; stop it before the primary.
  */
 export async function startOwnStandby(primary: EmbeddedServer, settings: Readonly<Record<string, string>> = {}): Promise<EmbeddedServer> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'elstream-standby-'));
+  const folder = mkdtempSync(path.join(serverRoot(), 'elstream-standby-'));
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');
   const client = new Client({ connectionString: primary.url });

@@ -1,9 +1,9 @@
 import { discardDataFolder, startEmbeddedPostgres } from '@elstream/embedded-postgres';
 import { startConnect, startKafkaServer } from '@elstream/servers';
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { serverRoot, serverRoots } from '../server-root';
 import { acquireTestServer, type ServerFiles, serverFiles, type SharedServer } from './lease';
 
 /** A server as its supervisor holds it; it ends with the supervisor, however that ends. */
@@ -18,9 +18,11 @@ type Starter = (files: ServerFiles, onLost: () => void) => Promise<HeldServer>;
 
 export const starters: Readonly<Record<SharedServer, Starter>> = {
   async postgres({ folder }) {
-    const dataDir = path.join(os.tmpdir(), `elstream-test-${createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 12)}`, 'data');
+    const name = `elstream-test-${createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 12)}`;
+    const dataDirIn = (root: string): string => path.join(root, name, 'data');
     // What a killed supervisor left behind, its server included, is of no use to anybody.
-    await discardDataFolder(dataDir);
+    for (const left of serverRoots.filter((root) => existsSync(root)).map(dataDirIn)) await discardDataFolder(left);
+    const dataDir = dataDirIn(serverRoot());
     const settings = { max_connections: '300', max_replication_slots: '100', max_wal_senders: '100', max_prepared_transactions: '50', log_min_messages: 'fatal' };
     const server = await startEmbeddedPostgres({ dataDir, durable: false, persistent: false, settings });
     const stop = async (): Promise<void> => {
