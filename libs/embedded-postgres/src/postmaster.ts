@@ -108,12 +108,12 @@ function spawnServer({ binary, dataDir, port, settings, account, logFile }: Laun
 
 /**
  * A server whose data nobody wants must not outlive us, even when we are killed (or run under jest, whose tests see no
- * `exit` event): a shell waits for the end of a pipe that only we hold, then ends the server and removes the folder.
- * Returns what calls the guard off.
+ * `exit` event): a shell waits for the end of a pipe that only we hold, then ends the server and removes the folder,
+ * unless another has put one of its own in its place by then. Returns what calls the guard off.
  */
 function guard(dataDir: string, pid: number): (() => void) | undefined {
   if (process.platform === 'win32') return undefined;
-  const script = 'read -r _; kill -9 "$1" 2>/dev/null; sleep 1; rm -rf "$3"; mv "$2" "$3" 2>/dev/null; rm -rf "$3" "$2.log"; rmdir "$(dirname "$2")" 2>/dev/null';
+  const script = 'own=$(ls -di "$2"); read -r _; kill -9 "$1" 2>/dev/null; sleep 1; [ ! -e "$2" ] || [ "$(ls -di "$2")" = "$own" ] || exit 0; rm -rf "$3"; mv "$2" "$3" 2>/dev/null; rm -rf "$3" "$2.log"; rmdir "$(dirname "$2")" 2>/dev/null';
   const shell = spawn('/bin/sh', ['-c', script, 'elstream-guard', String(pid), dataDir, doomedName(dataDir)], { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   // Without a shell there is no guard; the exit handler still is.
   shell.on('error', () => undefined);
