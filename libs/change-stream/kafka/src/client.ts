@@ -7,7 +7,8 @@ import { greetBrokers } from './greeting';
 import { classifyKafkaError } from './kafka-errors';
 import { OffsetReader, type PartitionOffsets } from './offset-reader';
 
-// This file, consumer.ts and offset-reader.ts are all that knows kafkajs: what they export names none of its types.
+// This file, consumer.ts, offset-reader.ts and codecs.ts are all that imports kafkajs: what they export names none of its types
+// to the rest. kafka-errors.ts goes by the names and words of its errors.
 
 export interface KafkaSettings {
   /** `host:port` of some brokers; the rest are learned from them. */
@@ -49,6 +50,15 @@ export interface KafkaProducer {
   close(): Promise<void>;
 }
 
+/** As it lies in the log. */
+export interface StoredRecord {
+  readonly offset: bigint;
+  readonly timestampMs: number;
+  readonly value: Buffer | null;
+  /** A marker of a transaction's end. */
+  readonly control: boolean;
+}
+
 /** A Kafka cluster. Errors of its calls: `KAFKA` (retry), or as of `openKafka`, and `KAFKA_PRIVILEGE` (stop). */
 export interface KafkaClient {
   /** Creates what is not there; a topic that is there is left as it is. Resolves once its partitions can be asked for. */
@@ -62,6 +72,12 @@ export interface KafkaClient {
   offsetsOf(topics: Iterable<string>): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>>;
   /** Per partition the first offset stamped at or after the time, milliseconds since 1970; the end where there is none. The topic must exist. */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
+  /**
+   * What the log holds at the offset and right behind it, in one batch of its producer's; empty where it holds none, or no longer.
+   *
+   * @param committed without what was aborted, or may be
+   */
+  recordsAt(partition: KafkaPartition, from: { readonly offset: bigint; readonly committed: boolean }): Promise<readonly StoredRecord[]>;
   /** Settings in force of topics that exist, by topic. */
   configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
   /** What a group has committed; null where nothing. For lag tools only, never our truth (R2). */
@@ -174,6 +190,19 @@ class Client implements KafkaClient {
 
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>> {
     return during(`offsets of ${topic}`, async () => new Map((await this.admin.fetchTopicOffsetsByTimestamp(topic, timestampMs)).map(({ partition, offset }) => [partition, BigInt(offset)])));
+  }
+
+  recordsAt({ topic, partition }: KafkaPartition, from: Parameters<KafkaClient['recordsAt']>[1]): Promise<readonly StoredRecord[]> {
+    return during(`read ${topic}`, async () => {
+      try {
+        const found = await this.offsetReader.recordsAt(topic, partition, from);
+        return found.map(({ offset, timestamp, value, isControlRecord }) => ({ offset: BigInt(offset), timestampMs: Number(timestamp), value, control: isControlRecord }));
+      } catch (error) {
+        // Retention has just come by.
+        if ((error as { readonly type?: unknown }).type === 'OFFSET_OUT_OF_RANGE') return [];
+        throw error;
+      }
+    });
   }
 
   configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {

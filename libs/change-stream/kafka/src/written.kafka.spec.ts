@@ -19,7 +19,7 @@ describe('events of SQL Server, written by hand', () => {
     await reader.until((events) => events.length === 9, 'all nine');
     expect(reader.events.map(({ tx }) => tx.position.hex)).toEqual([16, 17, 17, 18, 17, 17, 18, 18, 19].map((n) => sqlServerPosition(n).hex));
     expect(reader.events.map((event) => ('change' in event ? event.change : undefined))).toEqual([[16, 1], [17, 2], [17, 1], [18, 9], [17, 2], [17, 1], [18, 9], null, [19, 3]].map((pair) => (pair === null ? undefined : sqlServerPosition(pair[0]!).hex + sqlServerPosition(pair[1]!).hex)));
-    // R3: the two of 17 that came again are skipped, the one of 18 is applied again.
+    // R3: the two of 17 that came again are skipped, the one of 18 is applied again (in a warehouse: e2e, written-events.kafka.spec.ts).
     const folded = foldBatch(reader.events, mappingsOf(item), null);
     expect([folded.skipped, folded.events, folded.highest?.hex]).toEqual([2, 7, sqlServerPosition(19).hex]);
     await reader.stop();
@@ -93,17 +93,46 @@ describe('what a batch holds', () => {
     await using context = await writtenContext('postgresql', [t]);
     const topic = context.topic(t);
     const producer = await context.client.producer({ transactionalId: `x-${context.name}` });
-    const records = (first: number, count: number): { key: string; value: string }[] => Array.from({ length: count }, (_, i) => ({ key: key(first + i), value: postgresEvent('c', { id: first + i, v: 'x'.repeat(1000) }) }));
-    await producer.transaction(topic, records(0, 10), 'commit');
-    await producer.transaction(topic, records(100, 5), 'abort');
-    const reader = new Reader(await context.stream({ limits: { batchBytes: 5_000, batchEvents: 3, sessionTimeoutMs: 6_000 } }), [t], await context.zero()).read();
-    await reader.until((events) => events.length === 10, 'the committed');
-    expect(Math.max(...reader.batches.map(({ events }) => events.length))).toBeLessThanOrEqual(3);
+    const records = (first: number, count: number, length: number): { key: string; value: string }[] => Array.from({ length: count }, (_, i) => ({ key: key(first + i), value: postgresEvent('c', { id: first + i, v: 'x'.repeat(length) }) }));
+    await producer.transaction(topic, [...records(0, 10, 1_000), ...records(10, 10, 1)], 'commit');
+    await producer.transaction(topic, records(100, 5, 1_000), 'abort');
+    const batchBytes = 2_500;
+    const reader = new Reader(await context.stream({ limits: { batchBytes, batchEvents: 3, sessionTimeoutMs: 6_000 } }), [t], await context.zero()).read();
+    await reader.until((events) => events.length === 20, 'the committed');
+    // Two of the long ones reach the limit of bytes, of the short ones three that of events.
+    expect(reader.batches.map(({ events }) => events.length).filter((count) => count > 0)).toEqual([2, 2, 2, 2, 2, 3, 3, 3, 1]);
+    const [long, short] = [reader.batches[0]!.bytes / 2, reader.batches[5]!.bytes / 3];
+    expect([long < batchBytes, 2 * long >= batchBytes, 3 * short < batchBytes]).toEqual([true, true, true]);
     // The aborted ones lie at the end, and nothing follows: a mark has to come past them all the same.
     const [end] = await context.client.offsets(topic);
     await eventually(() => Promise.resolve(reader.checkpoints.get(at(topic, 0))!.equals(offset(end!.end))), { timeoutMs: 20_000 });
     context.says.committed = { position: LogPosition.fromBigInt(9n, 8), complete: true };
     expect((await reader.stream.mark(LogPosition.fromBigInt(9n, 8)))?.reachedBy(reader.rows())).toBe(true);
+    await reader.stop();
+  });
+
+  it('is in hand beside that of another partition, up to as many as are wanted', async () => {
+    await using context = await writtenContext('postgresql', [t], 3);
+    for (const partition of [0, 1, 2]) await context.producer.send(context.topic(t), [{ key: key(partition), value: postgresEvent('c', { id: partition, v: 'a' }), partition }]);
+    const reader = new Reader(await context.stream({ limits: { concurrency: 2, sessionTimeoutMs: 6_000 } }), [t], await context.zero());
+    const inHand = new Set<string>();
+    const seen: number[] = [];
+    let met = (): void => undefined;
+    const two = new Promise<void>((resolve) => (met = resolve));
+    reader.read({
+      onBatch: async (batch, signal) => {
+        if (batch.events.length === 0) return reader.apply(batch);
+        inHand.add(batch.partition);
+        seen.push(inHand.size);
+        if (inHand.size === 2) met();
+        // Nobody goes on alone.
+        await Promise.race([two, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+        inHand.delete(batch.partition);
+        return reader.apply(batch);
+      },
+    });
+    await reader.until((events) => events.length === 3, 'all partitions');
+    expect(Math.max(...seen)).toBe(2);
     await reader.stop();
   });
 
