@@ -1,5 +1,5 @@
 import { ElstreamError } from '@elstream/core';
-import { type Kafka } from 'kafkajs';
+import { type Kafka, type KafkaMessage } from 'kafkajs';
 
 /** Offsets of a partition: `first` is the log's start, `end` the next to be written. */
 export interface PartitionOffsets {
@@ -8,16 +8,31 @@ export interface PartitionOffsets {
   readonly end: bigint;
 }
 
+/** A record that the log holds, whether its transaction was committed or not, or a marker of one. */
+export interface StoredRecord extends Pick<KafkaMessage, 'value' | 'timestamp' | 'offset'> {
+  readonly isControlRecord: boolean;
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
+}
+
 /** What we use of kafkajs's own; 2.2.4 declares none of it. */
+interface Broker {
+  fetch(request: { isolationLevel: number; maxWaitTime: number; minBytes: number; maxBytes: number; topics: readonly { topic: string; partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[] }[] }): Promise<{
+    readonly responses: readonly { readonly partitions: readonly { readonly messages: readonly StoredRecord[]; readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] }[] }[];
+  }>;
+}
+
 interface Cluster {
   readonly brokerPool: { refreshMetadata(topics: readonly string[]): Promise<void> };
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
+  findBroker(of: { nodeId: string }): Promise<Broker>;
   fetchTopicsOffset(topics: readonly { topic: string; fromBeginning: boolean; partitions: readonly { partition: number }[] }[]): Promise<readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[]>;
 }
 
 const READ_UNCOMMITTED = 0;
+const READ_COMMITTED = 1;
 
 /**
  * Offsets of many topics in three requests a broker. kafkajs's admin asks twice per topic, keeps what it knows of leaders
@@ -45,8 +60,39 @@ export class OffsetReader {
 
   /** @param topics all must exist */
   read(topics: readonly string[]): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>> {
-    // One at a time: the cluster knows the leaders of the topics asked for last.
-    const run = this.tail.then(() => this.ask(topics));
+    return this.inTurn(() => this.ask(topics));
+  }
+
+  /**
+   * What the log holds at `offset` and right behind it: the rest of one batch of its producer's, or nothing. The topic must
+   * exist, and the offset lie in the log. No group is joined for it.
+   *
+   * @param committed leaves out whatever a transaction was begun with that was aborted, or has not ended
+   */
+  recordsAt(topic: string, partition: number, { offset, committed }: { readonly offset: bigint; readonly committed: boolean }): Promise<readonly StoredRecord[]> {
+    return this.inTurn(async () => {
+      await this.cluster.brokerPool.refreshMetadata([topic]);
+      const [nodeId] = Object.keys(this.cluster.findLeaderForPartitions(topic, [partition]));
+      if (nodeId === undefined) throw new ElstreamError('KAFKA', 'retry', `partition ${String(partition)} of the topic ${topic} has no leader now`);
+      const broker = await this.cluster.findBroker({ nodeId });
+      // The broker sends a first batch whole, whatever its size, and nothing behind it.
+      const { responses } = await broker.fetch({
+        isolationLevel: committed ? READ_COMMITTED : READ_UNCOMMITTED,
+        maxWaitTime: 0,
+        minBytes: 1,
+        maxBytes: 1,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: 1 }] }],
+      });
+      const [found] = responses.flatMap(({ partitions }) => partitions);
+      const aborted = committed ? (found?.abortedTransactions ?? []) : [];
+      const isAborted = (record: StoredRecord): boolean => record.batchContext.inTransaction && aborted.some(({ producerId, firstOffset }) => producerId === record.batchContext.producerId && BigInt(firstOffset) <= BigInt(record.offset));
+      return (found?.messages ?? []).filter((record) => BigInt(record.offset) >= offset && !isAborted(record));
+    });
+  }
+
+  /** One at a time: the cluster knows the leaders of the topics asked for last. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.tail.then(work);
     this.tail = run.catch(() => undefined);
     return run;
   }
