@@ -76,6 +76,7 @@ class KafkaStream implements ChangeStream {
     if (signal.aborted) return;
     const plan = this.planned([...mappings().values()]);
     const { capture, groupId, pipeline, limits = {} } = this.options;
+    const starts = await this.starts(plan);
     const reading = new Reading(
       {
         client: this.client,
@@ -84,7 +85,9 @@ class KafkaStream implements ChangeStream {
         counter: { ...capture.counter, topic: plan.topics.counter },
         form: { connector: plan.connector, handling: plan.handling },
         topicOf: ({ source }) => this.topicOf(source),
-        starts: await this.starts(plan),
+        starts,
+        // Its first partition is not assigned but by another joining of the group.
+        awaited: starts === null ? plan.topics.notifications : null,
         passedOver: await this.existing(await this.capturedTopics()),
         limits: { batchBytes: 4 << 20, batchEvents: 10_000, fetchBytes: 16 << 20, concurrency: 4, sessionTimeoutMs: 30_000, ...limits },
         logger: this.logger,
@@ -105,7 +108,9 @@ class KafkaStream implements ChangeStream {
     if (capture.state !== 'ready') return { ...none, state: capture.state, gap: capture.reason ?? 'what the connector captures from is gone at the source' };
     if (captured === null) return { ...none, state: 'missing', gap: 'the publication at the source is gone' };
     if (!health.exists) return { ...none, state: 'missing', gap: `the connector ${this.capturing.name} does not exist in Kafka Connect` };
-    const topics = this.tablesByTopic(captured);
+    const ofTables = this.tablesByTopic(captured);
+    // Of all tables, as the counter's: a start that is not looked into. A pipeline that was prepared before there were any has no checkpoint of it.
+    const topics = new Map([...ofTables, [notificationsTopic(this.options.topicPrefix), ofTables.get(this.counterTopic) ?? []]]);
     const ends = await this.client.offsetsOf(topics.keys());
     const partitionGaps: readonly PartitionGap[] = gapsOf(checkpoints, ends, (topic) => topics.get(topic) ?? []);
     return { ...none, gap: this.gapOf(health, capture.confirmed, checkpoints), partitionGaps, eventsBehind: eventsBehind(checkpoints, ends) };

@@ -18,6 +18,8 @@ export interface ReadingSettings {
   readonly topicOf: (mapping: TableMapping) => string;
   /** Where the connector writes that it begins (`resumption.ts`); null: it does not. */
   readonly starts: { readonly topic: string; readonly companions: CaptureSource['companions'] } | null;
+  /** A topic that is to be read as well once it is there; null: none. */
+  readonly awaited: string | null;
   /** Topics to read at least: those of captured tables that are not mapped (any more) are counted and passed over, so that marks come past them. */
   readonly passedOver: readonly string[];
   readonly limits: BatchLimits & { readonly fetchBytes: number; readonly partitionFetchBytes?: number; readonly concurrency: number; readonly sessionTimeoutMs: number };
@@ -86,10 +88,12 @@ export class Reading {
 
   private async untilEnded(): Promise<void> {
     const { signal } = this.ended;
+    const { awaited, client } = this.settings;
     for (let looks = 1; !signal.aborted; looks += 1) {
       await sleep(LOOK_MS, signal);
       if (signal.aborted || this.wantsOthers()) return;
       if (looks % (AGAIN_MS / LOOK_MS) !== 0) continue;
+      if (awaited !== null && (await client.listTopics()).includes(awaited)) return;
       const again = [...this.unread.values()];
       this.unread.clear();
       for (const at of again) this.consumer?.again(at);
@@ -179,11 +183,17 @@ export class Reading {
     return decoder;
   }
 
-  private async onGap({ expected, logStart, end, ...at }: KafkaGap): Promise<void> {
+  /** Whose events are missing where the partition has a gap. */
+  private tablesOf({ topic }: KafkaPartition): readonly string[] {
+    const { counter, starts } = this.settings;
     const mappings = this.options.mappings();
-    const tables = at.topic === this.settings.counter.topic ? [...mappings.keys()] : [...mappings.values()].filter((mapping) => this.settings.topicOf(mapping) === at.topic).map(({ id }) => id);
+    // Of a start of the connector that is not looked into, any table may lack rows.
+    return topic === counter.topic || topic === starts?.topic ? [...mappings.keys()] : [...mappings.values()].filter((mapping) => this.settings.topicOf(mapping) === topic).map(({ id }) => id);
+  }
+
+  private async onGap({ expected, logStart, end, ...at }: KafkaGap): Promise<void> {
     const name = partitionName(at);
-    const gap = gapOf(name, expected, { first: logStart, end }, tables);
+    const gap = gapOf(name, expected, { first: logStart, end }, this.tablesOf(at));
     this.settings.logger.warn({ partition: name, expected: String(expected), logStart: String(logStart), end: String(end) }, 'offsets of a partition are gone from the log');
     try {
       if (gap !== null) await this.options.onGap(gap);

@@ -1,7 +1,8 @@
 import { type CaptureSource } from '@elstream/change-stream';
 import { CAPTURE_RESUMED, type ChangeEvent } from '@elstream/core';
+import { eventually } from '@elstream/testing';
 import { type NewRecord } from './client';
-import { int, mappingOf, Reader, text } from './stream.fixture';
+import { at, int, mappingOf, offset, Reader, text } from './stream.fixture';
 import { postgresEvent, writtenContext, type WrittenContext } from './written.fixture';
 
 jest.setTimeout(90_000);
@@ -17,6 +18,12 @@ const moved = (side: 'old' | 'new', id: number, other: number, lsn: number): New
   value: postgresEvent(side === 'old' ? 'd' : 'c', { id, v: 'x' }, { lsn }),
   headers: { [`__debezium.${side === 'old' ? 'new' : 'old'}key`]: `{"id":${String(other)}}` },
 });
+
+async function remade({ client }: WrittenContext, topic: string, config: Readonly<Record<string, string>> = {}): Promise<void> {
+  await client.deleteTopics([topic]);
+  await eventually(async () => expect(await client.listTopics()).not.toContain(topic), { timeoutMs: 20_000 });
+  await client.createTopics([{ topic, partitions: 1, config }]);
+}
 
 /** A task writes what it writes, is followed by another that says so and goes on, and all of it is read. */
 async function startAfter(context: WrittenContext, written: readonly (readonly [topic: string, records: readonly NewRecord[], end?: 'abort'])[], companions?: Companions): Promise<ChangeEvent[]> {
@@ -73,5 +80,59 @@ describe('a start of the connector', () => {
     await reader.until(() => reader.checkpoints.get(`${context.notificationsTopic}-0`)?.hex === '0000000000000003', 'the notifications are read');
     await reader.stop();
     expect(reader.events.filter(({ op }) => op === 'poison' || op === 'reload')).toEqual([]);
+  });
+});
+
+describe('what is lost of the notifications', () => {
+  const restarted = async (context: WrittenContext, times: number): Promise<void> => {
+    const task = await context.client.producer({ transactionalId: `${context.name}-1` });
+    for (let i = 0; i < times; i += 1) await task.transaction(context.notificationsTopic, [NOTE], 'commit');
+  };
+  const LOSSES: readonly [string, (context: WrittenContext, topic: string) => Promise<void>, from: number, next: number][] = [
+    ['its records were purged', (context, topic) => context.client.deleteRecords(topic, 0, 3n), 0, 3],
+    ['it was made anew', (context, topic) => remade(context, topic), 4, 0],
+  ];
+
+  it.each(LOSSES)('is a gap of all tables: a start was not looked into (%s)', async (_, lose, from, next) => {
+    await using context = await writtenContext('postgresql', [t, u]);
+    const { notificationsTopic } = context;
+    await restarted(context, 2);
+    await lose(context, notificationsTopic);
+    const reader = new Reader(await context.stream(), [t, u], new Map(await context.zero()).set(at(notificationsTopic, 0), offset(from)));
+    const gap = { partition: at(notificationsTopic, 0), expected: offset(from), next: offset(next), tables: [t.id, u.id] };
+    expect((await reader.stream.status(reader.rows())).partitionGaps).toMatchObject([gap]);
+    reader.read();
+    await reader.until(() => reader.gaps.length > 0, 'the gap');
+    await reader.stop();
+    expect(reader.gaps).toMatchObject([gap]);
+  });
+
+  it('is none where nothing was read of it: it is new, or the pipeline was prepared before there was one', async () => {
+    await using context = await writtenContext('postgresql', [t, u]);
+    const reader = new Reader(await context.stream(), [t, u], await context.zero());
+    expect((await reader.stream.status(reader.rows())).partitionGaps).toEqual([]);
+    await restarted(context, 1);
+    await context.client.deleteRecords(context.notificationsTopic, 0, 2n);
+    reader.checkpoints.delete(at(context.notificationsTopic, 0));
+    expect((await reader.stream.status(reader.rows())).partitionGaps).toEqual([]);
+    await context.client.deleteTopics([context.notificationsTopic]);
+    reader.checkpoints.set(at(context.notificationsTopic, 0), offset(0));
+    await eventually(async () => expect((await reader.stream.status(reader.rows())).partitionGaps).toEqual([]), { timeoutMs: 20_000 });
+  });
+
+  it('is read once it is there: the reading asks for another', async () => {
+    await using context = await writtenContext('postgresql', [t]);
+    await context.client.deleteTopics([context.notificationsTopic]);
+    await eventually(async () => expect(await context.client.listTopics()).not.toContain(context.notificationsTopic), { timeoutMs: 20_000 });
+    const reader = new Reader(await context.stream(), [t], await context.zero()).read();
+    await context.producer.send(context.topic(t), [insert(1, 10)]);
+    await reader.until((events) => events.length === 1, 'the row');
+    await (await context.stream()).prepare([t]);
+    await reader.running;
+    reader.checkpoints.set(at(context.notificationsTopic, 0), offset(0));
+    await restarted(context, 1);
+    reader.read();
+    await reader.until(() => reader.checkpoints.get(at(context.notificationsTopic, 0))?.equals(offset(2)) === true, 'the start');
+    await reader.stop();
   });
 });
