@@ -12,6 +12,8 @@ export interface Checkpoint {
   readonly highest: LogPosition | null;
   /** The last counter number applied in this generation (R3 a); null: none. */
   readonly counter: bigint | null;
+  /** No event applied up to `next` committed later, in this generation or before; absent: none was applied. */
+  readonly committedAtUs?: bigint;
 }
 
 /** The one partition of a direct stream. */

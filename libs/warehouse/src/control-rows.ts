@@ -1,5 +1,5 @@
 import { LogPosition, StreamOffset, type Checkpoint, type TruncateMemory } from '@elstream/core';
-import type { TableState } from './warehouse';
+import type { BatchWrite, TableState } from './warehouse';
 
 /** A row of `elstream.table_state`, numbers that may be large as text. */
 export interface StateRow {
@@ -71,6 +71,7 @@ export interface CheckpointLine {
   readonly next_offset: string;
   readonly highest: string | null;
   readonly counter: string | null;
+  readonly committed_at_us: string | null;
 }
 
 export function checkpointOf(pipeline: string, row: CheckpointLine): Checkpoint {
@@ -81,7 +82,15 @@ export function checkpointOf(pipeline: string, row: CheckpointLine): Checkpoint 
     next: StreamOffset.parse(row.next_offset),
     highest: positionOf(row.highest),
     counter: row.counter === null ? null : BigInt(row.counter),
+    ...(row.committed_at_us === null ? {} : { committedAtUs: BigInt(row.committed_at_us) }),
   };
+}
+
+/** As a batch leaves it. */
+export function movedCheckpoint({ checkpoint, next, highest, counter, committedAtUs }: BatchWrite): Checkpoint {
+  const before = checkpoint.committedAtUs ?? null;
+  const latest = before === null || (committedAtUs !== null && committedAtUs > before) ? committedAtUs : before;
+  return { ...checkpoint, next, highest, counter: counter ?? checkpoint.counter, ...(latest === null ? {} : { committedAtUs: latest }) };
 }
 
 function positionOf(hex: string | null): LogPosition | null {

@@ -46,6 +46,18 @@ export function checkpointsContract(product: WarehouseProduct): void {
       expect((await checkpointOf(first)).counter).toBe(9_007_199_254_740_993n);
     });
 
+    it('keep the latest time at which an event committed, over batches that know an earlier one or none, and over a gap', async () => {
+      await fx.beginPreload(items);
+      expect((await checkpointOf(first)).committedAtUs).toBeUndefined();
+      for (const [committedAtUs, kept] of [[null, undefined], [1_700_000_000_000_001n, 1_700_000_000_000_001n], [5n, 1_700_000_000_000_001n], [null, 1_700_000_000_000_001n], [1_700_000_000_000_002n, 1_700_000_000_000_002n]] as const) {
+        const applied = await fx.apply(items, [event.insert(items, 5, ['1', 'a'])], new Map(), { checkpoint: await checkpointOf(first), committedAtUs });
+        expect(applied).toMatchObject({ outcome: 'applied', checkpoint: await checkpointOf(first) });
+        expect((await checkpointOf(first)).committedAtUs).toBe(kept);
+      }
+      await declare([{ partition: first, next: at(10) }]);
+      expect(await checkpointOf(first)).toMatchObject({ highest: null, committedAtUs: 1_700_000_000_000_002n });
+    });
+
     it('a gap moves several in one transaction and clears what they knew, a partition without one included', async () => {
       await fx.apply(items, [counter(5, 7n)], new Map(), { checkpoint: await checkpointOf(first) });
       const before = [await checkpointOf(first), await checkpointOf(second)] as const;

@@ -135,7 +135,7 @@ export class WarehouseFixture {
   }
 
   /** Folds and applies events as one batch on the fixture's checkpoint, or on another. */
-  async apply(mapping: TableMapping, events: readonly ChangeEvent[], reread: BatchWrite['reread'] = new Map(), more: Partial<Pick<BatchWrite, 'parked' | 'parkLimit' | 'trial' | 'checkpoint'>> = {}): Promise<BatchResult> {
+  async apply(mapping: TableMapping, events: readonly ChangeEvent[], reread: BatchWrite['reread'] = new Map(), more: Partial<Pick<BatchWrite, 'parked' | 'parkLimit' | 'trial' | 'checkpoint' | 'committedAtUs'>> = {}): Promise<BatchResult> {
     const checkpoint = more.checkpoint ?? this.checkpoint;
     const fold = foldBatch(events, new Map([[mapping.id, mapping]]), checkpoint.highest);
     this.offset += 1;

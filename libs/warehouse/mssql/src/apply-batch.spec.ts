@@ -41,7 +41,7 @@ function dbOf(session: TSqlSession, broken: () => void = () => undefined): Mssql
 describe('what a batch comes to', () => {
   it('applied: the checkpoint that stands now, and the counts', async () => {
     const { result, bound } = await apply([[[{ outcome: 'applied', written: '0', deleted: '1' }]]]);
-    expect(result).toEqual({ outcome: 'applied', checkpoint: { ...checkpoint, next, highest: position }, rowsWritten: 0, rowsDeleted: 1 });
+    expect(result).toEqual({ outcome: 'applied', checkpoint: { ...checkpoint, next, highest: position, committedAtUs: 9_007_199_254_740_993n }, rowsWritten: 0, rowsDeleted: 1 });
     expect(bound[0]).toMatchObject({ committedAt: { value: '9007199254740993' }, from: { value: checkpoint.next.hex }, fromHighest: { value: null } });
   });
 

@@ -1,6 +1,6 @@
 import { ElstreamError, failpoint, recoveryOf, ruleHolds, takesEvents, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { t, type Mssql, type MssqlParams, type TSqlSession } from '@elstream/database';
-import { type BatchResult, type BatchWrite, fillReread, type RereadRows } from '@elstream/warehouse';
+import { type BatchResult, type BatchWrite, fillReread, movedCheckpoint, type RereadRows } from '@elstream/warehouse';
 import { NO_HISTORY, type BatchHistory } from './batch-history';
 import { batchStatement, type BatchPlan, type Share } from './batch-statement';
 import { readStandings, type TableStanding } from './control-state';
@@ -195,7 +195,7 @@ function resultOf({ outcome, row, sets }: ServerOutcome, write: BatchWrite, work
     case 'applied':
       return {
         outcome: 'applied',
-        checkpoint: { ...write.checkpoint, next: write.next, highest: write.highest, counter: write.counter ?? write.checkpoint.counter },
+        checkpoint: movedCheckpoint(write),
         rowsWritten: Number(row['written']),
         rowsDeleted: Number(row['deleted']),
       };

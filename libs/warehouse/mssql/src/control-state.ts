@@ -81,7 +81,7 @@ export async function readCheckpoints(sql: TSql, pipeline: string): Promise<Chec
 }
 
 /** `@partition`: NULL for all. LEN does not count blanks at the end, which no partition's name has. */
-export const checkpointsSql = `SELECT c.[partition], c.generation, c.next_offset, c.highest, CONVERT(nvarchar(20), c.counter) AS counter
+export const checkpointsSql = `SELECT c.[partition], c.generation, c.next_offset, c.highest, CONVERT(nvarchar(20), c.counter) AS counter, CONVERT(nvarchar(20), c.committed_at_us) AS committed_at_us
   FROM elstream.[checkpoint] AS c WITH (HOLDLOCK) WHERE c.pipeline = @pipeline AND (@partition IS NULL OR c.[partition] = @partition) ORDER BY LEN(c.[partition]), c.[partition]`;
 
 async function readCheckpointRows(sql: TSql, pipeline: string, partition: string | null): Promise<Checkpoint[]> {

@@ -1,6 +1,6 @@
 import { describeKey, ElstreamError, failpoint, recoveryOf, ruleHolds, type FoldedRow, type FoldedTable } from '@elstream/core';
 import { classifyPostgresError, inRunnerTransaction, isDatabaseError, type EntityDataSource, type Sql } from '@elstream/database';
-import { type BatchResult, type BatchWrite, fillReread, locateCulprit, type LockedState, type RereadRows } from '@elstream/warehouse';
+import { type BatchResult, type BatchWrite, fillReread, locateCulprit, type LockedState, movedCheckpoint, type RereadRows } from '@elstream/warehouse';
 import { applyStaged, truncateTarget, type WriteCounts } from './bulk-writes';
 import { lockTables, moveCheckpoint, readLockedStates, requireState } from './control-state';
 import { isActive, park } from './dead-letters';
@@ -67,7 +67,7 @@ export async function applyBatch(dataSource: EntityDataSource, write: BatchWrite
       case 'moved':
         return {
           outcome: 'applied',
-          checkpoint: { ...write.checkpoint, next: write.next, highest: write.highest, counter: write.counter ?? write.checkpoint.counter },
+          checkpoint: movedCheckpoint(write),
           rowsWritten: outcome.counts.written,
           rowsDeleted: outcome.counts.deleted,
         };

@@ -81,7 +81,7 @@ export async function readCheckpoints(sql: Sql, pipeline: string): Promise<Check
 
 async function readCheckpointRows(sql: Sql, pipeline: string, partition: string | null): Promise<Checkpoint[]> {
   const rows = await sql.query<CheckpointLine>(
-    `SELECT "partition", generation, next_offset, highest, counter::text AS counter FROM elstream.checkpoint
+    `SELECT "partition", generation, next_offset, highest, counter::text AS counter, committed_at_us::text AS committed_at_us FROM elstream.checkpoint
       WHERE pipeline = $1 AND ($2::text IS NULL OR "partition" = $2) ORDER BY length("partition"), "partition"`,
     [pipeline, partition],
   );
