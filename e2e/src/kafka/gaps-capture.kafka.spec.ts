@@ -1,11 +1,16 @@
+import { loadPipelineText, type PipelineConfig } from '@elstream/config';
+import type { PipelineRegistry } from '@elstream/replication';
+import { testKafka } from '@elstream/testing';
 import { Behind } from './behind.fixture';
 import { KafkaWorld } from './kafka-world';
+import { wayToConnect, type WayToConnect } from './way-to-connect.fixture';
 
 jest.setTimeout(240_000);
 
 /** Of one world, in which each test leaves both sides equal and everything live. */
 let world: KafkaWorld;
 let behind: Behind;
+let way: WayToConnect;
 let streamer: ReturnType<KafkaWorld['streamHere']>;
 
 /** One that never looks at capture while it reads: only the counter row can tell it. */
@@ -13,7 +18,9 @@ const BLIND = { guardMs: 3_600_000 };
 const WATCHFUL = { guardMs: 300 };
 
 beforeAll(async () => {
-  world = await KafkaWorld.open({ docs: 60 });
+  const { brokers, connectUrl } = await testKafka();
+  way = await wayToConnect(connectUrl);
+  world = await KafkaWorld.open({ docs: 60, kafka: { brokers, connectUrl: way.url } });
   behind = await Behind.open(world);
   streamer = world.streamHere(BLIND);
   await world.preload();
@@ -22,6 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await behind?.[Symbol.asyncDispose]();
   await world?.[Symbol.asyncDispose]();
+  await way?.[Symbol.asyncDispose]();
 });
 beforeEach(() => behind.mark());
 
@@ -88,5 +96,29 @@ describe('a log gap of capture, told by looking', () => {
     await behind.dropSlot();
     await world.writer.write(20);
     await expectGap(/replication slot \w+ is gone|the connector \w+ failed|beyond what the connector/);
+  });
+
+  it('is declared where the source kept more than the limit while neither Connect nor the brokers could be asked: the slot is dropped all the same (R14)', async () => {
+    const { runtime, source, pipeline, yaml } = world;
+    const registry = runtime.registry as PipelineRegistry & { apply(configs: readonly PipelineConfig[]): Promise<void> };
+    const away = loadPipelineText(yaml.replace('transactionWaitMs', 'walLimitBytes: 16MiB, transactionWaitMs').replace(/brokers: '[^']*'/, "brokers: '127.0.0.1:9'"), {}).config;
+    await behind.stopConnector();
+    way.cut();
+    await registry.apply([away]);
+    await source.query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 17 << 20))");
+    await behind.await('a source that keeps nothing for us', async () => (await source.query('SELECT FROM pg_replication_slots WHERE database = current_database()')).length === 0);
+    const reason = /the log retained at the source \(\d+ bytes\) reached the limit of 16777216 bytes/;
+    expect((await runtime.store.readPipeline(pipeline.name))?.gapReason).toMatch(reason);
+    expect(behind.said('the slot is dropped, a log gap declared').length).toBeGreaterThan(0);
+
+    // Connect is back, with a connector that goes on by itself.
+    way.mend();
+    await behind.connect.resume(behind.connector);
+    await registry.apply(runtime.configs);
+    const runs = await behind.answered();
+    expect(runs.map((run) => [run.reason, run.state])).toEqual([['log-gap', 'succeeded']]);
+    expect(await behind.reloaded()).toEqual(TABLES);
+    expect(behind.said('log gap: all tables are preloaded again').map(({ fields }) => fields['reason'])).toEqual([expect.stringMatching(reason)]);
+    await world.expectSameRows();
   });
 });

@@ -90,6 +90,7 @@ tables: { include: ['dbo.*'] }
       prepare: () => Promise.resolve({ created: false, identity: { system: 's', fork: 'f' }, position: LogPosition.ZERO }),
       raiseCounter: () => Promise.resolve(),
       status: () => Promise.resolve({ state: 'ready', retainedBytes: null, confirmed: null, reason: null }),
+      retainedBytes: () => Promise.resolve(null),
       budget: () => Promise.resolve(null),
       captured: () => Promise.resolve(new Set([this.mapping.id])),
       drop: () => Promise.resolve(),

@@ -45,6 +45,8 @@ export interface CaptureSource {
   /** Raises the pipeline's row of the counter table by one (R3 a). */
   raiseCounter(): Promise<void>;
   status(): Promise<CaptureSourceStatus>;
+  /** As `ChangeStream.retainedBytes`. */
+  retainedBytes(): Promise<number | null>;
   /**
    * R14, where the source keeps changes for a time and not until they are acknowledged: a word, with the remedy, once more
    * than half of it has passed for what comes after `needed`, or where something that is needed no more endangers it; null:
@@ -60,7 +62,7 @@ export interface CaptureSource {
    * be told, or they are too many. Absent: no two events share a place in the log.
    */
   companions?(table: TableMapping, insert: { readonly key: readonly string[]; readonly txId: bigint }): Promise<readonly (readonly string[])[] | null>;
-  /** Removes what `prepare` made. Idempotent; the connector must be gone. */
+  /** Removes what `prepare` made, whoever reads it. Idempotent. A connector that is not gone fails, or makes a slot that `prepare` does not believe. */
   drop(): Promise<void>;
   close(): Promise<void>;
 }

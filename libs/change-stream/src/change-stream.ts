@@ -109,6 +109,13 @@ export interface ChangeStream {
   consume(options: ConsumeOptions): Promise<void>;
   /** Changes nothing. `checkpoints`: those that stand, of the whole pipeline. */
   status(checkpoints: readonly Checkpoint[]): Promise<CaptureStatus>;
+  /** R14: bytes of log the source retains for us, asked of the source alone, whoever else is away; 0: none is. Null: unknown. */
+  retainedBytes(): Promise<number | null>;
+  /**
+   * R14: removes from the source what makes it retain log, also from under our reader or connector, asking nobody but the
+   * source. Idempotent. A connector is left without it, and fails or goes on elsewhere: the log gap is to be noted before.
+   */
+  release(): Promise<void>;
   /** Starts again what failed for a reason that passes; does nothing for a while after each try. */
   revive(): Promise<void>;
   /** Ids of the tables whose changes capture takes up now. One that was dropped and made anew under its name is not among them. Null: capture itself is gone (`status`). */
@@ -123,7 +130,7 @@ export interface ChangeStream {
    * @param next draws a number greater than all before; asked only where the source does not count by itself
    */
   raiseCounter(next: () => Promise<bigint>): Promise<void>;
-  /** Removes what we created at the source (slot, publication, connector). Idempotent. */
+  /** Removes what we created (connector; slot and publication at the source). Idempotent. Where a connector cannot be removed now the source is freed all the same, and that is thrown. */
   drop(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,12 +1,13 @@
 import { type CaptureStatus, type ChangeStream, type ConnectorControl, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
 import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type TableMapping, type TableName } from '@elstream/core';
 import { hasPassed, notificationsTopic, topicOf, type ConnectorPlan } from '@elstream/debezium';
-import { openKafka, type KafkaClient } from './client';
+import { openKafka } from './client';
 import { connectConnector } from './connect-connector';
 import { connectorControl } from './connector-control';
 import { type CaptureConnector, type ConnectorHealth, type ExpectedSettings } from './connector';
 import { schemaHistoryTopic, type KafkaStreamOptions } from './options';
 import { cleanedUp } from './cleaned-up';
+import { OpenedOnce } from './opened-once';
 import { eventsBehind, gapsOf } from './partition-gaps';
 import { kafkaMark, kafkaMoment, type Ends } from './progress';
 import { Reading, type ReadingSettings } from './reading';
@@ -16,12 +17,12 @@ import { ensureTopics, parseTableId, partitionName } from './topics';
 
 /**
  * Change events that a Debezium connector captures and Kafka carries; any number of streamers of a pipeline share the
- * partitions. Connects to Kafka at once; to Kafka Connect when it is needed. Throws a classified `ElstreamError`.
+ * partitions. Connects to Kafka and to Kafka Connect when they are needed; what then cannot be is a classified `ElstreamError`.
  */
-export async function createKafkaStream(options: KafkaStreamOptions): Promise<ChangeStream> {
+export function createKafkaStream(options: KafkaStreamOptions): Promise<ChangeStream> {
   const logger = options.logger ?? silentLogger;
-  const client = await openKafka({ ...options.kafka, logger });
-  return new KafkaStream(options, client, options.connector ?? connectConnector(options, logger), logger);
+  const client = new OpenedOnce(() => openKafka({ ...options.kafka, logger }));
+  return Promise.resolve(new KafkaStream(options, client, options.connector ?? connectConnector(options, logger), logger));
 }
 
 const WAIT_MS = 1_000;
@@ -37,7 +38,7 @@ class KafkaStream implements ChangeStream {
 
   constructor(
     private readonly options: KafkaStreamOptions,
-    private readonly client: KafkaClient,
+    private readonly client: OpenedOnce,
     private readonly capturing: CaptureConnector,
     private readonly logger: Logger,
   ) {
@@ -54,13 +55,14 @@ class KafkaStream implements ChangeStream {
     const refusals = this.refusals(tables);
     if (refusals.length > 0) throw new ElstreamError('DEBEZIUM_COLUMNS', 'refuse', refusals.join('; '));
     const plan = this.planned(tables);
-    await ensureTopics(this.client, plan, tables.map(({ source }) => source), this.options.topics);
+    const client = await this.client.get();
+    await ensureTopics(client, plan, tables.map(({ source }) => source), this.options.topics);
     // It would take up a new slot at its old offset, or make the slot's place uncertain.
     if ((await capture.status()).state !== 'ready') await this.capturing.halt();
     const made = await capture.prepare(tables);
     const created = await this.capturing.prepare(plan, made.created, () => capture.raiseCounter());
     const { tables: ofTables, counter, notifications } = plan.topics;
-    const offsets = await this.client.offsetsOf([...ofTables, counter, ...(notifications === null ? [] : [notifications])]);
+    const offsets = await client.offsetsOf([...ofTables, counter, ...(notifications === null ? [] : [notifications])]);
     const starts = [...offsets].flatMap(([topic, partitions]) => partitions.map(({ partition, end }) => [partitionName({ topic, partition }), StreamOffset.kafka(end)] as const));
     return { offsets: new Map(starts), identity: made.identity, created: made.created || created };
   }
@@ -79,7 +81,7 @@ class KafkaStream implements ChangeStream {
     const starts = await this.starts(plan);
     const reading = new Reading(
       {
-        client: this.client,
+        client: await this.client.get(),
         groupId,
         pipeline,
         counter: { ...capture.counter, topic: plan.topics.counter },
@@ -111,7 +113,7 @@ class KafkaStream implements ChangeStream {
     const ofTables = this.tablesByTopic(captured);
     // Of all tables, as the counter's: a start that is not looked into. A pipeline that was prepared before there were any has no checkpoint of it.
     const topics = new Map([...ofTables, [notificationsTopic(this.options.topicPrefix), ofTables.get(this.counterTopic) ?? []]]);
-    const ends = await this.client.offsetsOf(topics.keys());
+    const ends = await (await this.client.get()).offsetsOf(topics.keys());
     const partitionGaps: readonly PartitionGap[] = gapsOf(checkpoints, ends, (topic) => topics.get(topic) ?? []);
     return { ...none, gap: this.gapOf(health, capture.confirmed, checkpoints), partitionGaps, eventsBehind: eventsBehind(checkpoints, ends) };
   }
@@ -162,7 +164,7 @@ class KafkaStream implements ChangeStream {
 
   async moment(position: LogPosition, table: string): Promise<StreamMoment> {
     const { connector } = this.options.capture.endpoint;
-    return kafkaMoment(position, connector === 'sqlserver' ? [] : await this.client.offsets(this.topicOf(parseTableId(table))), connector);
+    return kafkaMoment(position, connector === 'sqlserver' ? [] : await (await this.client.get()).offsets(this.topicOf(parseTableId(table))), connector);
   }
 
   revive(): Promise<void> {
@@ -180,15 +182,28 @@ class KafkaStream implements ChangeStream {
     if (capture.endpoint.connector === 'postgresql') await capture.raiseCounter();
   }
 
-  /** The topics stay unless the settings say otherwise: others may read them, and they end by their retention. */
+  retainedBytes(): Promise<number | null> {
+    return this.options.capture.retainedBytes();
+  }
+
+  /** Connect is not asked, not even to stop the connector: it may be away, and the preparation that answers the gap does so. */
+  release(): Promise<void> {
+    return this.options.capture.drop();
+  }
+
+  /**
+   * The connector first: it could make its slot anew. Without Connect the source is freed all the same.
+   * The topics stay unless the settings say otherwise: others may read them, and they end by their retention.
+   */
   async drop(): Promise<void> {
     const topics = await this.capturedTopics();
-    await this.capturing.drop();
+    const [removed] = await Promise.allSettled([this.capturing.drop()]);
     await this.options.capture.drop();
+    if (removed.status === 'rejected') throw removed.reason;
     if (this.options.topics.dropWithPipeline !== true) return;
     const { topicPrefix } = this.options;
     const there = await this.existing([...topics, `__debezium-heartbeat.${topicPrefix}`, notificationsTopic(topicPrefix), topicPrefix, schemaHistoryTopic(this.options)]);
-    if (there.length > 0) await this.client.deleteTopics(there);
+    if (there.length > 0) await (await this.client.get()).deleteTopics(there);
   }
 
   async close(): Promise<void> {
@@ -219,7 +234,7 @@ class KafkaStream implements ChangeStream {
   }
 
   private async existing(topics: readonly string[]): Promise<string[]> {
-    const there = new Set(await this.client.listTopics());
+    const there = new Set(await (await this.client.get()).listTopics());
     return topics.filter((topic) => there.has(topic));
   }
 
@@ -227,7 +242,7 @@ class KafkaStream implements ChangeStream {
   private async ends(): Promise<Ends | null> {
     const topics = await this.capturedTopics();
     // Also that all starts of the connector up to here have been looked into; of a pipeline that was prepared before there were any, none is told.
-    const ends = await this.client.offsetsOf([...topics, notificationsTopic(this.options.topicPrefix)]);
+    const ends = await (await this.client.get()).offsetsOf([...topics, notificationsTopic(this.options.topicPrefix)]);
     return topics.length > 0 && topics.every((topic) => ends.has(topic)) ? ends : null;
   }
 }

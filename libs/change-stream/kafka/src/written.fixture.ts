@@ -40,6 +40,7 @@ export async function writtenContext(connector: Connector, tables: readonly Tabl
     prepare: () => Promise.resolve({ created: false, identity: { system: 's', fork: 'f' }, position: LogPosition.ZERO }),
     raiseCounter: () => Promise.resolve(),
     status: () => Promise.resolve({ state: 'ready', retainedBytes: null, confirmed: null, reason: null, ...says.capture }),
+    retainedBytes: () => Promise.resolve(says.capture.retainedBytes ?? null),
     budget: () => Promise.resolve(says.budget),
     companions: (table, row) => says.companions(table, row),
     captured: () => Promise.resolve(says.captured),

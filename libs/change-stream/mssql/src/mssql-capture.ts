@@ -144,6 +144,12 @@ class MssqlCapture implements CaptureSource {
     };
   }
 
+  async retainedBytes(): Promise<number | null> {
+    const facts = await readFacts(this.sql);
+    const record = facts.captured ? await this.recorded(this.sql) : null;
+    return record === null ? null : readRetainedBytes(this.sql, record, facts.logWait);
+  }
+
   async budget(needed: LogPosition): Promise<string | null> {
     const record = await this.recorded(this.sql);
     if (record === null) return null;

@@ -8,7 +8,7 @@ import { partitionCatalog } from './partition-catalog';
 import { alignPublication, dropPublication, hasPublication, publishedTables } from './publication';
 import { RelationRouter } from './relation-router';
 import { gapBelow } from './slot-gap';
-import { createSlot, dropSlot, readSlot } from './slot';
+import { createSlot, dropSlot, readSlot, retainedBy } from './slot';
 import { slotBusy } from './slot-errors';
 import { TransactionAssembler } from './transaction-assembler';
 import { Walsender } from './walsender';
@@ -160,6 +160,14 @@ export class PostgresStream implements ChangeStream, DirectSource {
     const { retainedBytes } = slot;
     if (slot.lost) return { ...health, state: 'lost', gap: 'the replication slot at the source has lost its log (the server removed it)', retainedBytes };
     return { ...health, state: 'ready', gap: gapBelow(slot.confirmed, checkpoints), retainedBytes };
+  }
+
+  async retainedBytes(): Promise<number> {
+    return retainedBy(await readSlot(this.dataSource, this.options.slotName));
+  }
+
+  release(): Promise<void> {
+    return this.drop();
   }
 
   /** Everything below was acknowledged; null: there is no slot. */

@@ -11,6 +11,11 @@ export interface SlotState {
   readonly retainedBytes: number | null;
 }
 
+/** Of our own slot alone; one that has lost its log retains none. */
+export function retainedBy(slot: SlotState | null): number {
+  return slot?.ours === true ? (slot.retainedBytes ?? 0) : 0;
+}
+
 export async function readSlot(dataSource: DataSource, slotName: string): Promise<SlotState | null> {
   return onDatabase(dataSource, async (sql) => {
     const rows = await sql.query<{ ours: boolean; lost: boolean; confirmed: string | null; retained: string | null }>(

@@ -10,40 +10,90 @@ import { READY } from './stream.fixture';
 const at = (n: number): StreamOffset => StreamOffset.direct(LogPosition.fromBigInt(BigInt(n), 8), 0);
 
 /** How often a stream that reads is interrupted in the first three looks at capture; `atLook` happens before each. */
-async function interrupted(state: { next: number; confirmed: number }, atLook: () => void): Promise<{ readonly interrupts: number; readonly retained: number }> {
+async function interrupted(state: { next: number; confirmed: number }, atLook: () => void): Promise<number> {
   let [looks, interrupts, retained] = [0, 0, 0];
   const status = async (checkpoints: readonly Checkpoint[]) => {
     looks += 1;
     atLook();
-    return { ...READY, gap: checkpoints.some(({ next }) => at(state.confirmed).compare(next) > 0) ? 'somebody else read' : null, retainedBytes: 7 };
+    return { ...READY, gap: checkpoints.some(({ next }) => at(state.confirmed).compare(next) > 0) ? 'somebody else read' : null };
   };
   const pipeline = {
     name: 'p',
     settings: { counterIntervalMs: 60_000, walLimitBytes: 0, walPolicy: 'drop' },
     warehouse: { readCheckpoints: async (): Promise<Checkpoint[]> => [{ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: at(state.next), highest: null, counter: null }] },
-    stream: async () => ({ status, revive: async () => undefined }),
+    stream: async () => ({ status, retainedBytes: async () => 7, revive: async () => undefined }),
   } as unknown as PipelineHandle;
   const observer = { ...silentObserver, retainedLog: () => void (retained += 1) };
   const deps = { store: { readPipeline: async () => ({ paused: false }) }, observer, logger: silentLogger, clock: () => 0 } as unknown as ReplicationDeps;
   const stream = { reading: true, interrupt: () => void (interrupts += 1) } as unknown as PipelineStream;
   const guard = new SourceGuard(deps, pipeline, stream, { guardMs: 1, graceMs: 1_000 });
   const running = guard.run();
-  while (looks < 3) await sleep(1);
+  while (looks < 3 || retained < 3) await sleep(1);
   await guard.stop();
   await running;
-  return { interrupts, retained };
+  return interrupts;
 }
 
 describe('the guard of a stream that reads', () => {
   it('leaves it alone where a batch was acknowledged between its looks at checkpoint and slot, and looks after the log all the same', async () => {
     const state = { next: 100, confirmed: 100 };
-    const { interrupts, retained } = await interrupted(state, () => void (state.confirmed = state.next += 10));
-    expect(interrupts).toBe(0);
-    expect(retained).toBeGreaterThanOrEqual(3);
+    expect(await interrupted(state, () => void (state.confirmed = state.next += 10))).toBe(0);
   });
 
   it('interrupts it where the slot stands above a checkpoint that stands still', async () => {
-    expect((await interrupted({ next: 100, confirmed: 120 }, () => undefined)).interrupts).toBeGreaterThanOrEqual(3);
+    expect(await interrupted({ next: 100, confirmed: 120 }, () => undefined)).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('the log retained at the source (R14)', () => {
+  /** A source that keeps `bytes` of a limit of 1,000, or what `bytes` leaves of it when asked again, while nobody else answers: neither at the first look nor later. */
+  async function guarded(bytes: number, until: (told: readonly string[]) => boolean, options: { readonly policy?: string; readonly checkpoints?: number; readonly status?: () => Promise<never> } = {}) {
+    const told: string[] = [];
+    const { policy = 'drop', checkpoints = 1, status = () => new Promise<never>(() => undefined) } = options;
+    let [retained, refusals, paused] = [bytes, 1, policy === 'resume'];
+    const release = async (): Promise<void> => {
+      if ((refusals -= 1) >= 0) throw new Error('still read');
+      retained = 0;
+      told.push('dropped');
+    };
+    const pipeline = {
+      name: 'p',
+      settings: { counterIntervalMs: 60_000, walLimitBytes: 1_000, walPolicy: policy },
+      warehouse: { readCheckpoints: async (): Promise<Checkpoint[]> => Array.from({ length: checkpoints }, () => ({ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: at(1), highest: null, counter: null })) },
+      stream: async () => ({ status, retainedBytes: async () => retained, release, revive: async () => undefined }),
+    } as unknown as PipelineHandle;
+    const store = { readPipeline: async () => ({ paused }), setGap: async (_: string, reason: string) => void told.push(reason), setPaused: async (_: string, now: boolean) => void (told.push('resumed'), (paused = now)) };
+    const observer = { ...silentObserver, retainedLog: (_: string, now: number) => void told.push(`keeps ${String(now)}`) };
+    const logger = capturingLogger();
+    const deps = { store, observer, logger, bus: { publish: async () => undefined }, clock: () => 1_000_000 } as unknown as ReplicationDeps;
+    const guard = new SourceGuard(deps, pipeline, { reading: true, interrupt: () => void told.push('interrupted') } as unknown as PipelineStream, { guardMs: 1, graceMs: 1_000 });
+    void guard.run();
+    while (!until(told)) await sleep(1);
+    // Not awaited: a look that hangs.
+    void guard.stop();
+    return { told, warned: logger.lines.filter(({ level }) => level === 'warn' || level === 'error').map(({ message }) => message) };
+  }
+  const GAP = expect.stringContaining('the log retained at the source (1000 bytes) reached the limit of 1000 bytes') as string;
+
+  it.each([
+    ['hang', { status: () => new Promise<never>(() => undefined) }],
+    ['are away', { status: () => Promise.reject(new Error('no answer')) }],
+    ['are not asked yet, as before the first checkpoint', { checkpoints: 0 }],
+  ])('at its limit has the slot dropped and a gap declared, tried until it is, while Connect and brokers %s', async (_, options) => {
+    const { told, warned } = await guarded(1_000, (all) => all.at(-1) === 'keeps 0', options);
+    expect(told).toEqual(['keeps 1000', GAP, 'interrupted', 'keeps 1000', GAP, 'interrupted', 'dropped', 'keeps 0']);
+    expect(warned).toContain('the slot could not be dropped: the source goes on keeping its log, and it is tried again');
+  });
+
+  it('is told above half of the limit', async () => {
+    const { told, warned } = await guarded(500, (all) => all.length === 2);
+    expect(told).toEqual(['keeps 500', 'keeps 500']);
+    expect(warned).toEqual(['log retained at the source is above half of its limit']);
+  });
+
+  it('lifts a pause at the limit, by policy', async () => {
+    const { told } = await guarded(1_000, (all) => all.length === 3, { policy: 'resume' });
+    expect(told).toEqual(['keeps 1000', 'resumed', 'keeps 1000']);
   });
 });
 
@@ -62,7 +112,7 @@ describe('looks that fail', () => {
       name: 'p',
       settings: { counterIntervalMs: 60_000, walLimitBytes: 0, walPolicy: 'drop' },
       warehouse: { readCheckpoints: async (): Promise<Checkpoint[]> => [{ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: at(1), highest: null, counter: null }] },
-      stream: async () => ({ status, revive: async () => undefined }),
+      stream: async () => ({ status, retainedBytes: async () => 0, revive: async () => undefined }),
     } as unknown as PipelineHandle;
     const observer = { ...silentObserver, captureTrouble: (_: string, trouble: string | null) => void told.push(trouble) };
     const deps = { store: { readPipeline: async () => ({ paused: false }) }, observer, logger, clock: () => now } as unknown as ReplicationDeps;

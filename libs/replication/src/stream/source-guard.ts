@@ -43,7 +43,8 @@ export class SourceGuard implements Service {
 
   async run(): Promise<void> {
     const { guardMs } = this.options;
-    this.ended ??= Promise.all([this.every(guardMs, () => this.look()), this.every(this.pipeline.settings.counterIntervalMs, () => this.count())]);
+    // Apart from the look at capture, which may wait for Connect and brokers for minutes.
+    this.ended ??= Promise.all([this.every(guardMs, () => this.guardLog()), this.every(guardMs, () => this.look()), this.every(this.pipeline.settings.counterIntervalMs, () => this.count())]);
     await this.ended;
   }
 
@@ -91,14 +92,11 @@ export class SourceGuard implements Service {
   }
 
   private async guard(): Promise<void> {
-    const { store, clock } = this.deps;
-    const { name, settings } = this.pipeline;
-    const record = await store.readPipeline(name);
-    if (record === null) return;
+    const { name } = this.pipeline;
+    if ((await this.deps.store.readPipeline(name)) === null) return;
     const checkpoints = await this.pipeline.warehouse.readCheckpoints(name);
     if (checkpoints.length === 0) return;
     const stream = await this.pipeline.stream();
-    const looked = clock();
     const status = await stream.status(checkpoints);
     this.deps.observer.captureTrouble(name, status.trouble);
     this.say(status.trouble);
@@ -111,9 +109,19 @@ export class SourceGuard implements Service {
     // Noted also while paused: the sooner it is known the less has to be waited for.
     for (const gap of status.partitionGaps) await this.stream.declareGap(gap);
     await stream.revive();
-    const { retainedBytes } = status;
+  }
+
+  /** R14, of the source alone: whoever else is away, its disk is not filled. Also before there is a checkpoint: the slot is made first. */
+  private async guardLog(): Promise<void> {
+    const { store, clock, observer } = this.deps;
+    const { name, settings } = this.pipeline;
+    const stream = await this.pipeline.stream();
+    const looked = clock();
+    const retainedBytes = await stream.retainedBytes();
     if (retainedBytes === null) return;
-    this.deps.observer.retainedLog(name, retainedBytes);
+    observer.retainedLog(name, retainedBytes);
+    const record = await store.readPipeline(name);
+    if (record === null) return;
     const exceeded = settings.walLimitBytes > 0 && retainedBytes >= settings.walLimitBytes && !record.paused;
     this.exceededSince = exceeded ? (this.exceededSince ?? clock()) : null;
     const exceededForMs = this.exceededSince === null ? 0 : clock() - this.exceededSince;
@@ -161,7 +169,12 @@ export class SourceGuard implements Service {
     await this.deps.store.setGap(name, reason);
     this.stream.interrupt();
     const stream = await this.pipeline.stream();
-    await stream.drop();
+    try {
+      await stream.release();
+    } catch (error) {
+      this.logger.error({ error: describeError(error) }, 'the slot could not be dropped: the source goes on keeping its log, and it is tried again');
+      throw error;
+    }
     tell(this.deps, { type: 'pipeline-changed', pipeline: name });
   }
 }

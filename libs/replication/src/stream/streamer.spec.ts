@@ -32,6 +32,7 @@ function world() {
     const checkpoint: Checkpoint = { pipeline: name, partition: DIRECT_PARTITION, generation: 1, next: OFFSET, highest: null, counter: null };
     const stream: Partial<ChangeStream> = {
       status: () => ((state.looks += 1), Promise.resolve(READY)),
+      retainedBytes: () => Promise.resolve(0),
       consume: (options) => consumeDirect({ read, acknowledge: () => undefined }, options),
       revive: () => Promise.resolve(),
     };

@@ -4,7 +4,7 @@ import { connectPostgres, onDatabase, parseLsn, quoteName, readSourceIdentity, t
 import { type DataSource } from 'typeorm';
 import { catalogConnection } from '../catalog-connection';
 import { alignPublication, dropPublication, publicationForeign, publicationStatements, readPublicationState, type PublicationState } from '../publication';
-import { createSlot, dropSlot, readSlot, type SlotState } from '../slot';
+import { createSlot, dropSlot, readSlot, retainedBy, type SlotState } from '../slot';
 import { companionsOf } from './companions';
 import { connectorEndpoint, type SessionNames } from './connector-endpoint';
 import { COUNTER_TABLE, counterMapping, dropCounter, ensureCounter, raiseCounter, readCounter, type Counter } from './counter-table';
@@ -129,6 +129,10 @@ class PostgresCapture implements CaptureSource {
     const altered = this.publicationTrouble(await this.publication());
     if (altered !== null) return missing(altered);
     return { state: 'ready', retainedBytes: slot.retainedBytes, confirmed: slot.confirmed, reason: null, raised: await readCounter(this.dataSource, this.row) };
+  }
+
+  async retainedBytes(): Promise<number> {
+    return retainedBy(await readSlot(this.dataSource, this.options.slotName));
   }
 
   async captured(): Promise<ReadonlySet<string> | null> {
