@@ -1,6 +1,7 @@
 import type { RowEvent } from './change-event';
 import { at, eventsOf, integerKey, mappingOf } from './core.fixture';
 import { changeIdentity, deriveHistory, timestampText, timestampUs, touchedKeys, type DeriveInput, type StandingImage } from './history';
+import { LogPosition } from './position';
 import { keyIdentity, type TableMapping } from './table';
 
 const plain = mappingOf('t', [integerKey]);
@@ -11,7 +12,7 @@ const e = eventsOf(mapping.id);
 const timed = (event: RowEvent): RowEvent => ({ ...event, tx: { ...event.tx, committedAtUs: event.tx.position.toBigInt() } });
 
 const row = (cells: readonly string[], version: { epoch?: number; kind?: 'preload' | 'stream'; n?: number; begin?: number } = {}): StandingImage => ({
-  standing: { is: 'row', version: { epoch: version.epoch ?? 2, kind: version.kind ?? 'stream', position: at(version.n ?? 1) } },
+  standing: { is: 'row', version: { epoch: version.epoch ?? 2, kind: version.kind ?? 'stream', position: version.n === 0 ? LogPosition.ZERO : at(version.n ?? 1) } },
   cells,
   beginUs: version.begin === undefined ? null : BigInt(version.begin),
 });
@@ -45,6 +46,7 @@ const cases: readonly Case[] = [
   { what: 'before, it may be of any time, and leaves none', stands: [row(A, { kind: 'preload' })], events: [e.update(5, '1', 'b', undefined), e.update(6, '1', 'c', 'y')], table: { live: false }, ended: ['1 b x 5→6 approximate'], begins: { 1: 6 } },
   { what: 'so may a row of the stream that took cells from one', stands: [row(A, { begin: 2 })], events: [e.update(5, '1', 'b', undefined), e.update(6, '1', 'c', 'y'), e.remove(7, '1')], table: { live: false, mixed: true }, ended: ['1 a x 2→5 approximate', '1 b x 5→6 approximate', '1 c y 6→7 deleted'] },
   { what: 'but not any more once the table is live', stands: [row(A, { begin: 2 })], events: [e.remove(5, '1')], table: { mixed: true }, ended: ['1 a x 2→5 deleted'] },
+  { what: 'one that this preload found as it stood before is what the event ended, whenever it was read', stands: [row(A, { n: 0, begin: 2 })], events: [e.update(5, '1', 'b', 'x'), e.remove(6, '1')], table: { live: false }, ended: ['1 a x 2→5 approximate', '1 b x 5→6 deleted'] },
   { what: 'a row of the stream is exact before that', stands: [row(A, { begin: 2 })], events: [e.remove(5, '1')], table: { live: false }, ended: ['1 a x 2→5 deleted'] },
   { what: 'while reads by key may lie ahead, versions are marked', stands: [row(A, { begin: 2 })], events: [e.update(5, '1', 'b', 'x'), e.remove(6, '1')], table: { rereadUntil: at(5) }, ended: ['1 a x 2→5 approximate', '1 b x 5→6 deleted'] },
   { what: 'a row of an older epoch that differs is marked', stands: [row(A, { epoch: 1, begin: 2 })], events: [e.update(5, '1', 'b', 'x')], ended: ['1 a x 2→5 approximate'], begins: { 1: 5 } },

@@ -333,12 +333,16 @@ class Derivation {
   }
 }
 
-/** A row read again by key, or repaired, is one of few: the others of its table stay versions, marked while such a read may lie ahead. */
+/**
+ * A row read again by key, or repaired, is one of few: the others of its table stay versions, marked while such a read may lie
+ * ahead. A row at the lowest place of its epoch is what a preload found as it stood before (or a repair wrote): whether it was
+ * read before or after the event, what the event ended is what stood, as far as no event was lost.
+ */
 function trustOf(version: Version, table: Pick<DeriveInput, 'epoch' | 'live' | 'mixed' | 'rereadUntil'>, position: LogPosition): Trust {
   if (version.epoch < table.epoch) return 'older';
   const known = table.live || version.kind === 'stream';
   if (!known) return 'none';
-  if (table.mixed && !table.live) return 'inexact';
+  if (!table.live && (table.mixed || (version.kind === 'stream' && version.position.hex === ''))) return 'inexact';
   return mayCarry({ live: known, rereadUntil: table.rereadUntil }, position) ? 'exact' : 'inexact';
 }
 

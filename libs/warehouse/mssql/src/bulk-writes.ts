@@ -1,6 +1,6 @@
 import { ruleHolds } from '@elstream/core';
 import { hexOf } from './control-state';
-import { archiveOverfilled, fillBegin } from './history/overfilled';
+import { archiveOverfilled, fillBegin, fillPosition } from './history/overfilled';
 import { BEGIN_COLUMN, greatest } from './history/archive';
 import { batchName, CHUNK, STAGED, type BatchShape } from './staging';
 import { EPOCH_COLUMN, keyEquals, keyOf, POSITION_COLUMN, POSITION_TYPE, quotedOf, SEEK, stagedOf, type EntityColumn, type Target } from './target';
@@ -122,6 +122,8 @@ interface Upsert {
   /** Which standing rows it replaces. */
   readonly over: string;
   readonly version: readonly [epoch: string, position: string];
+  /** Position of a row that is replaced; default: that of `version`. */
+  readonly replaced?: string;
   /** `, t.begin = …` */
   readonly begin: string;
   readonly fresh: string;
@@ -131,7 +133,7 @@ interface Upsert {
 /** Replaces what stands, then inserts where nothing stands. */
 function upsert(target: Target, of: Upsert): string[] {
   const [epoch, position] = of.version;
-  const sets = [...written(target).map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = ${epoch}`, `t.${POSITION_COLUMN} = ${position}`].join(', ');
+  const sets = [...written(target).map((c) => `t.${c.quoted} = s.${c.property}`), `t.${EPOCH_COLUMN} = ${epoch}`, `t.${POSITION_COLUMN} = ${of.replaced ?? position}`].join(', ');
   const names = [...target.columns.map((c) => c.quoted), EPOCH_COLUMN, POSITION_COLUMN, ...(target.keepsBegin ? [BEGIN_COLUMN] : [])].join(', ');
   const values = [...target.columns.map((c) => `s.${c.property}`), epoch, position, ...(target.keepsBegin ? [of.fresh] : [])].join(', ');
   const count = `SET ${of.counter} = ${of.counter} + @@ROWCOUNT;`;
@@ -183,6 +185,7 @@ export function fillFromChunk(target: Target, epoch: string, range: string, adde
       where: `${range} AND NOT ${touched}`,
       over: `(t.${EPOCH_COLUMN} < ${epoch} OR (t.${EPOCH_COLUMN} = ${epoch} AND t.${POSITION_COLUMN} IS NULL))`,
       version: [epoch, `CONVERT(${POSITION_TYPE}, NULL)`],
+      replaced: fillPosition(target, { value, epoch, added }),
       begin: begin === null ? '' : `, t.${BEGIN_COLUMN} = ${begin.standing}`,
       fresh: begin?.fresh ?? 'NULL',
       counter: '@filled',

@@ -3,7 +3,7 @@ import type { Sql } from '@elstream/database';
 import type { LockedState } from '@elstream/warehouse';
 import { BEGIN_COLUMN } from './history/archive';
 import { setBegins, type DerivedState } from './history/derive';
-import { archiveOverfilled, fillBegin } from './history/overfilled';
+import { archiveOverfilled, fillBegin, fillPosition } from './history/overfilled';
 import { keyEquals, STAGED, type StagedBatch } from './staging';
 import { EPOCH_COLUMN, POSITION_COLUMN, type EntityColumn, type Target } from './target';
 
@@ -106,10 +106,11 @@ async function deleteStaged(sql: Sql, target: Target, staged: StagedBatch, optio
 }
 
 /** `INSERT … ON CONFLICT DO UPDATE SET` all columns, keys too: an equal key may be spelled anew (1.0 → 1.00). */
-function upsertHead(target: Target, begin = `greatest(EXCLUDED.${BEGIN_COLUMN}, t.${BEGIN_COLUMN})`): { insert: string; conflict: string } {
+function upsertHead(target: Target, over: { readonly begin?: string | undefined; readonly position?: string } = {}): { insert: string; conflict: string } {
+  const { begin = `greatest(EXCLUDED.${BEGIN_COLUMN}, t.${BEGIN_COLUMN})`, position = `EXCLUDED.${POSITION_COLUMN}` } = over;
   const own = [...target.columns.map((c) => c.quoted), EPOCH_COLUMN, POSITION_COLUMN];
   const names = [...own, ...(target.keepsBegin ? [BEGIN_COLUMN] : [])];
-  const sets = [...own.map((n) => `${n} = EXCLUDED.${n}`), ...(target.keepsBegin ? [`${BEGIN_COLUMN} = ${begin}`] : [])];
+  const sets = [...own.map((n) => `${n} = ${n === POSITION_COLUMN ? position : `EXCLUDED.${n}`}`), ...(target.keepsBegin ? [`${BEGIN_COLUMN} = ${begin}`] : [])];
   return {
     insert: `INSERT INTO ${target.sql} AS t (${names.join(', ')})`,
     conflict: `ON CONFLICT (${target.key.map((c) => c.quoted).join(', ')}) DO UPDATE SET ${sets.join(', ')}`,
@@ -158,7 +159,7 @@ export interface Fill {
 export async function fillFromChunk(sql: Sql, target: Target, stage: string, fill: Fill): Promise<number> {
   const { epoch } = fill;
   const begin = target.keepsBegin ? fillBegin(target, fill.added) : null;
-  const { insert, conflict } = upsertHead(target, begin?.standing);
+  const { insert, conflict } = upsertHead(target, { begin: begin?.standing, position: fillPosition(target, fill.added) });
   const touched = `SELECT FROM ${target.markerSql} AS m WHERE ${keyEquals(target, targetKey('m'), stageKey('s'))} AND m.${EPOCH_COLUMN} >= $1`;
   await archiveOverfilled(sql, target, { stage, ...fill, touched });
   return sql.execute(

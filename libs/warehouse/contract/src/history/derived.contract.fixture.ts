@@ -144,6 +144,17 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         expect(await asOf(fx, 11)).toEqual([['1', 'a', 'b1'], ['2', 'b', 'b2'], ['3', 'c', null]]);
       });
 
+      product.itWith('index-names', 'an event over a row that the next preload found unchanged leaves it, marked: it is what stood before the event, whenever it was read', async () => {
+        await apply(event.update(items, 10, ['1', 'a', 'b1']), event.update(items, 10, ['2', 'b', 'b2']), event.update(items, 10, ['3', 'c', null]));
+        const { runId, epoch } = await preload(fx, items, [['1', 'a', 'b1'], ['2', 'read later', 'b2'], ['3', 'c', null], ['4', 'inserted', null]], true);
+        await apply(event.update(items, 20, ['1', 'x', undefined]), event.update(items, 20, ['2', 'between', 'b2']), event.delete(items, 20, '3'), event.insert(items, 20, ['4', 'inserted', null]));
+        await apply(event.update(items, 21, ['1', 'y', 'b1']), event.update(items, 21, ['2', 'read later', 'b2']));
+        const found = (await versions(fx)).flatMap(({ row: [id, name], deleted, approximate }) => (['one', 'two', 'three'].includes(name ?? '') ? [] : [[id, name, deleted, approximate]]));
+        expect(found).toEqual([['1', 'a', false, true], ['1', 'x', false, false], ['2', 'b', false, true], ['2', 'between', false, false], ['3', 'c', true, true]]);
+        await fx.finish(items, runId, epoch);
+        expect(await fx.warehouse.checkHistory(items)).toMatchObject({ holes: 0 });
+      });
+
       product.itWith('index-names', 'an event over a row of an epoch before leaves it approximate where it differs, and lets it go on where it does not', async () => {
         await apply(event.update(items, 10, ['1', 'a', 'b1']), event.update(items, 10, ['2', 'b', 'b2']), event.update(items, 10, ['3', 'c', null]));
         await preload(fx, items, [], true);
@@ -163,12 +174,13 @@ export function derivedHistoryContract(product: WarehouseProduct): void {
         expect([(await asOf(fx, 5))[0], (await asOf(fx, 15))[0], (await asOf(fx, 25))[0]]).toEqual([['1', 'one', 'b1'], ['1', 'back', 'b1'], ['1', 'x', 'b1']]);
       });
 
-      product.itWith('index-names', 'a truncate leaves rows of an epoch before approximate, and none of preload rows that may be newer', async () => {
+      product.itWith('index-names', 'a truncate leaves rows of an epoch before approximate, found again or not, and none of preload rows that may be newer', async () => {
         await apply(event.update(items, 10, ['1', 'a', 'b1']));
-        await preload(fx, items, [['2', 'two', 'b2']], true);
+        await preload(fx, items, [['2', 'two', 'b2'], ['4', 'newer', null]], true);
         await apply(event.truncate(items, 20));
         expect((await versions(fx)).filter((v) => v.to === 20)).toEqual([
           { row: ['1', 'a', 'b1'], from: 10, to: 20, deleted: true, approximate: true },
+          { row: ['2', 'two', 'b2'], from: null, to: 20, deleted: true, approximate: true },
           { row: ['3', 'three', null], from: null, to: 20, deleted: true, approximate: true },
         ]);
       });

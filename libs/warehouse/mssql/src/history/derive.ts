@@ -128,7 +128,7 @@ export function truncatedRowsSql(target: Target, archive: Archive, of: { readonl
   const end: SetEnd = {
     at: time,
     deleted: '1',
-    approximate: archive.inRow || of.inexact ? '1' : `CASE WHEN t.${EPOCH_COLUMN} < @epoch${i} THEN 1 ELSE 0 END`,
+    approximate: archive.inRow || of.inexact ? '1' : `CASE WHEN t.${EPOCH_COLUMN} < @epoch${i}${of.live ? '' : ` OR DATALENGTH(t.${POSITION_COLUMN}) = 0`} THEN 1 ELSE 0 END`,
     position,
     ...(of.identified ? { change: `CONVERT(${CHANGE_TYPE}, @truncateChange${i}, 2)` } : {}),
   };

@@ -1,4 +1,4 @@
-import { EPOCH_COLUMN, keyEquals, quotedOf, SEEK, type EntityColumn, type Target } from '../target';
+import { EPOCH_COLUMN, keyEquals, POSITION_TYPE, quotedOf, SEEK, type EntityColumn, type Target } from '../target';
 import { BEGIN_COLUMN, greatest, NOW, TIME_TYPE } from './archive';
 import { archiveRows, imagesDiffer, UNKNOWN_POSITION } from './archive-rows';
 
@@ -43,6 +43,15 @@ export function fillBegin(target: Target, fill: Pick<FillText, 'value' | 'epoch'
     standing: `CASE WHEN t.${EPOCH_COLUMN} < ${fill.epoch} AND ${imagesDiffer(target, fill.added, fill.value)} THEN ${greatest(NOW, begin)} ELSE ${begin} END`,
     fresh: archive === null ? `CONVERT(${TIME_TYPE}, NULL)` : `(SELECT MAX(h.${archive.to.quoted}) FROM ${archive.sql} AS h WHERE ${keyEquals(target.key, quotedOf('h'), fill.value)})`,
   };
+}
+
+/**
+ * Position of a standing row that is filled. One that is as it was goes on in its history too: as one of the stream at the
+ * lowest place, which any event ends. As a preload row it would leave no version (`trustOf`).
+ */
+export function fillPosition(target: Target, fill: Pick<FillText, 'value' | 'epoch' | 'added'>): string {
+  if (target.archive?.kind !== 'derived') return `CONVERT(${POSITION_TYPE}, NULL)`;
+  return `CASE WHEN t.${EPOCH_COLUMN} < ${fill.epoch} AND NOT ${imagesDiffer(target, fill.added, fill.value)} THEN CONVERT(${POSITION_TYPE}, 0x) END`;
 }
 
 /** Before the sweep: rows the source has no more. Empty: nothing is kept. */

@@ -162,7 +162,7 @@ async function archiveTruncated(sql: Sql, target: Target, batch: DerivedBatch & 
   const before = [...touchedKeys(mapping, fold.changes.slice(0, first)).values()];
   const keys = keysAsArrays(target, before, 5);
   const inexact = (state.mixed && state.phase !== 'live') || (state.rereadUntil !== null && !state.rereadUntil.isBelow(truncate));
-  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || inexact ? 'true' : `(t.${EPOCH_COLUMN} < $1)`, position: '$2::bytea', ...(identity === null ? {} : { change: `pg_catalog.decode($4, 'hex')` }) };
+  const end: SetEnd = { at: '$3::timestamptz', deleted: true, approximate: archive.inRow || inexact ? 'true' : `(t.${EPOCH_COLUMN} < $1${state.phase === 'live' ? '' : ` OR t.${POSITION_COLUMN} = ''::pg_catalog.bytea`})`, position: '$2::bytea', ...(identity === null ? {} : { change: `pg_catalog.decode($4, 'hex')` }) };
   // rows that began after it were not there: it may be emitted again, having ended nothing
   const begin = beginOf(target, archive);
   const trusted = state.phase === 'live' ? 'true' : `t.${POSITION_COLUMN} IS NOT NULL`;

@@ -35,6 +35,15 @@ export function fillBegin(target: Target, added: readonly string[]): { readonly 
   };
 }
 
+/**
+ * Position of a standing row that is filled. One that is as it was goes on in its history too: as one of the stream at the
+ * lowest place, which any event ends. As a preload row it would leave no version (`trustOf`).
+ */
+export function fillPosition(target: Target, added: readonly string[]): string {
+  if (target.archive?.kind !== 'derived') return 'NULL::pg_catalog.bytea';
+  return `CASE WHEN t.${EPOCH_COLUMN} < $1 AND NOT ${imagesDiffer(target, added, 'EXCLUDED')} THEN ''::pg_catalog.bytea END`;
+}
+
 /** Before the sweep: rows the source has no more. */
 export async function archiveSwept(sql: Sql, target: Target, epoch: number): Promise<void> {
   const { archive } = target;
