@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { loadPipelineText } from '@elstream/config';
 import { setFailpointHandler, sleep } from '@elstream/core';
 import { createLogger } from '@elstream/observability';
 import { applyBatch, createStreamer, type ApplyBatch } from '@elstream/replication';
 import { createRuntime } from '@elstream/runtime';
-import { FAST_STREAMER, STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
+import { FAST_STREAMER, gaveWayFile, STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
 
 /** A streamer alone, as its service is: it shares partitions with others of its kind. Ends with 0 at SIGTERM. */
 async function main(): Promise<void> {
@@ -32,23 +33,33 @@ async function main(): Promise<void> {
 /** The parent says where to be struck next; at most one place at a time, and only with a batch in hand that brings rows. */
 function awaitAmbush(marker: string): ApplyBatch {
   let next: StreamerAmbush | null = null;
-  const inHand = new AsyncLocalStorage<boolean>();
+  const inHand = new AsyncLocalStorage<AbortSignal | null>();
   process.on('message', (message) => {
     next = message as StreamerAmbush;
     process.send?.('laid');
   });
-  setFailpointHandler((name) => {
-    if (next === null || name !== next.failpoint || inHand.getStore() !== true) return;
+  setFailpointHandler(async (name) => {
+    const lost = inHand.getStore() ?? null;
+    if (next === null || name !== next.failpoint || lost === null) return;
     const { signal } = next;
     next = null;
     // On disk before the signal: the note is what proves where the process was.
-    const file = openSync(marker, 'w');
-    writeSync(file, name);
-    fsyncSync(file);
-    closeSync(file);
-    process.kill(process.pid, signal);
+    note(marker, name);
+    if (signal !== 'hold') {
+      process.kill(process.pid, signal);
+      return;
+    }
+    if (!lost.aborted) await once(lost, 'abort');
+    note(gaveWayFile(marker), name);
   });
-  return (context, taken) => inHand.run(taken.batch.events.some((event) => event.op !== 'counter'), () => applyBatch(context, taken));
+  return (context, taken) => inHand.run(taken.batch.events.some((event) => event.op !== 'counter') ? context.signal : null, () => applyBatch(context, taken));
+}
+
+function note(at: string, text: string): void {
+  const file = openSync(at, 'w');
+  writeSync(file, text);
+  fsyncSync(file);
+  closeSync(file);
 }
 
 main().catch((error: unknown) => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { FailpointName } from '@elstream/core';
 import { eventually, within, type EventuallyOptions } from '@elstream/testing';
 import { endsWithUs } from '../services/ends-with-us';
-import { STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
+import { gaveWayFile, STREAMER_SETTINGS, type StreamerAmbush, type StreamerSettings } from './streamer-settings';
 
 function unstruck(): never {
   throw new Error('it has ended elsewhere');
@@ -69,6 +69,7 @@ export class StreamerProcess {
   /** Strikes at its next coming to a failpoint of batches, with one in hand that brings rows. Resolves when it is laid, which is before it strikes. */
   async ambush(failpoint: FailpointName, signal: StreamerAmbush['signal']): Promise<void> {
     rmSync(this.marker, { force: true });
+    rmSync(gaveWayFile(this.marker), { force: true });
     const laid = once(this.child, 'message');
     this.child.send({ failpoint, signal } satisfies StreamerAmbush);
     // Struck at once, it may die before it has said that the ambush was laid.
@@ -80,6 +81,11 @@ export class StreamerProcess {
   /** Waits until the ambush has struck: it stands still there, or is dead. */
   async struck(failpoint: FailpointName, limits: EventuallyOptions = {}): Promise<void> {
     await this.awaits(`a streamer struck at ${failpoint}`, () => this.wasStruck(failpoint) || (this.exited && unstruck()), limits);
+  }
+
+  /** A batch that was held (`hold`) has been told to give way, and gone on. */
+  get gaveWay(): boolean {
+    return existsSync(gaveWayFile(this.marker));
   }
 
   private wasStruck(failpoint: FailpointName): boolean {
