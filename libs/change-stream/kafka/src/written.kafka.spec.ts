@@ -1,5 +1,6 @@
 import { foldBatch, LogPosition, type ChangeEvent } from '@elstream/core';
 import { eventually } from '@elstream/testing';
+import net from 'node:net';
 import { at, brief, int, mappingOf, mappingsOf, offset, Reader, text } from './stream.fixture';
 import { postgresEvent, sqlServerEvent, sqlServerPosition, writtenContext } from './written.fixture';
 
@@ -133,6 +134,45 @@ describe('what a batch holds', () => {
     });
     await reader.until((events) => events.length === 3, 'all partitions');
     expect(Math.max(...seen)).toBe(2);
+    await reader.stop();
+  });
+
+  // What kafkajs has fetched of a broker it hands over to the last record before it fetches again: that, and no pause of ours, is what pushes back.
+  it('comes of one fetch of so many bytes, and nothing more is fetched while it is in hand (R11)', async () => {
+    await using context = await writtenContext('postgresql', [t], 2);
+    const value = postgresEvent('c', { id: 1, v: 'x'.repeat(100_000) });
+    // Each in a batch of its producer's, which a broker never cuts.
+    await Promise.all(Array.from({ length: 40 }, (_, i) => context.producer.send(context.topic(t), [{ key: key(1), value, partition: i % 2 }])));
+    const sockets: net.Socket[] = [];
+    const connect = net.connect.bind(net) as (...given: unknown[]) => net.Socket;
+    const spy = jest.spyOn(net, 'connect').mockImplementation(((...given: unknown[]) => {
+      const socket = connect(...given);
+      sockets.push(socket);
+      return socket;
+    }) as typeof net.connect);
+    const fetchBytes = 500_000;
+    const reader = new Reader(await context.stream({ limits: { fetchBytes, batchBytes: 250_000, concurrency: 2, sessionTimeoutMs: 6_000 } }), [t], await context.zero());
+    const received = (): number => sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    const meanwhile: number[] = [];
+    const between: number[] = [];
+    let last = 0;
+    reader.read({
+      onBatch: async (batch) => {
+        const before = received();
+        between.push(before - last);
+        last = before;
+        // As long as some more fetches would take.
+        for (let n = 0; n < 5; n += 1) await context.client.offsets(context.topic(t));
+        meanwhile.push(received() - before);
+        return reader.apply(batch);
+      },
+    });
+    await reader.until((events) => events.length === 40, 'all');
+    spy.mockRestore();
+    expect(Math.max(...meanwhile)).toBeLessThan(value.length);
+    // Before the first there are other questions.
+    expect(Math.max(...between.slice(1))).toBeLessThan(1.2 * fetchBytes);
+    expect(Math.max(...between.slice(1))).toBeGreaterThan(value.length);
     await reader.stop();
   });
 
