@@ -116,7 +116,7 @@ export const kafkaShape = {
   topicPrefix: unset(topicName('', 100), 'Kafka: what the names of topics begin with, as in PREFIX.schema.table; of this pipeline alone.', '`elstream.NAME`'),
   partitions: unset(partitions, 'Kafka: partitions of the topic of each table, or a mapping of tables and patterns to their number; 1 for tables that are truncated. Holds for topics that are made.', code(KAFKA_DEFAULTS.partitions)).meta({ 'x-unit': 'number, or mapping' }),
   replicas: optionalInteger({ min: 1, max: 100, unit: 'brokers', help: 'Kafka: brokers that keep each topic.' }, "the brokers' default"),
-  retention: optionalMilliseconds({ min: 60_000, max: 3650 * 86_400_000, help: 'Kafka: how long topics keep events; a streamer that was away longer preloads again.' }, code(KAFKA_DEFAULTS.retention)),
+  retention: optionalMilliseconds({ min: 60_000, max: 3650 * 86_400_000, help: 'Kafka: how long topics keep events; a streamer that was away longer preloads again. Holds for topics that are made: of others a run says in a warning what they have, and how to change it.' }, code(KAFKA_DEFAULTS.retention)),
   schemas: optionalFlag('Kafka: whether events carry their schemas; they grow several times as large.', 'false'),
   compression: unset(z.enum(COMPRESSIONS, { error: `must be ${COMPRESSIONS.map((v) => `'${v}'`).join(' or ')}` }), 'Kafka: how the connector packs events.', code(KAFKA_DEFAULTS.compression)),
   fetchBytes: optionalBytes({ min: 1024, max: 2 ** 30, help: 'Kafka: most bytes of one fetch; a single larger event still passes.' }, code(KAFKA_DEFAULTS.fetchBytes)),

@@ -1,5 +1,5 @@
 import { type CaptureStatus, type ChangeStream, type ConnectorControl, type ConsumeOptions, type PartitionGap, type StreamMark, type StreamMoment, type StreamStart } from '@elstream/change-stream';
-import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, type Checkpoint, type Logger, type TableMapping, type TableName } from '@elstream/core';
+import { ElstreamError, LogPosition, silentLogger, sleep, StreamOffset, systemClock, type Checkpoint, type Logger, type TableMapping, type TableName } from '@elstream/core';
 import { hasPassed, notificationsTopic, topicOf, type ConnectorPlan } from '@elstream/debezium';
 import { openKafka } from './client';
 import { connectConnector } from './connect-connector';
@@ -13,6 +13,7 @@ import { kafkaMark, kafkaMoment, type Ends } from './progress';
 import { Reading, type ReadingSettings } from './reading';
 import { refusalsOf } from './refusals';
 import { sharedLook } from './shared-look';
+import { TopicBudget } from './topic-budget';
 import { ensureTopics, parseTableId, partitionName } from './topics';
 
 /**
@@ -33,6 +34,7 @@ class KafkaStream implements ChangeStream {
   private readonly closing = new AbortController();
   /** Many wait at once, and for every look Connect starts a consumer that reads its topic of offsets from the beginning. */
   private readonly delivered = sharedLook(() => this.capturing.committed());
+  private readonly budget: TopicBudget;
   /** Of the tables prepared or read last: what the connector's settings ought to be. */
   private plan: { readonly config: ConnectorPlan['config']; readonly tables: readonly string[] } | null = null;
 
@@ -43,6 +45,7 @@ class KafkaStream implements ChangeStream {
     private readonly logger: Logger,
   ) {
     const { name, operate } = capturing;
+    this.budget = new TopicBudget(() => client.get(), options.clock ?? systemClock);
     if (operate !== undefined) this.connector = connectorControl(name, { operate, plan: (tables) => capturing.plan(tables), captured: () => options.capture.status() });
   }
 
@@ -56,7 +59,8 @@ class KafkaStream implements ChangeStream {
     if (refusals.length > 0) throw new ElstreamError('DEBEZIUM_COLUMNS', 'refuse', refusals.join('; '));
     const plan = this.planned(tables);
     const client = await this.client.get();
-    await ensureTopics(client, plan, tables.map(({ source }) => source), this.options.topics);
+    const misfits = await ensureTopics(client, plan, tables.map(({ source }) => source), this.options.topics);
+    for (const misfit of misfits) this.logger.warn({}, misfit);
     // It would take up a new slot at its old offset, or make the slot's place uncertain.
     if ((await capture.status()).state !== 'ready') await this.capturing.halt();
     const made = await capture.prepare(tables);
@@ -115,7 +119,7 @@ class KafkaStream implements ChangeStream {
     const topics = new Map([...ofTables, [notificationsTopic(this.options.topicPrefix), ofTables.get(this.counterTopic) ?? []]]);
     const ends = await (await this.client.get()).offsetsOf(topics.keys());
     const partitionGaps: readonly PartitionGap[] = gapsOf(checkpoints, ends, (topic) => topics.get(topic) ?? []);
-    return { ...none, gap: this.gapOf(health, capture.confirmed, checkpoints), partitionGaps, eventsBehind: eventsBehind(checkpoints, ends) };
+    return { ...none, trouble: trouble ?? (await this.budget.trouble(checkpoints, ends)), gap: this.gapOf(health, capture.confirmed, checkpoints), partitionGaps, eventsBehind: eventsBehind(checkpoints, ends) };
   }
 
   /** Everything published has to be in the connector's list. Keys are compared where this process knows the mappings of these very tables. */

@@ -3,6 +3,7 @@ import { type ConnectorPlan } from '@elstream/debezium';
 import { type KafkaClient, type NewTopic } from './client';
 import { type KafkaPartition } from './consumer';
 import { type TopicSettings } from './options';
+import { topicMisfits } from './topic-misfits';
 
 /** The checkpoint's name of a partition: `<topic>-<number>`. */
 export function partitionName({ topic, partition }: KafkaPartition): string {
@@ -28,9 +29,10 @@ export function parseTableId(id: string): TableName {
  * are there stay as they are: adding partitions would move keys.
  *
  * @param tables in the plan's order
+ * @returns what their settings are not, for people (`topicMisfits`)
  * @throws ElstreamError TOPIC_UNFIT (refuse) naming a topic that compacts, which would leave changes out
  */
-export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tables: readonly TableName[], settings: TopicSettings): Promise<void> {
+export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tables: readonly TableName[], settings: TopicSettings): Promise<readonly string[]> {
   const { partitions, partitionsOf, replicas, retentionMs, maxEventBytes = 16 << 20 } = settings;
   const config: Record<string, string> = {
     'cleanup.policy': 'delete',
@@ -53,4 +55,5 @@ export async function ensureTopics(client: KafkaClient, plan: ConnectorPlan, tab
       throw new ElstreamError('TOPIC_UNFIT', 'refuse', `the topic ${name} has cleanup.policy=${policy ?? '?'}, which leaves changes out; set it to delete (kafka-configs.sh --alter --topic ${name} --add-config cleanup.policy=delete), or choose another topicPrefix`, { place: { setting: 'cleanup.policy' } });
     }
   }
+  return topicMisfits(found, { retentionMs, maxEventBytes });
 }
