@@ -39,6 +39,8 @@ export interface NewRecord {
   readonly value: Buffer | string | null;
   /** Default: by the key, as Java's clients choose it. */
   readonly partition?: number;
+  /** Milliseconds since 1970, in a topic that keeps when records were sent. Default: now. */
+  readonly timestamp?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

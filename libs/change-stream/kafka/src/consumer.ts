@@ -19,10 +19,12 @@ export interface KafkaRecord {
   readonly producer?: ProducerEpoch;
 }
 
-/** Brokers raise the epoch with every start of a transactional producer, since KIP-890 with each of its transactions; when epochs run out it gets another id. */
+/** Brokers raise the epoch with every start of a transactional producer, with KIP-890 also with each of its transactions; when epochs run out it gets another id. */
 export interface ProducerEpoch {
   readonly id: string;
   readonly epoch: number;
+  /** When it took up the batch of the record, by its own clock, which brokers keep beside the time they may stamp. */
+  readonly sentMs: number;
 }
 
 /** What one fetch brought of a partition, in order; no record where it held markers of transactions or aborted records alone. */
@@ -396,6 +398,6 @@ const recordOf = ({ offset, timestamp, key, value, headers }: KafkaMessage): Kaf
 
 /** kafkajs keeps it but does not declare it. */
 function producerOf(message: KafkaMessage): ProducerEpoch {
-  const { producerId = NOBODY, producerEpoch = -1 } = (message as unknown as { batchContext?: { producerId?: string; producerEpoch?: number } }).batchContext ?? {};
-  return { id: producerId, epoch: producerEpoch };
+  const { producerId = NOBODY, producerEpoch = -1, firstTimestamp = message.timestamp } = (message as unknown as { batchContext?: { producerId?: string; producerEpoch?: number; firstTimestamp?: string } }).batchContext ?? {};
+  return { id: producerId, epoch: producerEpoch, sentMs: Number(firstTimestamp) };
 }

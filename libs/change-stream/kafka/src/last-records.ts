@@ -27,17 +27,35 @@ interface Window {
   readonly to: bigint;
 }
 
-/** By the epochs of one producer where both are its, else by the brokers' clocks: between producers lies the start of a task, a second or so. */
+/** Whether the producer of both tells by its epochs that `record` is of an earlier transaction than `other`. */
+export function isOfEarlier({ producer: mine }: KafkaRecord, { producer: its }: Note): boolean {
+  return mine !== undefined && mine.epoch >= 0 && mine.id === its?.id && mine.epoch < its.epoch;
+}
+
+/**
+ * By the epochs of one producer where both are its. One epoch is one transaction, or all since the producer began (brokers
+ * without KIP-890), while Debezium can begin again under the same producer; then by when each was sent: by one clock, the
+ * note before all that follows it, in its transaction too, and seconds after what was before. Not by when brokers stamped
+ * them: of one transaction, one may be slower than another. Else by their clocks: between producers lies the start of a
+ * task, a second or so.
+ */
 function isBefore(record: KafkaRecord, note: Note): boolean {
   const [mine, its] = [record.producer, note.producer];
-  return mine !== undefined && mine.epoch >= 0 && mine.id === its?.id ? mine.epoch < its.epoch : record.timestampMs < note.timestampMs;
+  if (mine === undefined || mine.epoch < 0 || mine.id !== its?.id) return record.timestampMs < note.timestampMs;
+  return mine.epoch === its.epoch ? mine.sentMs < its.sentMs : mine.epoch < its.epoch;
+}
+
+export interface LastRecords {
+  readonly records: readonly PlacedRecord[];
+  /** Topics with a partition whose log has lost its beginning, and has nothing left from before the note. */
+  readonly emptied: ReadonlySet<string>;
 }
 
 /**
  * Of each partition the last committed records that were written before `note`, by an earlier transaction: those which
  * `groupOf` puts together with the very last of them. What was written with the note, or after it, does not count.
  */
-export async function lastRecords(looking: Looking, note: Note, groupOf: Choice['groupOf']): Promise<PlacedRecord[]> {
+export async function lastRecords(looking: Looking, note: Note, groupOf: Choice['groupOf']): Promise<LastRecords> {
   const { client, topics } = looking;
   const ranges = await client.offsetsOf(topics);
   let windows: Window[] = [];
@@ -48,15 +66,17 @@ export async function lastRecords(looking: Looking, note: Note, groupOf: Choice[
       windows.push({ at: { topic, partition }, first, from: to - WINDOW > first ? to - WINDOW : first, to });
     }
   }
-  const found: PlacedRecord[] = [];
+  const records: PlacedRecord[] = [];
+  const emptied = new Set<string>();
   for (let size = WINDOW * WIDER; windows.length > 0; size *= WIDER) {
-    const last = await readWindows(looking, windows, { counts: (record) => isBefore(record, note), groupOf });
-    for (const { records } of last.values()) found.push(...records);
+    const { last, shortened } = await readWindows(looking, windows, { counts: (record) => isBefore(record, note), groupOf });
+    for (const group of last.values()) records.push(...group.records);
     // Nothing but aborted records, markers, or what came with the note.
-    const empty = windows.filter(({ at, first, from }) => last.get(nameOf(at)) === undefined && from > first);
-    windows = empty.map(({ at, first, from: to }) => ({ at, first, to, from: to - size > first ? to - size : first }));
+    const empty = windows.filter(({ at }) => !last.has(nameOf(at)));
+    for (const { at, first, from } of empty) if (shortened.has(nameOf(at)) || (first > 0n && from === first)) emptied.add(at.topic);
+    windows = empty.flatMap(({ at, first, from: to }) => (to > first && !shortened.has(nameOf(at)) ? [{ at, first, to, from: to - size > first ? to - size : first }] : []));
   }
-  return found;
+  return { records, emptied };
 }
 
 interface Choice {
@@ -69,10 +89,18 @@ interface Group {
   readonly records: PlacedRecord[];
 }
 
-async function readWindows({ client, groupId, topics, signal }: Looking, windows: readonly Window[], { counts, groupOf }: Choice): Promise<ReadonlyMap<string, Group>> {
+interface Found {
+  /** By partition. */
+  readonly last: ReadonlyMap<string, Group>;
+  /** Partitions of which retention took a part of the window meanwhile. */
+  readonly shortened: ReadonlySet<string>;
+}
+
+async function readWindows({ client, groupId, topics, signal }: Looking, windows: readonly Window[], { counts, groupOf }: Choice): Promise<Found> {
   const last = new Map<string, Group>();
+  const shortened = new Set<string>();
   const open = new Map(windows.filter(({ from, to }) => from < to).map((window) => [nameOf(window.at), window]));
-  if (open.size === 0) return last;
+  if (open.size === 0) return { last, shortened };
   let [done, failed] = [(): void => undefined, (_: unknown): void => undefined];
   const all = new Promise<void>((resolve, reject) => ([done, failed] = [resolve, reject]));
   all.catch(() => undefined);
@@ -105,6 +133,7 @@ async function readWindows({ client, groupId, topics, signal }: Looking, windows
     onGap: ({ logStart, ...at }) => {
       const window = open.get(nameOf(at));
       if (window === undefined) return;
+      shortened.add(nameOf(at));
       open.set(nameOf(at), { ...window, from: logStart });
       if (logStart < window.to) consumer.again(at);
       else open.delete(nameOf(at));
@@ -117,7 +146,7 @@ async function readWindows({ client, groupId, topics, signal }: Looking, windows
   try {
     if (signal.aborted) stopped();
     await all;
-    return last;
+    return { last, shortened };
   } finally {
     signal.removeEventListener('abort', stopped);
     await consumer.close();

@@ -1,7 +1,7 @@
 import { type CaptureSource } from '@elstream/change-stream';
 import { CAPTURE_RESUMED, type ChangeEvent } from '@elstream/core';
 import { eventually } from '@elstream/testing';
-import { type NewRecord } from './client';
+import { type KafkaProducer, type NewRecord } from './client';
 import { at, int, mappingOf, offset, Reader, text } from './stream.fixture';
 import { postgresEvent, writtenContext, type WrittenContext } from './written.fixture';
 
@@ -25,13 +25,33 @@ async function remade({ client }: WrittenContext, topic: string, config: Readonl
   await client.createTopics([{ topic, partitions: 1, config }]);
 }
 
+type Written = readonly (readonly [topic: string, records: readonly NewRecord[], end?: 'abort'])[];
+interface How {
+  /** `one`: it begins again by itself, and keeps epoch and clock; `new`: for each thing it writes, with another epoch. */
+  readonly tasks?: 'one' | 'new';
+  /** What is done before the start. */
+  readonly before?: () => Promise<void>;
+}
+
+/** As retention does, once the marker of the transaction lies there too. */
+async function purged({ client }: WrittenContext, topic: string, before: bigint): Promise<void> {
+  await eventually(async () => expect((await client.offsets(topic))[0]?.end).toBeGreaterThanOrEqual(before), { timeoutMs: 20_000 });
+  await client.deleteRecords(topic, 0, before);
+}
+
 /** A task writes what it writes, is followed by another that says so and goes on, and all of it is read. */
-async function startAfter(context: WrittenContext, written: readonly (readonly [topic: string, records: readonly NewRecord[], end?: 'abort'])[], companions?: Companions): Promise<ChangeEvent[]> {
+async function startAfter(context: WrittenContext, written: Written, companions?: Companions, { tasks, before }: How = {}): Promise<ChangeEvent[]> {
   if (companions !== undefined) context.says.companions = companions;
-  const [before, after] = [await context.client.producer({ transactionalId: `${context.name}-1` }), await context.client.producer({ transactionalId: `${context.name}-2` })];
-  for (const [topic, records, end = 'commit'] of written) await before.transaction(topic, records, end);
-  await after.transaction(context.notificationsTopic, [NOTE], 'commit');
-  await after.transaction(context.topic(t), [insert(99, 9_999)], 'commit');
+  const task = (n: number): Promise<KafkaProducer> => context.client.producer({ transactionalId: `${context.name}-${String(n)}` });
+  let first = await task(1);
+  for (const [topic, records, end = 'commit'] of written) {
+    await first.transaction(topic, records, end);
+    if (tasks === 'new') first = await task(1);
+  }
+  await before?.();
+  const second = tasks === 'one' ? first : await task(2);
+  await second.transaction(context.notificationsTopic, [NOTE], 'commit');
+  await second.transaction(context.topic(t), [insert(99, 9_999)], 'commit');
   const reader = new Reader(await context.stream(), context.tables, await context.zero()).read();
   const next = (partition: string): bigint => BigInt(`0x${reader.checkpoints.get(partition)?.hex ?? '0'}`);
   await reader.until((events) => next(`${context.notificationsTopic}-0`) > 0n && events.some((event) => event.op === 'insert' && event.row[0] === '99'), 'the start and what follows it');
@@ -44,7 +64,7 @@ const known = (...keys: string[]): Companions => () => Promise.resolve(keys.map(
 const keysOf = (events: readonly ChangeEvent[]): unknown[] => events.map((event) => (event.op === 'poison' ? [event.table, event.code, event.key?.[0]] : event.op === 'reload' ? [event.table, event.op, event.reason.startsWith(CAPTURE_RESUMED)] : event.op));
 
 describe('a start of the connector', () => {
-  it.each<[string, (c: WrittenContext) => Parameters<typeof startAfter>[1], Companions, unknown[]]>([
+  it.each<[string, (c: WrittenContext) => Written, Companions, unknown[]]>([
     ['behind an update: nothing shares its place', (c) => [[c.topic(t), [insert(1, 10), update(1, 11)]]], known('2'), []],
     ['behind an insert: the rows beside it that were not delivered', (c) => [[c.topic(t), [update(7, 9), insert(1, 10), insert(2, 10)]]], known('1', '2', '3', '4'), [['public.t', CAPTURE_RESUMED, '3'], ['public.t', CAPTURE_RESUMED, '4']]],
     ['behind an insert with none beside it', (c) => [[c.topic(t), [insert(1, 10)]]], known(), []],
@@ -58,6 +78,48 @@ describe('a start of the connector', () => {
   ])('%s', async (_, written, companions, expected) => {
     await using context = await writtenContext('postgresql', [t, u], 2);
     expect(keysOf(await startAfter(context, written(context), companions))).toEqual(expected);
+  });
+
+  describe('of a task that keeps its epoch, as brokers without epochs of transactions let it,', () => {
+    it.each<[string, (c: WrittenContext) => Written, unknown[]]>([
+      ['is behind what it sent before', (c) => [[c.topic(t), [insert(1, 10)]], [c.topic(u), [insert(5, 11, 'u')]]], [['public.u', CAPTURE_RESUMED, '2']]],
+      ['is not behind what it sent after, though the broker of that was quicker', (c) => [[c.topic(t), [insert(1, 10)]], [c.topic(u), [{ ...insert(5, 11, 'u'), timestamp: String(Date.now() + 60_000) }]]], [['public.t', CAPTURE_RESUMED, '2']]],
+    ])('%s', async (_, written, expected) => {
+      await using context = await writtenContext('postgresql', [t, u]);
+      expect(keysOf(await startAfter(context, written(context), known('2'), { tasks: 'one' }))).toEqual(expected);
+    });
+  });
+
+  describe('whose last records are gone', () => {
+    const counted = (c: WrittenContext): Written[number] => [c.counterTopic, [{ key: '{"pipeline":"x"}', value: postgresEvent('u', { pipeline: 'x', value: 1 }, { lsn: 9, table: 'counter' }) }]];
+    const both = [['public.t', 'reload', true], ['public.u', 'reload', true]];
+
+    it.each<[string, retentionMs: number, (c: WrittenContext) => Written, unknown[]]>([
+      ['is behind nobody knows what', 600_000_000, () => [], both],
+      ['is behind what was written since such records were kept', 600_000_000, (c) => [counted(c)], []],
+      ['is behind nobody knows what if they may be younger than all that is left', 60_000, (c) => [counted(c)], both],
+    ])('%s', async (_, retentionMs, others, expected) => {
+      await using context = await writtenContext('postgresql', [t, u]);
+      const topic = context.topic(t);
+      await remade(context, topic, { 'retention.ms': String(retentionMs) });
+      const before = (): Promise<void> => purged(context, topic, 2n);
+      expect(keysOf(await startAfter(context, [...others(context), [topic, [insert(1, 10)]]], known('2'), { before }))).toEqual(expected);
+    });
+  });
+
+  describe('of a source whose log has gone back', () => {
+    it('is not behind what was written long before all else, however high its place', async () => {
+      await using context = await writtenContext('postgresql', [t, u]);
+      await remade(context, context.topic(u), { 'message.timestamp.type': 'CreateTime' });
+      const long = { ...insert(5, 1_000, 'u'), timestamp: String(Date.now() - 11 * 60_000) };
+      expect(keysOf(await startAfter(context, [[context.topic(u), [long]], [context.topic(t), [insert(1, 10)]]], known('2')))).toEqual([['public.t', CAPTURE_RESUMED, '2']]);
+    });
+
+    it('is behind what has the highest place, and what the epochs of the task tell to be later', async () => {
+      await using context = await writtenContext('postgresql', [t, u]);
+      const written: Written = [[context.topic(u), [insert(5, 1_000, 'u')]], [context.topic(t), [insert(1, 10)]]];
+      expect(keysOf(await startAfter(context, written, known('2'), { tasks: 'new' }))).toEqual([['public.u', CAPTURE_RESUMED, '2'], ['public.t', CAPTURE_RESUMED, '2']]);
+    });
   });
 
   it('asks the source for the rows beside the one of the key and transaction that were delivered', async () => {
@@ -89,7 +151,7 @@ describe('what is lost of the notifications', () => {
     for (let i = 0; i < times; i += 1) await task.transaction(context.notificationsTopic, [NOTE], 'commit');
   };
   const LOSSES: readonly [string, (context: WrittenContext, topic: string) => Promise<void>, from: number, next: number][] = [
-    ['its records were purged', (context, topic) => context.client.deleteRecords(topic, 0, 3n), 0, 3],
+    ['its records were purged', (context, topic) => purged(context, topic, 3n), 0, 3],
     ['it was made anew', (context, topic) => remade(context, topic), 4, 0],
   ];
 
@@ -112,7 +174,7 @@ describe('what is lost of the notifications', () => {
     const reader = new Reader(await context.stream(), [t, u], await context.zero());
     expect((await reader.stream.status(reader.rows())).partitionGaps).toEqual([]);
     await restarted(context, 1);
-    await context.client.deleteRecords(context.notificationsTopic, 0, 2n);
+    await purged(context, context.notificationsTopic, 2n);
     reader.checkpoints.delete(at(context.notificationsTopic, 0));
     expect((await reader.stream.status(reader.rows())).partitionGaps).toEqual([]);
     await context.client.deleteTopics([context.notificationsTopic]);

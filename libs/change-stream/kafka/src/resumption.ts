@@ -2,7 +2,7 @@ import { type CaptureSource } from '@elstream/change-stream';
 import { CAPTURE_RESUMED, keyIdentity, type ChangeEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
 import { createEnvelopeDecoder, type Decoded } from '@elstream/debezium';
 import { type KafkaRecord } from './consumer';
-import { lastRecords, type Looking, type PlacedRecord } from './last-records';
+import { isOfEarlier, lastRecords, type LastRecords, type Looking, type PlacedRecord } from './last-records';
 import { nativesOf, offsetPosition, type Form } from './record-events';
 
 /**
@@ -23,6 +23,13 @@ export interface Resumption {
   readonly mapped: ReadonlyMap<string, TableMapping>;
 }
 
+/**
+ * Records whose times lie no further apart may have been written in either order: brokers, or workers, stamp them, whose
+ * clocks differ; of these the place in the log decides. Beyond, time does: of a source that was restored, or moved under the
+ * same topic prefix, the log begins lower, and the last record of an idle table would be the highest for ever.
+ */
+const CLOCKS_MS = 600_000;
+
 /** A notification of the connector: any other than that of a start tells nothing. */
 export function isStart(record: KafkaRecord): boolean {
   const { aggregate_type: about } = fieldsOf(record.value);
@@ -33,7 +40,12 @@ export function isStart(record: KafkaRecord): boolean {
 export async function eventsOfStart(resumption: Resumption, note: PlacedRecord): Promise<readonly ChangeEvent[]> {
   const tx: TransactionInfo = { position: offsetPosition(note.offset, note.partition), committedAtUs: BigInt(note.timestampMs) * 1000n };
   const last = await lastRecords(resumption.looking, note, (record) => logPlace(record).join());
-  const missing = await missingAfter(newest(last), resumption);
+  if (await mayBeGone(last, resumption.looking)) {
+    const reason = `${CAPTURE_RESUMED}: Debezium began again, and Kafka no longer has the last changes before that, which would tell what it may have left out: capture, or this stream, stood still for longer than they are kept (stream.retention)`;
+    return [...resumption.mapped.values()].map(({ id: table }) => ({ op: 'reload', table, tx, reason }));
+  }
+  const missing: Missing[] = [];
+  for (const group of lastGroups(last.records)) missing.push(...(await missingAfter(group, resumption)));
   return missing.flatMap(({ mapping, keys }): ChangeEvent[] => {
     const { id: table } = mapping;
     if (keys === null) {
@@ -43,6 +55,23 @@ export async function eventsOfStart(resumption: Resumption, note: PlacedRecord):
     return keys.map((key) => ({ op: 'poison', table, tx, key, bytes: new Uint8Array(), code: CAPTURE_RESUMED, reason }));
   });
 }
+
+/**
+ * Whether the very last record may have been one that retention took. It takes nothing that is younger than it says: what is
+ * left is older than what is gone only where it is itself due by what holds for that. (The counter's topic is among them,
+ * and written as long as capture runs: the youngest of what is left tells about when capture halted.)
+ */
+async function mayBeGone({ records, emptied }: LastRecords, { client }: Looking): Promise<boolean> {
+  if (emptied.size === 0 || records.length === 0) return emptied.size > 0;
+  const configs = await client.configs([...emptied]);
+  const ageMs = Date.now() - youngest(records) + CLOCKS_MS;
+  return [...configs.values()].some((settings) => {
+    const retentionMs = Number(settings.get('retention.ms'));
+    return retentionMs >= 0 && retentionMs < ageMs;
+  });
+}
+
+const youngest = (records: readonly PlacedRecord[]): number => records.reduce((max, { timestampMs }) => Math.max(max, timestampMs), 0);
 
 /** Keys null: it cannot be told which. */
 interface Missing {
@@ -77,6 +106,22 @@ async function missingOf(mapping: TableMapping, delivered: readonly Decoded[], {
   if (beside === null) return null;
   const there = new Set(inserts.map(({ key }) => keyIdentity(mapping, key)));
   return beside.filter((key) => !there.has(keyIdentity(mapping, key)));
+}
+
+/**
+ * Of the partitions' last records those that may have been the very last of all. More than those of one place only where
+ * the task's own epochs prove that places went back since the highest was written: then also the highest of what is later.
+ */
+function lastGroups(records: readonly PlacedRecord[]): (readonly PlacedRecord[])[] {
+  const fromMs = youngest(records) - CLOCKS_MS;
+  let rest = records.filter(({ timestampMs }) => timestampMs >= fromMs);
+  const groups: (readonly PlacedRecord[])[] = [];
+  while (rest.length > 0) {
+    const group = newest(rest);
+    groups.push(group);
+    rest = rest.filter((record) => group.some((highest) => isOfEarlier(highest, record)));
+  }
+  return groups;
 }
 
 /** Those at the highest place of the log, over all partitions. */
