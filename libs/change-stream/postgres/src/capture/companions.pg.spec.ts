@@ -127,7 +127,7 @@ describe('companions', () => {
   it.each<[string, readonly string[], first?: number]>([
     ['was changed', [copy(1, 50), 'UPDATE t SET v = v WHERE id = 1']],
     ['was deleted', [copy(1, 50), 'DELETE FROM t WHERE id = 1']],
-    ['got another key', [copy(1, 50), 'UPDATE t SET id = -1 WHERE id = 1']],
+    ['got another key', [copy(1, 49), 'UPDATE t SET id = 50 WHERE id = 1']],
     ['was deleted and inserted again', [copy(1, 50), 'DELETE FROM t WHERE id = 1', 'INSERT INTO t (id) VALUES (1)']],
     // Ids and command stay, the page does not.
     ['was moved by CLUSTER', ['CREATE UNIQUE INDEX backwards ON t ((-id))', copy(1, 50), 'CLUSTER t USING backwards']],
@@ -136,8 +136,13 @@ describe('companions', () => {
     ['was changed by its own transaction', ['BEGIN', copy(1, 50), 'UPDATE t SET v = v WHERE id = 1', 'COMMIT']],
     ['was inserted by a later statement, so perhaps changed by its own transaction', ['BEGIN', 'INSERT INTO t (id) VALUES (0)', copy(1, 50), 'COMMIT'], 0],
     ['somebody tried to change, which left the number of another statement on it', [copy(1, 50), 'BEGIN', 'UPDATE t SET v = v WHERE id = 1', 'ROLLBACK']],
+    ['was inserted in a subtransaction', ['BEGIN', 'SAVEPOINT s', copy(1, 50), 'COMMIT']],
+    ['was inserted in a subtransaction of one that wrote by itself too, and changed since', ['BEGIN', 'INSERT INTO t (id) VALUES (0)', 'SAVEPOINT s', copy(1, 50), 'RELEASE s', 'COMMIT', 'UPDATE t SET v = v WHERE id = 1'], 0],
+    ['was inserted in a subtransaction of one that wrote by itself too, and deleted since', ['BEGIN', 'INSERT INTO t (id) VALUES (0)', 'SAVEPOINT s', copy(1, 50), 'RELEASE s', 'COMMIT', 'DELETE FROM t WHERE id = 1'], 0],
+    ['was inserted in a subtransaction and changed by its transaction itself', ['BEGIN', 'INSERT INTO t (id) VALUES (0)', 'SAVEPOINT s', copy(1, 50), 'RELEASE s', 'UPDATE t SET v = v WHERE id = 1', 'COMMIT'], 0],
+    ['was changed, as all of its transaction were', [copy(1, 50), 'UPDATE t SET v = v']],
     ['was changed by a subtransaction of its own', ['BEGIN', copy(1, 50), 'SAVEPOINT s', 'UPDATE t SET v = v WHERE id IN (1, 50)', 'COMMIT']],
-  ])('are all rows of its transaction, and those of who changed it, in whatever page, of a row that %s', async (_name, statements, first = 1) => {
+  ])('are all rows of its transaction, and those written later, in whatever page, of a row that %s', async (_name, statements, first = 1) => {
     await using context = await captureContext();
     const capture = await captured(context, WIDE, T);
     for (const sql of statements) await context.db.query(sql);
@@ -150,9 +155,9 @@ describe('companions', () => {
     ['is gone with its table', [copy(1, 50), 'DROP TABLE t']],
     ['is in a table whose key column has another name', [copy(1, 50), 'ALTER TABLE t RENAME id TO other']],
     ['is in a table whose key column has another type', [copy(1, 50), 'TRUNCATE t; ALTER TABLE t ALTER id TYPE bool USING true']],
-    ['was inserted in a subtransaction', ['BEGIN', 'SAVEPOINT s', copy(1, 50), 'COMMIT']],
-    ['was changed, as all of its transaction were', [copy(1, 50), 'UPDATE t SET v = v']],
     ['was changed, of a transaction that wrote more than can be read again', [copy(1, 10_002), 'UPDATE t SET v = v WHERE id = 1']],
+    ['was changed, of a table whose key column got another type since', [copy(1, 50), 'ALTER TABLE t ALTER id TYPE bigint']],
+    ['is gone, as all of its table', [copy(1, 50), 'DELETE FROM t']],
     ['is in a table of which a policy hides others', ['ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id = 1)', copy(1, 50)]],
   ])('cannot be told of a row that %s', async (_name, statements) => {
     await using context = await captureContext();
@@ -163,6 +168,17 @@ describe('companions', () => {
     const txId = (await logged(context, T)).find(({ key }) => key[0] === '1')!.txId;
     const capture = await context.capture({ url: role.url });
     expect(await capture.companions!(T, { key: ['1'], txId })).toBeNull();
+  });
+
+  it('cannot be told of a transaction that this server does not know yet, nor of one later than its row', async () => {
+    await using context = await captureContext();
+    const capture = await captured(context, WIDE, T);
+    await context.db.query(copy(1, 2));
+    const [{ txId }] = (await logged(context, T)) as [Logged];
+    expect(await capture.companions!(T, { key: ['1'], txId: txId + 1_000_000n })).toBeNull();
+    await context.db.query('INSERT INTO t (id) VALUES (3)');
+    const later = (await logged(context, T)).at(-1)!.txId;
+    expect(await capture.companions!(T, { key: ['1'], txId: later })).toBeNull();
   });
 
   it('are all rows of the transaction where the key is of two rows', async () => {

@@ -32,10 +32,10 @@ type Key = readonly string[];
  * had an id before ours; and a row its own transaction moved, that another's first statement then tried to change, and that
  * VACUUM froze after this was rolled back, which clears xmax and leaves cmin 0.
  *
- * Else these are all rows of the table that the transaction wrote, or that whoever wrote the row of `key` last did: that may
- * be a subtransaction of it. Null where they are too many; and where that row is another's and none is the transaction's
- * own, as it may have written by subtransactions alone. (Not seen: a transaction that wrote to the table both itself and by
- * a subtransaction, and the row of the latter changed since.)
+ * Else these are all rows of the table that were written by the transaction, or by one whose id is later: ids of its
+ * subtransactions, which wrote the record perhaps and which nothing else tells, are all later than its own; so is whoever
+ * changed the row since. Null where they are too many; where there is none, or the row is older than the transaction, which
+ * then is one of another server; and where a column of the key was altered since: they might be spelled otherwise.
  *
  * Reads the row by its index and one page (of every partition, if the table has some), else the whole table within the
  * statement timeout; holds no lock but that of a read. What the statements fail of but a passing fault is a reason to know
@@ -48,7 +48,7 @@ export async function companionsOf(dataSource: DataSource, mapping: TableMapping
       const table = await look(sql, mapping);
       if (table === null) return null;
       const row = await findRow(sql, table, insert);
-      if (row?.inserted !== true) return writtenWith(sql, table, { insert, row });
+      if (row?.inserted !== true) return writtenSince(sql, table, { insert, row });
       const found = await sql.query<{ key: string[] }>(pageStatement(table), [row.leaf, row.place, xidOf(insert)]);
       return found.map(({ key }) => key);
     });
@@ -59,17 +59,22 @@ export async function companionsOf(dataSource: DataSource, mapping: TableMapping
   }
 }
 
-async function writtenWith(sql: Sql, table: CompanionTable, { insert, row }: { readonly insert: LoggedInsert; readonly row: FoundRow | null }): Promise<readonly Key[] | null> {
+async function writtenSince(sql: Sql, table: CompanionTable, { insert, row }: { readonly insert: LoggedInsert; readonly row: FoundRow | null }): Promise<readonly Key[] | null> {
   const xid = xidOf(insert);
-  const found = await sql.query<{ key: string[]; own: boolean }>(writtenStatement(table), [xid, row?.xmin ?? xid, MANY + 1]);
-  if (found.length > MANY || !found.some(({ own }) => own)) return null;
+  const [told] = await sql.query<{ told: boolean }>(
+    `SELECT age($1::xid) > 0 AND ($2::text IS NULL OR age($2::xid) <= age($1::xid)) AND NOT EXISTS (SELECT 1 FROM unnest($3::text[]) AS a (altered) WHERE age(a.altered::xid) < age($1::xid)) AS told`,
+    [xid, row?.xmin ?? null, table.key.map(({ altered }) => altered)],
+  );
+  if (told?.told !== true) return null;
+  const found = await sql.query<{ key: string[] }>(writtenStatement(table), [xid, MANY + 1]);
+  if (found.length > MANY || found.length === 0) return null;
   return found.map(({ key }) => key).filter((key) => key.some((cell, i) => cell !== insert.key[i]));
 }
 
 export interface CompanionTable {
   /** With the alias `t`. */
   readonly from: string;
-  readonly key: readonly { readonly column: string; readonly type: string; readonly equal: string }[];
+  readonly key: readonly { readonly column: string; readonly type: string; readonly equal: string; /** The transaction that altered it last, or made it. */ readonly altered: string }[];
 }
 
 /**
@@ -78,8 +83,8 @@ export interface CompanionTable {
  */
 export async function look(sql: Sql, mapping: TableMapping): Promise<CompanionTable | null> {
   const names = mapping.key.map((index) => mapping.columns[index]?.source ?? '');
-  const rows = await sql.query<{ partitioned: boolean; name: string; type: string; operators: string }>(
-    `SELECT c.relkind = 'p' AS partitioned, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
+  const rows = await sql.query<{ partitioned: boolean; name: string; type: string; altered: string; operators: string }>(
+    `SELECT c.relkind = 'p' AS partitioned, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, a.xmin::text AS altered,
             coalesce((SELECT n.nspname::text FROM pg_index i CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) AS k (attnum, opclass)
               JOIN pg_opclass o ON o.oid = k.opclass JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
               JOIN pg_amop p ON p.amopfamily = o.opcfamily AND p.amoplefttype = o.opcintype AND p.amoprighttype = o.opcintype AND p.amopstrategy = 3
@@ -90,7 +95,7 @@ export async function look(sql: Sql, mapping: TableMapping): Promise<CompanionTa
     [mapping.source.schema, mapping.source.name, names],
   );
   const found = names.map((name) => rows.find((row) => row.name === name));
-  const key = found.flatMap((row) => (row === undefined ? [] : [{ column: `t.${quoteName(row.name)}`, type: row.type, equal: `OPERATOR(${quoteName(row.operators)}.=)` }]));
+  const key = found.flatMap((row) => (row === undefined ? [] : [{ column: `t.${quoteName(row.name)}`, type: row.type, altered: row.altered, equal: `OPERATOR(${quoteName(row.operators)}.=)` }]));
   if (key.length < names.length) return null;
   // ONLY: an inheriting table is another; a partitioned one has no rows of its own.
   return { from: `${rows[0]?.partitioned === true ? '' : 'ONLY '}${quoteTable(mapping.source)} AS t`, key };
@@ -130,10 +135,9 @@ export function pageStatement({ from, key }: CompanionTable): string {
     WHERE t.tableoid = $1::oid AND t.ctid >= format('(%s,0)', ${page})::tid AND t.ctid < format('(%s,0)', ${page} + 1)::tid AND t.ctid <> $2::tid AND t.xmin = $3::xid`;
 }
 
-/** All that `$1`, or `$2`, has written: at most `$3`, those of `$1` first. */
+/** All that `$1`, or a later transaction, has written: at most `$2`. */
 export function writtenStatement({ from, key }: CompanionTable): string {
-  return `SELECT ARRAY[${key.map(({ column }) => `format('%s', ${column})`).join(', ')}] AS key, t.xmin = $1::xid AS own FROM ${from}
-    WHERE t.xmin = $1::xid OR t.xmin = $2::xid ORDER BY own DESC LIMIT $3::int`;
+  return `SELECT ARRAY[${key.map(({ column }) => `format('%s', ${column})`).join(', ')}] AS key FROM ${from} WHERE age(t.xmin) <= age($1::xid) LIMIT $2::int`;
 }
 
 const xidOf = ({ txId }: LoggedInsert): string => BigInt.asUintN(32, txId).toString();
