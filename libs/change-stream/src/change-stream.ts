@@ -20,6 +20,8 @@ export interface ConsumeOptions {
    * after `lost` and after a gap. What the source sends below is dropped exactly (R2). Null: the partition is not read.
    */
   readonly start: (partition: string) => Promise<StreamOffset | null>;
+  /** What the checkpoint that `start` has just told of was moved over; null, or absent: nothing, or not known. */
+  readonly applied?: (partition: string) => Applied | null;
   /**
    * Applies one batch: one of a partition at a time, each beginning where the last ended, of several partitions at once.
    * After `applied` its end is told to the source; nothing else ever is. What it throws ends the reading. `signal` aborts
@@ -33,6 +35,14 @@ export interface ConsumeOptions {
   /** Called with a table id when the log shows other columns than before, or than mapped: time to look at the catalog. Never throws. */
   readonly reshaped?: (table: string) => void;
   readonly signal: AbortSignal;
+}
+
+/** What a checkpoint knows of the events it was moved over in its generation: one at least. */
+export interface Applied {
+  /** The highest of their positions. */
+  readonly highest: LogPosition;
+  /** No event that it was moved over, in this generation or before, committed later. */
+  readonly committedAtUs: bigint;
 }
 
 /** Offsets of one partition that are gone from the log (R3 d). */

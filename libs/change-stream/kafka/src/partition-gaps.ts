@@ -18,6 +18,12 @@ export function gapOf(partition: string, expected: bigint, range: LogRange | nul
   return null;
 }
 
+/** The whole log of a topic that was made anew is another's (`made-anew.ts`): whole from its present end on, as above. */
+export function madeAnewGap(partition: string, expected: bigint, range: LogRange, tables: readonly string[]): PartitionGap {
+  const reason = `the topic of ${partition} was made anew: below offset ${String(expected)} lies what was never read, in the place of what was`;
+  return { partition, expected: StreamOffset.kafka(expected), next: StreamOffset.kafka(range.end), tables, reason };
+}
+
 /** @param tablesOf whose events a topic holds; none: it is not ours (any more) */
 export function gapsOf(checkpoints: readonly Checkpoint[], ends: Ends, tablesOf: (topic: string) => readonly string[]): PartitionGap[] {
   return checkpoints.flatMap(({ partition, next }) => {

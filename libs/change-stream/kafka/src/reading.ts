@@ -1,9 +1,11 @@
-import { type CaptureSource, type ConsumeOptions } from '@elstream/change-stream';
+import { type CaptureSource, type ConsumeOptions, type PartitionGap } from '@elstream/change-stream';
 import { ElstreamError, StreamOffset, sleep, type ChangeEvent, type EventBatch, type Logger, type TableMapping } from '@elstream/core';
 import { cutBatches, wholeBatch, type BatchLimits } from './batches';
 import { type KafkaClient } from './client';
 import { type BatchVerdict, type KafkaBatch, type KafkaConsumer, type KafkaGap, type KafkaPartition, type KafkaRecord } from './consumer';
-import { gapOf, offsetOf } from './partition-gaps';
+import { isMadeAnew } from './made-anew';
+import { type PartitionOffsets } from './offset-reader';
+import { gapOf, madeAnewGap, offsetOf } from './partition-gaps';
 import { CounterDecoder, TableDecoder, type Form, type Place } from './record-events';
 import { eventsOfStart, isStart } from './resumption';
 import { partitionName } from './topics';
@@ -130,8 +132,30 @@ export class Reading {
       return null;
     }
     const partitions = await this.settings.client.offsets(at.topic);
+    const gap = await this.madeAnew(at, offsetOf(start), partitions);
+    if (gap !== null) {
+      this.settings.logger.warn({ partition: name, expected: String(offsetOf(start)), next: String(offsetOf(gap.next)) }, 'the topic of a partition was made anew, or lost its end');
+      await this.options.onGap(gap);
+      // Else it is looked at again in a while: somebody else has moved it, or is about to.
+      if (!this.ended.signal.aborted && (await this.options.start(name))?.equals(start) === false) return this.startAt(at);
+      this.unread.set(name, at);
+      return null;
+    }
     this.places.set(name, { partition: at.partition, partitions: partitions.length, last: null });
     return offsetOf(start);
+  }
+
+  private async madeAnew(at: KafkaPartition, next: bigint, partitions: readonly PartitionOffsets[]): Promise<PartitionGap | null> {
+    const { client, form, starts } = this.settings;
+    const name = partitionName(at);
+    const applied = this.options.applied?.(name) ?? null;
+    const range = partitions.find(({ partition }) => partition === at.partition);
+    // What lies before the log the consumer tells. What lies behind it is told at once: until the consumer looks, it may have grown up to there.
+    if (range === undefined || next < range.first) return null;
+    if (next > range.end) return gapOf(name, next, range, this.tablesOf(at));
+    if (applied === null) return null;
+    const isOther = await isMadeAnew(at, { client, connector: form.connector, range, next, applied, timedByLog: at.topic === starts?.topic });
+    return isOther ? madeAnewGap(name, next, range, this.tablesOf(at)) : null;
   }
 
   private async onBatch(fetched: KafkaBatch): Promise<BatchVerdict> {

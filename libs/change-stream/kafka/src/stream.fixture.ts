@@ -1,7 +1,7 @@
-import { type ChangeStream, type ConsumeOptions, type PartitionGap, type StreamStart } from '@elstream/change-stream';
+import { type Applied, type ChangeStream, type ConsumeOptions, type PartitionGap, type StreamStart } from '@elstream/change-stream';
 import { createPostgresCapture } from '@elstream/change-stream-postgres';
 import { partitionName } from './topics';
-import { StreamOffset, tableId, type ChangeEvent, type Checkpoint, type ColumnType, type EventBatch, type Mask, type TableMapping } from '@elstream/core';
+import { LogPosition, StreamOffset, tableId, type ChangeEvent, type Checkpoint, type ColumnType, type EventBatch, type Mask, type TableMapping, type TransactionInfo } from '@elstream/core';
 import { createTestDatabase, eventually, testKafka, type TestDatabase } from '@elstream/testing';
 import { randomBytes } from 'node:crypto';
 import { openKafka, type KafkaClient } from './client';
@@ -79,6 +79,8 @@ export async function streamContext(setup: string, more: Omit<Partial<KafkaStrea
 /** A warehouse's checkpoints, and a reader that applies to them alone. */
 export class Reader {
   readonly checkpoints = new Map<string, StreamOffset>();
+  /** What they say of what was applied. */
+  readonly applied = new Map<string, Applied>();
   readonly batches: EventBatch[] = [];
   readonly gaps: PartitionGap[] = [];
   readonly reshaped: string[] = [];
@@ -106,9 +108,11 @@ export class Reader {
         return mapped.map;
       },
       start: (partition) => Promise.resolve(this.checkpoints.get(partition) ?? null),
+      applied: (partition) => this.applied.get(partition) ?? null,
       onBatch: (batch) => this.apply(batch),
       onGap: (gap) => {
         this.gaps.push(gap);
+        this.applied.delete(gap.partition);
         this.checkpoints.set(gap.partition, gap.next);
         return Promise.resolve();
       },
@@ -124,6 +128,7 @@ export class Reader {
   apply(batch: EventBatch): Promise<'applied' | 'lost'> {
     if (this.checkpoints.get(batch.partition)?.equals(batch.from) !== true) return Promise.resolve('lost');
     this.checkpoints.set(batch.partition, batch.next);
+    for (const { tx } of batch.events) this.applied.set(batch.partition, raised(this.applied.get(batch.partition), tx));
     this.batches.push(batch);
     return Promise.resolve('applied');
   }
@@ -149,6 +154,11 @@ export class Reader {
   rows(): Checkpoint[] {
     return [...this.checkpoints].map(([partition, next]) => ({ pipeline: 'p', partition, generation: 1, next, highest: null, counter: null }));
   }
+}
+
+function raised(before: Applied | undefined, { position, committedAtUs }: TransactionInfo): Applied {
+  if (before === undefined) return { highest: position, committedAtUs };
+  return { highest: LogPosition.max(before.highest, position), committedAtUs: committedAtUs > before.committedAtUs ? committedAtUs : before.committedAtUs };
 }
 
 /** Rows of the table in short: insert +, update ~, delete -, truncate x. */

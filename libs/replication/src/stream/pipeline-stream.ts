@@ -1,4 +1,4 @@
-import type { BatchOutcome, PartitionGap } from '@elstream/change-stream';
+import type { Applied, BatchOutcome, PartitionGap } from '@elstream/change-stream';
 import { backoffMs, describeError, ElstreamError, failpoint, recoveryOf, ruleHolds, sleep, Waker, type Checkpoint, type EventBatch, type Logger, type Service, type StreamOffset, type TableMapping } from '@elstream/core';
 import type { ReplicationDeps } from '../deps';
 import type { PipelineHandle } from '../pipeline';
@@ -224,6 +224,7 @@ export class PipelineStream implements Service {
       await stream.consume({
         mappings: () => mappings,
         start: (partition) => this.takeUp(partition),
+        applied: (partition) => appliedBy(this.at.get(partition)),
         onBatch: (batch, lost) => this.takeBatch(batch, { stored, mappings, signal: AbortSignal.any([signal, lost]) }),
         onGap: (gap) => this.declareGap(gap),
         opened: () => this.reads(mappings.size),
@@ -448,6 +449,11 @@ function missingNumber({ events }: EventBatch, last: bigint | null): MissingNumb
     if (after === null || event.value > after) after = event.value;
   }
   return null;
+}
+
+function appliedBy(checkpoint: Checkpoint | undefined): Applied | null {
+  const { highest = null, committedAtUs = null } = checkpoint ?? {};
+  return highest === null || committedAtUs === null ? null : { highest, committedAtUs };
 }
 
 function samePlace(a: Checkpoint, b: Checkpoint): boolean {
