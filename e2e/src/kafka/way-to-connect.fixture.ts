@@ -1,5 +1,4 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /** A way to a Kafka Connect that others use too, which can be cut. */
 export interface WayToConnect extends AsyncDisposable {
