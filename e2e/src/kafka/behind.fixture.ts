@@ -99,6 +99,15 @@ export class Behind implements AsyncDisposable {
     throw new Error(`no partition of ${topic} has ${String(records)} records that were not applied`);
   }
 
+  /** Deletes the topic, and makes one of the same name. */
+  async makeAnew(topic: string, partitions: number): Promise<void> {
+    await this.kafka.deleteTopics([topic]);
+    await this.await('a topic that is empty', async () => {
+      await this.kafka.createTopics([{ topic, partitions }]);
+      return (await this.kafka.offsets(topic)).every(({ end }) => end === 0n);
+    });
+  }
+
   /** Stops the connector; its tasks have ended when this resolves. */
   async stopConnector(): Promise<void> {
     await this.connect.stop(this.connector);

@@ -66,6 +66,25 @@ describe('a log gap of one partition', () => {
   });
 });
 
+describe('a topic that is deleted and made anew while no streamer reads', () => {
+  it('is a log gap where it has grown beyond the checkpoint', async () => {
+    await world.source.query(`INSERT INTO big VALUES (100, 'before')`);
+    await world.settled();
+    await streamer.stop();
+    const topic = world.topicOf('doc').replace(/doc$/, 'big');
+    const held = await behind.kafka.offsets(topic);
+    await behind.makeAnew(topic, held.length);
+    await world.source.query(`INSERT INTO big SELECT i, 'after' FROM generate_series(101, 160) i`);
+    await behind.await('more than there was', async () => (await behind.kafka.offsets(topic)).every(({ end }, i) => end > held[i]!.end));
+    streamer = world.streamHere();
+    await expectReload('public.big');
+    expect(behind.said(GAP_LINE)).toMatchObject([{ level: 'warn', fields: { tables: 'public.big', reason: expect.stringMatching(/made anew: below offset/) as string } }]);
+    expect(await world.warehouse.query('SELECT count(*)::int AS n, min(id)::int AS first FROM big')).toEqual([{ n: 61, first: 100 }]);
+    await world.source.query('DELETE FROM big');
+    await world.settled();
+  });
+});
+
 describe('a table whose topic has three partitions', () => {
   it('is preloaded again after a truncate, while a writer goes on', async () => {
     world.writer.start();
