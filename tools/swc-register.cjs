@@ -1,23 +1,40 @@
 'use strict';
-// `node -r ./tools/swc-register.cjs file.ts`: runs our TypeScript sources without a build, for helpers of the tests that
-// start before anything is compiled. Same compiler settings as jest.preset.cjs.
-const { readFileSync } = require('node:fs');
+// `node -r ./tools/swc-register.cjs file.ts`: runs our TypeScript sources as they are, so that a process that a test starts
+// needs no build and never runs yesterday's. Same compiler settings as jest.preset.cjs. What was compiled is kept by
+// content, and the compiler loaded only for what was not, because such processes start by the hundred.
+const { createHash } = require('node:crypto');
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');
+const { version } = require('@swc/core/package.json');
+const preset = require('../jest.preset.cjs');
 
 const root = path.join(__dirname, '..');
-const preset = require('../jest.preset.cjs');
+const cache = path.join(root, 'node_modules', '.cache', 'elstream-sources');
 const [, options] = preset.transform['^.+\\.ts$'];
-const entries = Object.entries(preset.moduleNameMapper).map(([pattern, file]) => [new RegExp(pattern), file]);
+const settings = JSON.stringify({ version, options });
+const entries = new Map(Object.entries(preset.moduleNameMapper).map(([pattern, file]) => [pattern.slice(1, -1), file]));
 
 const resolveFilename = Module._resolveFilename;
 Module._resolveFilename = function (request, ...rest) {
-  const own = request.startsWith('@elstream/') ? entries.find(([pattern]) => pattern.test(request)) : undefined;
-  return resolveFilename.call(this, own ? own[1] : request, ...rest);
+  return resolveFilename.call(this, entries.get(request) ?? request, ...rest);
 };
 
-Module._extensions['.ts'] = (module, filename) => {
-  const { transformSync } = require('@swc/core');
-  const { code } = transformSync(readFileSync(filename, 'utf8'), { ...options, filename, root, configFile: false, swcrc: false });
-  module._compile(code, filename);
-};
+function compiled(filename) {
+  const source = readFileSync(filename, 'utf8');
+  const kept = path.join(cache, `${createHash('sha256').update(settings).update(filename).update('\0').update(source).digest('hex')}.js`);
+  try {
+    return readFileSync(kept, 'utf8');
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  const { code } = require('@swc/core').transformSync(source, { ...options, filename, root, configFile: false, swcrc: false });
+  mkdirSync(cache, { recursive: true });
+  // Whole or not at all: others may be looking, and we may be killed.
+  const half = `${kept}.${process.pid}`;
+  writeFileSync(half, code);
+  renameSync(half, kept);
+  return code;
+}
+
+Module._extensions['.ts'] = (module, filename) => module._compile(compiled(filename), filename);
