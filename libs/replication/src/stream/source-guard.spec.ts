@@ -47,9 +47,10 @@ describe('the guard of a stream that reads', () => {
 
 describe('the log retained at the source (R14)', () => {
   /** A source that keeps `bytes` of a limit of 1,000, or what `bytes` leaves of it when asked again, while nobody else answers: neither at the first look nor later. */
-  async function guarded(bytes: number, until: (told: readonly string[]) => boolean, options: { readonly policy?: string; readonly checkpoints?: number; readonly status?: () => Promise<never> } = {}) {
+  async function guarded(bytes: number, until: (told: readonly string[]) => boolean, options: { readonly policy?: string; readonly checkpoints?: number; readonly away?: boolean; readonly status?: () => Promise<never> } = {}) {
     const told: string[] = [];
-    const { policy = 'drop', checkpoints = 1, status = () => new Promise<never>(() => undefined) } = options;
+    let now = 1_000_000;
+    const { policy = 'drop', checkpoints = 1, away = false, status = () => new Promise<never>(() => undefined) } = options;
     let [retained, refusals, paused] = [bytes, 1, policy === 'resume'];
     const release = async (): Promise<void> => {
       if ((refusals -= 1) >= 0) throw new Error('still read');
@@ -62,10 +63,15 @@ describe('the log retained at the source (R14)', () => {
       warehouse: { readCheckpoints: async (): Promise<Checkpoint[]> => Array.from({ length: checkpoints }, () => ({ pipeline: 'p', partition: DIRECT_PARTITION, generation: 1, next: at(1), highest: null, counter: null })) },
       stream: async () => ({ status, retainedBytes: async () => retained, release, revive: async () => undefined }),
     } as unknown as PipelineHandle;
-    const store = { readPipeline: async () => ({ paused }), setGap: async (_: string, reason: string) => void told.push(reason), setPaused: async (_: string, now: boolean) => void (told.push('resumed'), (paused = now)) };
+    const readPipeline = async () => {
+      if (!away) return { paused };
+      now += 400;
+      throw new Error('the warehouse is away');
+    };
+    const store = { readPipeline, setGap: async (_: string, reason: string) => void told.push(reason), setPaused: async (_: string, now: boolean) => void (told.push('resumed'), (paused = now)) };
     const observer = { ...silentObserver, retainedLog: (_: string, now: number) => void told.push(`keeps ${String(now)}`) };
     const logger = capturingLogger();
-    const deps = { store, observer, logger, bus: { publish: async () => undefined }, clock: () => 1_000_000 } as unknown as ReplicationDeps;
+    const deps = { store, observer, logger, bus: { publish: async () => undefined }, clock: () => now } as unknown as ReplicationDeps;
     const guard = new SourceGuard(deps, pipeline, { reading: true, interrupt: () => void told.push('interrupted') } as unknown as PipelineStream, { guardMs: 1, graceMs: 1_000 });
     void guard.run();
     while (!until(told)) await sleep(1);
@@ -83,6 +89,13 @@ describe('the log retained at the source (R14)', () => {
     const { told, warned } = await guarded(1_000, (all) => all.at(-1) === 'keeps 0', options);
     expect(told).toEqual(['keeps 1000', GAP, 'interrupted', 'keeps 1000', GAP, 'interrupted', 'dropped', 'keeps 0']);
     expect(warned).toContain('the slot could not be dropped: the source goes on keeping its log, and it is tried again');
+  });
+
+  it.each(['drop', 'resume'])('at its limit has the slot dropped while the warehouse is away too, policy %s, once the stream has had its time', async (policy) => {
+    const { told, warned } = await guarded(1_000, (all) => all.at(-1) === 'keeps 0', { policy, away: true });
+    expect(told.filter((one) => one !== 'keeps 1000')).toEqual(['interrupted', 'interrupted', 'dropped', 'keeps 0']);
+    expect(told.indexOf('interrupted')).toBeGreaterThan(1);
+    expect(warned).toContain('log retained at the source is at its limit while the warehouse cannot be reached: the slot is dropped; the log gap is declared when the warehouse is back');
   });
 
   it('is told above half of the limit', async () => {

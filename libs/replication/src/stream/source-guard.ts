@@ -120,11 +120,15 @@ export class SourceGuard implements Service {
     const retainedBytes = await stream.retainedBytes();
     if (retainedBytes === null) return;
     observer.retainedLog(name, retainedBytes);
-    const record = await store.readPipeline(name);
+    let record;
+    try {
+      record = await store.readPipeline(name);
+    } catch (error) {
+      if (this.exceededForMs(retainedBytes) >= this.options.graceMs && clock() - looked <= STALE_MS) await this.dropUnnoted(retainedBytes);
+      throw error;
+    }
     if (record === null) return;
-    const exceeded = settings.walLimitBytes > 0 && retainedBytes >= settings.walLimitBytes && !record.paused;
-    this.exceededSince = exceeded ? (this.exceededSince ?? clock()) : null;
-    const exceededForMs = this.exceededSince === null ? 0 : clock() - this.exceededSince;
+    const exceededForMs = this.exceededForMs(record.paused ? 0 : retainedBytes);
     const decision = guardWal({ retainedBytes, limitBytes: settings.walLimitBytes, policy: settings.walPolicy, paused: record.paused, exceededForMs, graceMs: this.options.graceMs });
     // A process that stood still after it had looked: what it saw may be long gone, the slot another.
     if (clock() - looked > STALE_MS) return;
@@ -147,6 +151,14 @@ export class SourceGuard implements Service {
     }
   }
 
+  /** For how long the limit was exceeded at each look; 0 where it is not. */
+  private exceededForMs(retainedBytes: number): number {
+    const { walLimitBytes } = this.pipeline.settings;
+    const now = this.deps.clock();
+    this.exceededSince = walLimitBytes > 0 && retainedBytes >= walLimitBytes ? (this.exceededSince ?? now) : null;
+    return this.exceededSince === null ? 0 : now - this.exceededSince;
+  }
+
   private say(trouble: string | null): void {
     if (trouble === this.troubled) return;
     this.troubled = trouble;
@@ -159,6 +171,16 @@ export class SourceGuard implements Service {
     this.warnedAt = this.deps.clock();
     const { walLimitBytes, walPolicy } = this.pipeline.settings;
     this.logger.warn({ retainedBytes, limitBytes: walLimitBytes, policy: walPolicy }, 'log retained at the source is above half of its limit');
+  }
+
+  /**
+   * The warehouse is away, so nothing can be applied, whatever the policy, nor the gap be noted. That the slot is gone tells of
+   * it once the warehouse is back (R3 b).
+   */
+  private async dropUnnoted(retainedBytes: number): Promise<void> {
+    this.logger.error({ retainedBytes, limitBytes: this.pipeline.settings.walLimitBytes }, 'log retained at the source is at its limit while the warehouse cannot be reached: the slot is dropped; the log gap is declared when the warehouse is back');
+    this.stream.interrupt();
+    await (await this.pipeline.stream()).release();
   }
 
   /** The gap is written first: from then on no reader holds the slot, and a crash before the drop is made good at the next look. */
