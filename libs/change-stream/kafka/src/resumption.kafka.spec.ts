@@ -80,6 +80,12 @@ describe('a start of the connector', () => {
     expect(keysOf(await startAfter(context, written(context), companions))).toEqual(expected);
   });
 
+  it('behind a truncate may have left out that of every other table', async () => {
+    await using context = await writtenContext('postgresql', [t, u]);
+    const truncate: NewRecord = { key: null, value: postgresEvent('t', null, { lsn: 10 }) };
+    expect(keysOf(await startAfter(context, [[context.topic(t), [truncate]]], known('2')))).toEqual([['public.u', 'reload', true]]);
+  });
+
   describe('of a task that keeps its epoch, as brokers without epochs of transactions let it,', () => {
     it.each<[string, (c: WrittenContext) => Written, unknown[]]>([
       ['is behind what it sent before', (c) => [[c.topic(t), [insert(1, 10)]], [c.topic(u), [insert(5, 11, 'u')]]], [['public.u', CAPTURE_RESUMED, '2']]],

@@ -8,7 +8,7 @@ import { nativesOf, offsetPosition, type Form } from './record-events';
 /**
  * What Debezium leaves out when its PostgreSQL connector begins again, whatever ended it. It keeps the LSN of the last record
  * that Connect has committed, and passes over everything of that LSN; but rows of one multi-insert (COPY) share one, up to
- * a page of them, and so do the delete and the create of a changed key, while Connect ends its transactions between any two
+ * a page of them, and so do the delete and the create of a changed key, and the tables of one truncate, while Connect ends its transactions between any two
  * records. At each of its starts it writes a notification, which streamers read as a partition of their own, so that each is
  * looked into once: which record was the last before, and what may have shared its LSN?
  *
@@ -90,6 +90,8 @@ async function missingAfter(group: readonly PlacedRecord[], resumption: Resumpti
     const keys = await missingOf(mapping, decoded, resumption);
     if (keys === null || keys.length > 0) missing.push({ mapping, keys });
   }
+  // Of which other tables the truncate was, nothing tells.
+  if (group.some(({ value }) => fieldsOf(value)['op'] === 't')) for (const [topic, mapping] of resumption.mapped) if (!group.some((record) => record.topic === topic)) missing.push({ mapping, keys: null });
   return missing;
 }
 
