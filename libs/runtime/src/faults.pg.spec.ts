@@ -56,6 +56,23 @@ describe('the log retained at the source', () => {
   });
 });
 
+describe('the log retained at the source while the warehouse is away', () => {
+  it('is limited: the slot goes, which is a log gap once the warehouse is back', async () => {
+    await using databases = await twoDatabases({ warehouse: server });
+    await createItems(databases.source, 100);
+    await using pipeline = await startPipeline(databases, ['public.item'], '', 'walLimitBytes: 32MiB, walLimitPolicy: resume');
+    await pipeline.runEnds((await pipeline.startRun()).id);
+    await server.kill();
+    await databases.source.query(`UPDATE item SET name = 'while the warehouse was away'`);
+    await databases.source.query('CREATE TABLE noise AS SELECT i, repeat(md5(i::text), 20) AS t FROM generate_series(1, 90000) i');
+    await eventually(async () => (await databases.source.query('SELECT 1 FROM pg_replication_slots WHERE database = current_database()')).length === 0);
+    await server.restart();
+    const run = await until(async () => (await pipeline.runtime.store.readRuns({ limit: 1 })).find((r) => r.reason === 'log-gap'));
+    await pipeline.runEnds(run.id);
+    await becomesEqual(databases, 'public.item', ITEM);
+  });
+});
+
 describe('capture that vanishes under a running stream (R3 b)', () => {
   it('a dropped publication, which newer servers only warn of, is a log gap and ends in a new preload', async () => {
     await using databases = await twoDatabases({ source: server });

@@ -1,5 +1,5 @@
-import { ElstreamError } from '@elstream/core';
-import { type Kafka, type KafkaMessage } from 'kafkajs';
+import { ElstreamError, sleep } from '@elstream/core';
+import { KafkaJSProtocolError, type Kafka, type KafkaMessage } from 'kafkajs';
 
 /** Offsets of a partition: `first` is the log's start, `end` the next to be written. */
 export interface PartitionOffsets {
@@ -30,6 +30,10 @@ interface Cluster {
   findBroker(of: { nodeId: string }): Promise<Broker>;
   fetchTopicsOffset(topics: readonly { topic: string; fromBeginning: boolean; partitions: readonly { partition: number }[] }[]): Promise<readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[]>;
 }
+
+/** Of a topic just made, or whose leader has moved: asked again, another broker answers, or the same one knows by then. */
+const LEADER_MOVES = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION']);
+const LEADER_TRIES = { most: 20, pauseMs: 100 };
 
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
@@ -92,7 +96,16 @@ export class OffsetReader {
 
   /** One at a time: the cluster knows the leaders of the topics asked for last. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.tail.then(work);
+    const run = this.tail.then(async () => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await work();
+        } catch (error) {
+          if (!(error instanceof KafkaJSProtocolError && LEADER_MOVES.has(error.type)) || tries === LEADER_TRIES.most) throw error;
+          await sleep(LEADER_TRIES.pauseMs);
+        }
+      }
+    });
     this.tail = run.catch(() => undefined);
     return run;
   }
