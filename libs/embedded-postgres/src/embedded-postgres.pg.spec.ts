@@ -57,6 +57,7 @@ describe('an embedded server', () => {
   it('loses nothing committed when it is killed, and comes back on the same port', async () => {
     using folder = scratchFolder();
     await using server = await start(path.join(folder.path, 'data'), { persistent: false, durable: true });
+    expect(await column(server, 'SHOW dynamic_shared_memory_type')).toEqual(['mmap']);
     const { port, pid } = server;
     await column(server, 'CREATE TABLE kept AS SELECT 7 AS n');
     const running = column(server, 'SELECT pg_sleep(600)');

@@ -73,5 +73,7 @@ export const defaultSettings: Readonly<Record<string, string>> = {
 /** Settings of the start's command line. */
 export function serverSettings(options: EmbeddedPostgresOptions): Record<string, string> {
   const unsafe = options.durable === false ? { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' } : {};
-  return { ...defaultSettings, ...unsafe, ...options.settings };
+  // In its folder, which goes: what lies elsewhere stays behind where the server is killed.
+  const passing = options.persistent === false && process.platform !== 'win32' ? { dynamic_shared_memory_type: 'mmap' } : {};
+  return { ...defaultSettings, ...unsafe, ...passing, ...options.settings };
 }
