@@ -55,7 +55,8 @@ async function ensureBegin(sql: Sql, target: Target): Promise<void> {
 }
 
 /** Column names as they stand, in their order; empty: no such table. */
-async function physicalColumns(sql: Sql, table: Target['table']): Promise<string[]> {
+/** In the order of the table, as its row type spells them. */
+export async function physicalColumns(sql: Sql, table: Target['table']): Promise<string[]> {
   const rows = await sql.query<{ name: string }>(
     `SELECT a.attname::text AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,

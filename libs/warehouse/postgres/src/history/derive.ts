@@ -1,9 +1,10 @@
-import { changeIdentity, deriveHistory, encodeRow, keyIdentity, keyOfRow, timestampText, touchedKeys, type EndedVersion, type FoldedTable, type LogPosition, type Row, type RowEvent, type TableMapping } from '@elstream/core';
-import { copyIn, type Sql } from '@elstream/database';
+import { changeIdentity, deriveHistory, keyIdentity, keyOfRow, timestampText, touchedKeys, type EndedVersion, type FoldedTable, type LogPosition, type Row, type RowEvent, type TableMapping } from '@elstream/core';
+import { quoteName, type Sql } from '@elstream/database';
 import type { LockedState, RereadRows } from '@elstream/warehouse';
 import { textOf } from '../standing';
 import { EPOCH_COLUMN, POSITION_COLUMN, type Target } from '../target';
 import { APPROXIMATE_COLUMN, asPeriod, BEGIN_COLUMN, CHANGE_COLUMN, DELETED_COLUMN, ENDED_COLUMN, TIMESTAMPTZ, type Archive } from './archive';
+import { physicalColumns } from './ddl';
 import { keysAsArrays } from '../keys-as-arrays';
 import { readImages } from './images';
 import { knownToArchive } from './known';
@@ -94,30 +95,46 @@ function rereadByIdentity(mapping: TableMapping, reread: RereadRows | undefined)
  * The archive's columns as written by elstream: mapped ones, the period if it is not among them, and its own. The identity
  * of changes only where it is needed: history tables of earlier releases lack it until their table is prepared again.
  */
-function archiveColumns(archive: Archive, change: boolean): string {
+function archiveColumns(archive: Archive, change: boolean): string[] {
   const period = archive.inRow ? [] : [archive.from.quoted, archive.to.quoted];
-  return [...archive.columns.map((c) => c.quoted), ...period, DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, ...(change ? [CHANGE_COLUMN] : [])].join(', ');
+  return [...archive.columns.map((c) => c.quoted), ...period, DELETED_COLUMN, APPROXIMATE_COLUMN, ENDED_COLUMN, ...(change ? [CHANGE_COLUMN] : [])];
 }
 
-/** About the size of what is handed to the driver at once. */
-const PIECE_CHARS = 64 * 1024;
+/** About the size of a statement's parameters. */
+const PIECE_CHARS = 1024 * 1024;
 
-function* endedLines(archive: Archive, ended: readonly EndedVersion[], change: boolean): Generator<Buffer> {
+/** Rows of the archive as its own row type spells them, cells in the order of its columns: what is not written is NULL. */
+function* endedRecords(archive: Archive, ended: readonly EndedVersion[], { names, order }: { readonly names: readonly string[]; readonly order: readonly string[] }): Generator<string[]> {
   const bool = (value: boolean): string => (value ? 't' : 'f');
-  let piece = '';
+  const places = order.map((name) => names.indexOf(name));
+  let [piece, chars]: [string[], number] = [[], 0];
   for (const version of ended) {
     const period = archive.inRow ? [] : [beginText(version.fromUs), beginText(version.toUs)];
-    piece += encodeRow([...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`, ...(change ? [version.endedBy === null ? null : `\\x${version.endedBy}`] : [])]);
-    if (piece.length < PIECE_CHARS) continue;
-    yield Buffer.from(piece, 'utf8');
-    piece = '';
+    const cells = [...version.cells, ...period, bool(version.deleted), bool(version.approximate), `\\x${version.endedAt.hex}`, version.endedBy === null ? null : `\\x${version.endedBy}`];
+    const record = `(${places.map((place) => recordField(cells[place] ?? null)).join(',')})`;
+    piece.push(record);
+    chars += record.length;
+    if (chars < PIECE_CHARS) continue;
+    yield piece;
+    [piece, chars] = [[], 0];
   }
-  if (piece !== '') yield Buffer.from(piece, 'utf8');
+  if (piece.length > 0) yield piece;
 }
 
+const recordField = (cell: string | null): string => (cell === null ? '' : `"${cell.replace(/["\\]/g, '\\$&')}"`);
+
+/**
+ * As rows of the archive's own type, which reads each cell just as COPY does. Not by COPY, though we are in the batch's
+ * transaction: while a server waits for a COPY's next line no timeout applies, and a process that is stopped there holds the
+ * next owner up for ever (R2).
+ */
 async function writeEnded(sql: Sql, archive: Archive, ended: readonly EndedVersion[]): Promise<void> {
-  const change = ended.some((version) => version.endedBy !== null);
-  if (ended.length > 0) await copyIn(sql.runner, `COPY ${archive.sql} (${archiveColumns(archive, change)}) FROM STDIN`, endedLines(archive, ended, change));
+  if (ended.length === 0) return;
+  const columns = archiveColumns(archive, ended.some((version) => version.endedBy !== null));
+  const order = (await physicalColumns(sql, archive.table)).map(quoteName);
+  const names = archiveColumns(archive, true).map((name) => (name.startsWith('"') ? name : quoteName(name)));
+  const insert = `INSERT INTO ${archive.sql} (${columns.join(', ')}) SELECT ${columns.map((name) => `e.${name}`).join(', ')} FROM pg_catalog.unnest($1::${archive.sql}[]) AS e`;
+  for (const records of endedRecords(archive, ended, { names, order })) await sql.execute(insert, [records]);
 }
 
 /** How rows of the target end as a set. SQL expressions; `t` is the target's row. */
@@ -144,7 +161,7 @@ export function archiveRows(target: Target, archive: Archive, end: SetEnd): stri
   const ends = archive.inRow ? `greatest(${end.next ?? asPeriod(archive.to, end.at)}, ${begin}::${archive.to.type})` : `greatest(${end.at}, ${begin})`;
   const cells = archive.columns.map((c) => (archive.inRow && c.quoted === archive.to.quoted ? ends : `t.${c.quoted}`));
   const period = archive.inRow ? [] : [begin, ends];
-  return `INSERT INTO ${archive.sql} (${archiveColumns(archive, end.change !== undefined)}) SELECT ${[...cells, ...period, String(end.deleted), end.approximate, end.position, ...(end.change === undefined ? [] : [end.change])].join(', ')}`;
+  return `INSERT INTO ${archive.sql} (${archiveColumns(archive, end.change !== undefined).join(', ')}) SELECT ${[...cells, ...period, String(end.deleted), end.approximate, end.position, ...(end.change === undefined ? [] : [end.change])].join(', ')}`;
 }
 
 /** Rows a truncate takes of keys that no event before it in the batch has touched; those are `deriveHistory`'s. */
