@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ElstreamError, partitionLane, ruleHolds, type Checkpoint, type LogPosition, type StreamOffset } from '@elstream/core';
-import type { Sql } from '@elstream/database';
+import { DEFAULT_TIMEOUTS, type Sql } from '@elstream/database';
 import { checkpointOf, lockedStateOf, tableStateOf, type CheckpointLine, type LockedState, type StateRow, type TableState } from '@elstream/warehouse';
 
 /**
@@ -12,6 +12,12 @@ const LANES = 16;
 const LANES_OF_TABLES = 32;
 /** In the place of a lane: the lock of the whole pipeline. */
 const WHOLE = -1;
+
+/**
+ * While a server has rows for a client that reads none, no timeout of statements applies either. A process that is stopped
+ * there must not keep its locks (R2), so its connection ends after as long as others wait for them.
+ */
+const UNREAD = `${String(DEFAULT_TIMEOUTS.lockMs)}ms`;
 
 /** Who excludes whom on a table (R4). */
 export type Exclusion =
@@ -32,10 +38,10 @@ export async function lockTables(sql: Sql, exclusion: Exclusion, pipeline: strin
   const whole = exclusion.by === 'switch' && tables.length > LANES_OF_TABLES;
   const lanes = exclusion.by === 'batch' ? [partitionLane(exclusion.partition) % LANES] : Array.from({ length: LANES }, (_, lane) => lane);
   await sql.query(
-    `SELECT CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.k, l.lane) ELSE pg_advisory_xact_lock(l.k, l.lane) END
+    `SELECT pg_catalog.set_config('tcp_user_timeout', $6, true), CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.k, l.lane) ELSE pg_advisory_xact_lock(l.k, l.lane) END
        FROM (SELECT $1::int4 AS k, ${String(WHOLE)} AS lane, NOT $2::bool AS shared, 0 AS ord
              UNION ALL SELECT k, lane, $3::bool, 1 FROM unnest($4::int4[]) AS k, unnest($5::int4[]) AS lane ORDER BY ord, k, lane) AS l`,
-    [lockKey(pipeline), whole, exclusion.by === 'merge', whole ? [] : tables.map((table) => lockKey(pipeline, table)), lanes],
+    [lockKey(pipeline), whole, exclusion.by === 'merge', whole ? [] : tables.map((table) => lockKey(pipeline, table)), lanes, UNREAD],
   );
 }
 
