@@ -3,6 +3,7 @@ import { LogPosition, ruleHolds } from '@elstream/core';
 import { type Connector } from '@elstream/debezium';
 import { type KafkaClient, type StoredRecord } from './client';
 import { type KafkaPartition, type LogRange } from './consumer';
+import { fieldsOf } from './event-fields';
 
 export interface Begun {
   readonly client: Pick<KafkaClient, 'recordsAt'>;
@@ -68,15 +69,8 @@ function commitLsnOf(record: StoredRecord): LogPosition | null {
   return typeof lsn === 'string' && /^[0-9a-f]{8}:[0-9a-f]{8}:[0-9a-f]{4}$/i.test(lsn) ? LogPosition.parse(lsn.replaceAll(':', '').toLowerCase()) : null;
 }
 
-/** The source block of an event, with or without its schema; empty where there is none. */
+/** The source block of an event; empty where there is none. */
 function sourceOf({ value }: StoredRecord): Readonly<Record<string, unknown>> {
-  try {
-    const event = fieldsOf(JSON.parse(value?.toString('utf8') ?? ''));
-    return fieldsOf('payload' in event ? fieldsOf(event['payload'])['source'] : event['source']);
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
+  const { source } = fieldsOf(value);
+  return typeof source === 'object' && source !== null ? (source as Readonly<Record<string, unknown>>) : {};
 }
-
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> => (typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {});

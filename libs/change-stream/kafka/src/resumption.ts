@@ -2,6 +2,7 @@ import { type CaptureSource } from '@elstream/change-stream';
 import { CAPTURE_RESUMED, keyIdentity, type ChangeEvent, type TableMapping, type TransactionInfo } from '@elstream/core';
 import { createEnvelopeDecoder, type Decoded } from '@elstream/debezium';
 import { type KafkaRecord } from './consumer';
+import { fieldsOf } from './event-fields';
 import { isOfEarlier, lastRecords, type LastRecords, type Looking, type PlacedRecord } from './last-records';
 import { nativesOf, offsetPosition, type Form } from './record-events';
 
@@ -149,16 +150,3 @@ function logPlace({ value }: KafkaRecord): LogPlace {
 
 const compare = (a: LogPlace, b: LogPlace): number => (a[0] === b[0] ? order(a[1], b[1]) : order(a[0], b[0]));
 const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Of a value with or without its schema; none where it is no JSON: what cannot be read is dealt with where it is decoded. */
-function fieldsOf(value: Buffer | null): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(value?.toString('utf8') ?? '');
-  } catch {
-    return {};
-  }
-  if (typeof parsed !== 'object' || parsed === null) return {};
-  const fields = parsed as Readonly<Record<string, unknown>>;
-  return typeof fields['payload'] === 'object' && fields['payload'] !== null ? (fields['payload'] as Readonly<Record<string, unknown>>) : fields;
-}
